@@ -1,0 +1,16 @@
+//! The core of Pinhole (stub while the workspace is laid out).
+pub mod base;
+pub mod endpoint;
+pub mod gather;
+pub mod h264;
+pub mod portmap;
+pub mod sdp;
+pub mod session;
+pub mod wire;
+
+pub use base::{Seed, WallClock};
+pub use endpoint::{CertificateError, ConfigError,
+    Accepted, CandidateError, Certificate, CloseCause, Datagram, DropReason, Endpoint, EndpointConfig,
+    EndpointStats, Event, Frame, FrameReport, Limits, OfferError, SessionId, SessionState,
+    SessionStats, TimeoutReason, Transmit, Transport, VideoFormat,
+};
