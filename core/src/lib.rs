@@ -9,8 +9,9 @@ pub mod session;
 pub mod wire;
 
 pub use base::{Seed, WallClock};
-pub use endpoint::{CertificateError, ConfigError,
-    Accepted, CandidateError, Certificate, CloseCause, Datagram, DropReason, Endpoint, EndpointConfig,
-    EndpointStats, Event, Frame, FrameReport, Limits, OfferError, SessionId, SessionState,
-    SessionStats, TimeoutReason, Transmit, Transport, VideoFormat,
+pub use endpoint::{
+    Accepted, CandidateError, Certificate, CertificateError, CloseCause, ConfigError, Datagram,
+    DropReason, Endpoint, EndpointConfig, EndpointStats, Event, Frame, FrameReport, Limits,
+    OfferError, SessionId, SessionState, SessionStats, TimeoutReason, Transmit, Transport,
+    VideoFormat,
 };

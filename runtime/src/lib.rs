@@ -3,7 +3,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use pinhole_core::gather::LocalCandidate;
-use pinhole_core::{CandidateError, CloseCause, EndpointConfig, EndpointStats, OfferError, SessionId, SessionState, SessionStats};
+use pinhole_core::{
+    CandidateError, CloseCause, EndpointConfig, EndpointStats, OfferError, SessionId, SessionState,
+    SessionStats,
+};
 use pinhole_encoder::Media;
 
 /// What a runtime is started with.
@@ -30,7 +33,10 @@ pub enum BindError {
 impl Sockets {
     /// Binds one UDP port: the first free one of `ports` (`None`: any), on `address` alone or (`None`) on all
     /// interfaces, IPv4 and IPv6.
-    pub fn bind(_address: Option<IpAddr>, _ports: Option<std::ops::RangeInclusive<u16>>) -> Result<Sockets, BindError> {
+    pub fn bind(
+        _address: Option<IpAddr>,
+        _ports: Option<std::ops::RangeInclusive<u16>>,
+    ) -> Result<Sockets, BindError> {
         unimplemented!()
     }
     /// The addresses that datagrams can arrive at: one per usable interface address (no docker or other virtual
@@ -138,19 +144,34 @@ impl Handle {
         unimplemented!()
     }
     /// Answers a further offer of a session (ICE restart).
-    pub async fn renegotiate(&self, _id: SessionId, _sdp: String) -> Result<String, HandleError<OfferError>> {
+    pub async fn renegotiate(
+        &self,
+        _id: SessionId,
+        _sdp: String,
+    ) -> Result<String, HandleError<OfferError>> {
         unimplemented!()
     }
     /// Takes an SDP fragment of WHEP's PATCH.
-    pub async fn handle_fragment(&self, _id: SessionId, _fragment: String) -> Result<Option<String>, HandleError<OfferError>> {
+    pub async fn handle_fragment(
+        &self,
+        _id: SessionId,
+        _fragment: String,
+    ) -> Result<Option<String>, HandleError<OfferError>> {
         unimplemented!()
     }
     /// Takes one trickled candidate.
-    pub async fn add_candidate(&self, _id: SessionId, _candidate: String) -> Result<(), HandleError<CandidateError>> {
+    pub async fn add_candidate(
+        &self,
+        _id: SessionId,
+        _candidate: String,
+    ) -> Result<(), HandleError<CandidateError>> {
         unimplemented!()
     }
     /// Offers a late address to all viewers.
-    pub async fn add_local_candidate(&self, _candidate: LocalCandidate) -> Result<(), HandleError<Never>> {
+    pub async fn add_local_candidate(
+        &self,
+        _candidate: LocalCandidate,
+    ) -> Result<(), HandleError<Never>> {
         unimplemented!()
     }
     /// Ends a session. False: there was none.

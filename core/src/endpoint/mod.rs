@@ -130,10 +130,14 @@ pub enum OfferError {
     #[error("the offer has {0} bytes; at most {1} are taken")]
     TooLong(usize, usize),
     /// No m-line at all.
-    #[error("the offer has no m-line; add a transceiver: pc.addTransceiver('video', {{direction: 'recvonly'}})")]
+    #[error(
+        "the offer has no m-line; add a transceiver: pc.addTransceiver('video', {{direction: 'recvonly'}})"
+    )]
     NoMedia,
     /// No video that could be received.
-    #[error("the offer has no video m-line that receives; add pc.addTransceiver('video', {{direction: 'recvonly'}})")]
+    #[error(
+        "the offer has no video m-line that receives; add pc.addTransceiver('video', {{direction: 'recvonly'}})"
+    )]
     NoVideo,
     /// Video without H.264.
     #[error("the offer has no H.264 with packetization-mode=1; it offers {0}")]
@@ -346,16 +350,31 @@ impl Endpoint {
         unimplemented!()
     }
     /// Answers a further offer of a session: an ICE restart, or the same again. The answer is SDP.
-    pub fn renegotiate(&mut self, _now: Instant, _id: SessionId, _sdp: &str) -> Result<String, OfferError> {
+    pub fn renegotiate(
+        &mut self,
+        _now: Instant,
+        _id: SessionId,
+        _sdp: &str,
+    ) -> Result<String, OfferError> {
         unimplemented!()
     }
     /// Takes an SDP fragment (RFC 8840): new candidates, or, with new credentials, an ICE restart, for which the
     /// fragment with our new credentials and candidates is returned.
-    pub fn handle_fragment(&mut self, _now: Instant, _id: SessionId, _fragment: &str) -> Result<Option<String>, OfferError> {
+    pub fn handle_fragment(
+        &mut self,
+        _now: Instant,
+        _id: SessionId,
+        _fragment: &str,
+    ) -> Result<Option<String>, OfferError> {
         unimplemented!()
     }
     /// Takes one trickled candidate; an empty string and mDNS names are accepted and ignored.
-    pub fn add_candidate(&mut self, _now: Instant, _id: SessionId, _candidate: &str) -> Result<(), CandidateError> {
+    pub fn add_candidate(
+        &mut self,
+        _now: Instant,
+        _id: SessionId,
+        _candidate: &str,
+    ) -> Result<(), CandidateError> {
         unimplemented!()
     }
     /// Adds an address that became known late, and offers it to all viewers.

@@ -1,6 +1,6 @@
 //! The candidates of an endpoint.
-use std::net::SocketAddr;
 use crate::portmap::PortMap;
+use std::net::SocketAddr;
 
 /// What a candidate is to its base, RFC 8445 §5.1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,10 @@ pub enum Audience {
 }
 
 /// The candidates to offer, best first: pure function of sockets, map and audience.
-pub fn local_candidates(_bases: &[SocketAddr], _map: &PortMap, _audience: Audience) -> Vec<LocalCandidate> {
+pub fn local_candidates(
+    _bases: &[SocketAddr],
+    _map: &PortMap,
+    _audience: Audience,
+) -> Vec<LocalCandidate> {
     unimplemented!()
 }
