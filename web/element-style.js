@@ -10,9 +10,13 @@ const CSS = `
   aspect-ratio: var(--pinhole-aspect, auto);
 }
 :host([hidden]) { display: none; }
-video { display: block; width: 100%; height: 100%; object-fit: contain; transition: opacity .4s; }
+.frame { height: 100%; }
+video, canvas { display: block; width: 100%; height: 100%; object-fit: contain; }
+video { transition: opacity .4s; }
+canvas { position: absolute; inset: 0; visibility: hidden; opacity: .35; }
 .away video { opacity: .35; }
-.fresh video { opacity: 0; }
+.fresh video, .kept video { opacity: 0; transition: none; }
+.kept canvas { visibility: visible; }
 
 .notice {
   position: absolute; inset: 0; display: flex; flex-direction: column; gap: 14px;

@@ -37,6 +37,7 @@ function playTriangle() {
 export class PinholeElement extends HTMLElement {
   #frame;
   #video;
+  #still;
   #words;
   #overlay;
   #player = null;
@@ -46,7 +47,8 @@ export class PinholeElement extends HTMLElement {
     this.#video = make('video', { muted: true, autoplay: true, playsInline: true });
     this.#video.part = 'video';
     this.#video.setAttribute('aria-label', 'live picture');
-    this.#video.disablePictureInPicture = false;
+    this.#still = make('canvas', { width: 0, height: 0 });
+    this.#still.setAttribute('aria-hidden', 'true');
     this.#words = make('div', { className: 'words' });
     // Read out by screen readers as it changes.
     this.#words.setAttribute('role', 'status');
@@ -63,7 +65,7 @@ export class PinholeElement extends HTMLElement {
     this.#frame = make('div', { className: 'frame fresh away still' });
     const root = this.attachShadow({ mode: 'open' });
     root.adoptedStyleSheets = [playerStyle()];
-    this.#frame.append(this.#video, notice, this.#overlay);
+    this.#frame.append(this.#still, this.#video, notice, this.#overlay);
     root.append(this.#frame);
   }
 
@@ -106,12 +108,22 @@ export class PinholeElement extends HTMLElement {
   #onState({ state, text }) {
     this.#words.textContent = text;
     const { classList } = this.#frame;
+    if (state === 'retrying' && !classList.contains('fresh')) this.#keepPicture();
     classList.toggle('away', state !== 'playing');
     classList.toggle('still', STILL.has(state));
     classList.toggle('blocked', state === 'blocked');
-    if (state === 'playing') classList.remove('fresh');
+    if (state === 'playing') classList.remove('fresh', 'kept');
     if (state === 'idle') classList.add('fresh');
     if (state !== 'playing') this.#overlay.replaceChildren();
+  }
+
+  /** The browser turns a video black when its session ends; the last picture stays, as a still. */
+  #keepPicture() {
+    const { videoWidth: width, videoHeight: height } = this.#video;
+    if (!width || this.#frame.classList.contains('kept')) return;
+    Object.assign(this.#still, { width, height });
+    this.#still.getContext('2d').drawImage(this.#video, 0, 0);
+    this.#frame.classList.add('kept');
   }
 
   #onStats(stats) {

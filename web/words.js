@@ -53,6 +53,11 @@ export function figure(value, unit, digits = 0) {
   return isKnown(value) ? `${value.toFixed(digits)} ${unit}` : UNKNOWN;
 }
 
+/** A duration in ms: tenths matter where it is short. */
+export function milliseconds(value) {
+  return figure(value, 'ms', value < 10 ? 1 : 0);
+}
+
 /**
  * The rows of the overlay: pairs of label and text.
  * Rows that only matter when something is wrong are left out while nothing is.
@@ -63,10 +68,10 @@ export function overlayRows(stats) {
     ['picture', size],
     ['frame rate', figure(stats.fps, 'fps', 1)],
     ['bit rate', bitrate(stats.bitrateBps)],
-    ['round trip', figure(stats.roundTripMs, 'ms', stats.roundTripMs < 10 ? 1 : 0)],
+    ['round trip', milliseconds(stats.roundTripMs)],
     ['path', stats.path ?? UNKNOWN],
-    ['frame age', figure(stats.ageMs, 'ms')],
-    ['buffer', figure(stats.jitterBufferMs, 'ms')],
+    ['frame age', milliseconds(stats.ageMs)],
+    ['buffer', milliseconds(stats.jitterBufferMs)],
   ];
   if (stats.freezes > 0) rows.push(['freezes', String(stats.freezes)]);
   if (stats.packetsLost > 0) rows.push(['packets lost', String(stats.packetsLost)]);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { STATES, bitrate, figure, overlayRows, seconds, stateOfConnection, stateText } from '../words.js';
+import { STATES, bitrate, figure, milliseconds, overlayRows, seconds, stateOfConnection, stateText } from '../words.js';
 
 test('every state has words', () => {
   for (const state of STATES) {
@@ -30,6 +30,9 @@ test('figures are written for people', () => {
   assert.equal(figure(29.97, 'fps', 1), '30.0 fps');
   assert.equal(figure(null, 'ms'), '–');
   assert.equal(figure(NaN, 'ms'), '–');
+  assert.equal(milliseconds(3.96), '4.0 ms');
+  assert.equal(milliseconds(38.4), '38 ms');
+  assert.equal(milliseconds(undefined), '–');
   assert.equal(seconds(500), '0.5 s');
   assert.equal(seconds(999), '1 s');
   assert.equal(seconds(4100), '4 s');
