@@ -40,7 +40,7 @@ export class PinholePlayer extends EventTarget {
   #clock = null;
   #before = null;
   #stats = {};
-  #pictures = { seen: false, firstMs: 0, lastMs: 0 };
+  #pictures = { firstMs: null, lastMs: 0 };
   #blocked = false;
   #sessions = 0;
   #failures = 0;
@@ -79,10 +79,19 @@ export class PinholePlayer extends EventTarget {
     return this.#options.video;
   }
 
-  /** The newest figures; null where unknown, ages and delays in ms. */
+  /**
+   * The newest figures; null where unknown, ages and delays in ms. `firstPictureMs` is when this
+   * session's first picture was shown, by `performance.now()`; rates are over the last second.
+   */
   stats() {
-    const { state, text } = this.#shown;
-    return { state, text, sessions: this.#sessions, failures: this.#failures, ...this.#stats };
+    return {
+      state: this.#shown.state,
+      text: this.#shown.text,
+      sessions: this.#sessions,
+      failures: this.#failures,
+      firstPictureMs: this.#pictures.firstMs,
+      ...this.#stats,
+    };
   }
 
   /** Connects, and stays connected until `disconnect`. Returns itself. */
@@ -155,7 +164,7 @@ export class PinholePlayer extends EventTarget {
     this.#clock = new ServerClock();
     this.#before = null;
     this.#stats = {};
-    this.#pictures = { seen: false, firstMs: 0, lastMs: 0 };
+    this.#pictures = { firstMs: null, lastMs: 0 };
     this.#show('asking');
     const session = new Session(
       (handlers) => new Signaling({ src, token, userId: this.#userId, handlers }),
@@ -178,10 +187,10 @@ export class PinholePlayer extends EventTarget {
     clearInterval(polling);
     asking.abort();
     watch.stop();
-    const { seen, firstMs } = this.#pictures;
+    const { firstMs } = this.#pictures;
     // After `disconnect` and `connect` in one breath, the next session is there already.
     if (this.#session === session) this.#session = null;
-    return { failure, playedMs: seen ? performance.now() - firstMs : 0 };
+    return { failure, playedMs: firstMs === null ? 0 : performance.now() - firstMs };
   }
 
   async #iceServers() {
@@ -223,8 +232,7 @@ export class PinholePlayer extends EventTarget {
 
   #onPicture() {
     const now = performance.now();
-    if (!this.#pictures.seen) this.#pictures.firstMs = now;
-    this.#pictures.seen = true;
+    this.#pictures.firstMs ??= now;
     this.#pictures.lastMs = now;
     if (this.#shown.state !== 'playing') this.#refresh();
   }
@@ -248,7 +256,7 @@ export class PinholePlayer extends EventTarget {
     if (interrupted) return 'interrupted';
     if (phase !== 'waiting') return phase;
     if (this.#blocked) return 'blocked';
-    if (!this.#pictures.seen) return 'waiting';
+    if (this.#pictures.firstMs === null) return 'waiting';
     return performance.now() - this.#pictures.lastMs > STOPPED_MS ? 'stopped' : 'playing';
   }
 
