@@ -125,7 +125,8 @@ impl Endpoint {
         while let Some(key) = self.deadlines.pop_due(now) {
             match key {
                 Key::Keyframe => {
-                    if self.keyframes.on_timeout(now) {
+                    let needed = self.sessions.values().any(|session| session.needs_keyframe());
+                    if self.keyframes.on_timeout(now, needed) {
                         self.events.push_back(Event::KeyframeWanted);
                     }
                     self.deadlines.set(Key::Keyframe, self.keyframes.deadline());

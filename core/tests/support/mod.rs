@@ -1,7 +1,7 @@
 //! A viewer in memory: str0m's other side, under the test's clock, joined to an endpoint by a
 //! network that the test controls.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
