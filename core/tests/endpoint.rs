@@ -297,23 +297,40 @@ fn a_fragment_with_new_credentials_restarts_ice_and_one_with_candidates_does_not
 #[test]
 fn a_reply_leaves_from_the_address_that_was_hit_though_it_is_not_offered() {
     let mut world = World::new();
-    let (viewer, _) = world.join("192.0.2.7:6000", true);
-    world.run_ms(300);
+    world.hit = Some(address("127.0.0.1:5000"));
+    let (viewer, _) = world.join("192.0.2.7:6000", false);
+    world.run_ms(400);
     assert!(world.viewers[viewer].connected);
-    let mut seen = world.viewers[viewer].rtc.direct_api().local_ice_credentials().ufrag;
-    seen.truncate(0);
 
-    let hidden = address("127.0.0.1:5000");
-    let noise = Datagram {
-        local: hidden,
-        remote: address("127.0.0.1:9999"),
-        transport: Transport::Udp,
-        payload: &[22, 1, 2, 3],
-    };
-    world.endpoint.handle_datagram(world.now, noise);
+    world.frame(true, 20_000);
+    world.run_ms(100);
+
+    assert_eq!(world.viewers[viewer].frames.len(), 1);
+}
+
+#[test]
+fn only_an_authentic_check_opens_a_route() {
+    let mut world = World::new();
+    world.join("192.0.2.7:6000", true);
+    let local = address(support::SERVER);
+    let remote = address("203.0.113.9:1");
+    let dtls = Datagram { local, remote, transport: Transport::Udp, payload: &[22, 1, 2, 3] };
+
+    world.endpoint.handle_datagram(world.now, dtls);
+    world.run_ms(300);
+    // A check of the real viewer's, caught and bent, from elsewhere.
+    world.viewers[0].ask_for_keyframe();
+    let mut check = world.checks.last().unwrap().clone();
+    let last = check.len() - 12;
+    check[last] ^= 1;
+    let forged = Datagram { payload: &check, ..dtls };
+    world.endpoint.handle_datagram(world.now, forged);
+    world.endpoint.handle_datagram(world.now, dtls);
 
     let dropped = world.endpoint.stats().dropped_total;
-    assert_eq!(dropped.get(&DropReason::NoRoute), Some(&1));
+    assert_eq!(dropped.get(&DropReason::NoRoute), Some(&2), "{dropped:?}");
+    let refused = [DropReason::BadIntegrity, DropReason::BadStun];
+    assert!(refused.iter().any(|reason| dropped.contains_key(reason)), "{dropped:?}");
 }
 
 #[test]

@@ -189,6 +189,11 @@ pub struct World {
     pub network: Box<dyn FnMut(bool, usize) -> Fate>,
     /// While false the shell cannot send.
     pub writable: bool,
+    /// Where datagrams to the server really arrive: a relay on its machine delivers them from
+    /// loopback, say, and carries replies back only from the address that it sent to.
+    pub hit: Option<SocketAddr>,
+    /// STUN requests that viewers sent.
+    pub checks: Vec<Vec<u8>>,
 }
 
 impl World {
@@ -206,6 +211,8 @@ impl World {
             sent: Vec::new(),
             network: Box::new(|_, _| Fate::Pass),
             writable: true,
+            hit: None,
+            checks: Vec::new(),
         }
     }
 
@@ -260,9 +267,14 @@ impl World {
         let Some(index) = self.viewers.iter().position(|v| v.address == transmit.remote) else {
             return;
         };
+        let source = match self.hit {
+            Some(hit) if hit == transmit.local => address(SERVER),
+            Some(_) => return,
+            None => transmit.local,
+        };
         for datagram in bytes.chunks(transmit.segment_size) {
             if (self.network)(true, index) == Fate::Pass {
-                self.viewers[index].receive(self.now, transmit.local, datagram);
+                self.viewers[index].receive(self.now, source, datagram);
             }
         }
     }
@@ -271,11 +283,13 @@ impl World {
         if (self.network)(false, index) == Fate::Lose {
             return;
         }
+        if bytes.starts_with(&[0, 1]) {
+            self.checks.push(bytes.to_vec());
+        }
         let remote = self.viewers[index].address;
-        self.endpoint.handle_datagram(
-            self.now,
-            Datagram { local: destination, remote, transport: Transport::Udp, payload: bytes },
-        );
+        let local = self.hit.unwrap_or(destination);
+        let datagram = Datagram { local, remote, transport: Transport::Udp, payload: bytes };
+        self.endpoint.handle_datagram(self.now, datagram);
     }
 
     /// Lets time pass, a millisecond at a time.
