@@ -62,6 +62,7 @@ pub struct Viewer {
     pub mid: Mid,
     pending: Option<SdpPendingOffer>,
     pub offer: String,
+    server_ufrag: String,
     pub connected: bool,
     pub closed: bool,
     /// Access units received: RTP time, whether contiguous, bytes, whether with an IDR.
@@ -97,6 +98,7 @@ impl Viewer {
             mid,
             pending: Some(pending),
             offer: offer.to_sdp_string(),
+            server_ufrag: String::new(),
             connected: false,
             closed: false,
             frames: Vec::new(),
@@ -106,10 +108,16 @@ impl Viewer {
     }
 
     pub fn accept(&mut self, answer: &str) {
+        let mut ufrag = answer.lines().filter_map(|line| line.strip_prefix("a=ice-ufrag:"));
+        self.server_ufrag = ufrag.next().unwrap().to_owned();
         let answer = SdpAnswer::from_sdp_string(answer).unwrap();
         let pending = self.pending.take().unwrap();
         self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
         self.drain();
+    }
+
+    pub fn server_ufrag(&self) -> String {
+        self.server_ufrag.clone()
     }
 
     /// A new offer with new ICE credentials.
@@ -192,8 +200,6 @@ pub struct World {
     /// Where datagrams to the server really arrive: a relay on its machine delivers them from
     /// loopback, say, and carries replies back only from the address that it sent to.
     pub hit: Option<SocketAddr>,
-    /// STUN requests that viewers sent.
-    pub checks: Vec<Vec<u8>>,
 }
 
 impl World {
@@ -212,7 +218,6 @@ impl World {
             network: Box::new(|_, _| Fate::Pass),
             writable: true,
             hit: None,
-            checks: Vec::new(),
         }
     }
 
@@ -282,9 +287,6 @@ impl World {
     fn upward(&mut self, index: usize, destination: SocketAddr, bytes: &[u8]) {
         if (self.network)(false, index) == Fate::Lose {
             return;
-        }
-        if bytes.starts_with(&[0, 1]) {
-            self.checks.push(bytes.to_vec());
         }
         let remote = self.viewers[index].address;
         let local = self.hit.unwrap_or(destination);
