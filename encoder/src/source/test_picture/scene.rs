@@ -1,5 +1,7 @@
 //! Everything of the test picture but number and clock.
 
+use std::ops::Range;
+
 use crate::frame::{I420, Size};
 
 /// 75 % colour bars in BT.709, limited range: white, yellow, cyan, green, magenta, red, blue.
@@ -25,7 +27,10 @@ pub(super) struct Scene {
     ground: I420,
     /// Rows of luma, twice as wide as the picture and repeating after one width.
     texture: Vec<u8>,
-    texture_rows: std::ops::Range<usize>,
+    texture_rows: Range<usize>,
+    /// The lower rows of the texture, which do not scroll but jump like snow on an old screen: nothing
+    /// predicts them, so that the stream needs the bits that a camera would.
+    snow_rows: Range<usize>,
 }
 
 impl Scene {
@@ -33,6 +38,7 @@ impl Scene {
         let (width, height) = size.pixels();
         let (ramp, texture_top) = (height / 2, height * 9 / 16);
         let texture_rows = texture_top..height * 3 / 4;
+        let snow_rows = height * 21 / 32..texture_rows.end;
         let mut ground = I420::black(size);
         for (n, plane) in ground.planes_mut().into_iter().enumerate() {
             let stride = plane.stride();
@@ -51,7 +57,7 @@ impl Scene {
             }
         }
         let texture = texture(width, texture_rows.len());
-        Scene { ground, texture, texture_rows }
+        Scene { ground, texture, texture_rows, snow_rows }
     }
 
     pub(super) fn size(&self) -> Size {
@@ -73,8 +79,15 @@ impl Scene {
         // Below the width, which is a usize.
         let offset = (unix_ms / SCROLL_MS % width as u64) as usize;
         let [luma, ..] = into.planes_mut();
-        let rows = luma.bytes_mut().chunks_mut(width).skip(self.texture_rows.start);
-        for (row, texture) in rows.zip(self.texture.chunks(2 * width)) {
+        let rows = luma.bytes_mut().chunks_mut(width).enumerate().skip(self.texture_rows.start);
+        for ((y, row), texture) in rows.zip(self.texture.chunks(2 * width)) {
+            let offset = if self.snow_rows.contains(&y) {
+                // Fibonacci hashing: far apart for neighbouring rows and moments.
+                let hash = (unix_ms ^ (y as u64 / 2) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                ((hash >> 32) % width as u64) as usize
+            } else {
+                offset
+            };
             row.copy_from_slice(&texture[offset..offset + width]);
         }
     }
