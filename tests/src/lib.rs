@@ -4,4 +4,6 @@
 //! of its own and counts what arrives. It knows nothing of Pinhole, so it can judge any server that answers SDP.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod jsep;
+pub mod sdp;
 pub mod viewer;
