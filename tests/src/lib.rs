@@ -6,4 +6,5 @@
 
 pub mod jsep;
 pub mod sdp;
+pub mod source;
 pub mod viewer;

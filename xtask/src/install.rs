@@ -17,7 +17,7 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
 /// A program from a Debian package.
 struct Tool {
     /// How it is found: program and arguments that succeed.
-    check: (&'static str, &'static str),
+    check: &'static [&'static str],
     /// Its package.
     package: &'static str,
     /// The steps that cannot do without.
@@ -28,15 +28,19 @@ struct Tool {
 const COMPILES: &[Step] = &[Step::Lints, Step::Program, Step::Tests, Step::Docs, Step::Clients];
 
 const TOOLS: &[Tool] = &[
-    Tool { check: ("g++", "--version"), package: "g++", steps: COMPILES },
-    Tool { check: ("nasm", "-v"), package: "nasm", steps: COMPILES },
-    Tool { check: ("ffmpeg", "-version"), package: "ffmpeg", steps: &[Step::Tests, Step::Clients] },
-    Tool { check: ("chromium", "--version"), package: "chromium", steps: &[Step::Clients] },
-    Tool { check: ("firefox-esr", "--version"), package: "firefox-esr", steps: &[Step::Clients] },
-    Tool { check: ("node", "--version"), package: "nodejs", steps: &[Step::Web, Step::Clients] },
-    Tool { check: ("npm", "--version"), package: "npm", steps: &[Step::Clients] },
+    Tool { check: &["g++", "--version"], package: "g++", steps: COMPILES },
+    Tool { check: &["nasm", "-v"], package: "nasm", steps: COMPILES },
     Tool {
-        check: ("python3", "-c import(ensurepip)"),
+        check: &["ffmpeg", "-version"],
+        package: "ffmpeg",
+        steps: &[Step::Tests, Step::Clients],
+    },
+    Tool { check: &["chromium", "--version"], package: "chromium", steps: &[Step::Clients] },
+    Tool { check: &["firefox-esr", "--version"], package: "firefox-esr", steps: &[Step::Clients] },
+    Tool { check: &["node", "--version"], package: "nodejs", steps: &[Step::Web, Step::Clients] },
+    Tool { check: &["npm", "--version"], package: "npm", steps: &[Step::Clients] },
+    Tool {
+        check: &["python3", "-c", "import ensurepip"],
         package: "python3-venv",
         steps: &[Step::Clients],
     },
@@ -134,10 +138,8 @@ impl Missing {
 
 impl Tool {
     fn is_there(&self) -> bool {
-        let (name, words) = self.check;
-        // Words are split at spaces, so Python's import is written as a call and mended here.
-        let words = words.replace("import(ensurepip)", "__import__('ensurepip')");
-        succeeds(name, &words)
+        let (name, arguments) = self.check.split_first().expect("each check names a program");
+        succeeds(name, arguments)
     }
 }
 

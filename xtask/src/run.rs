@@ -54,9 +54,9 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
 }
 
 /// Whether a program can be started and says yes.
-pub(crate) fn succeeds(name: impl AsRef<Path>, words: &str) -> bool {
-    let mut command = program(name, words);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+pub(crate) fn succeeds(name: &str, arguments: &[&str]) -> bool {
+    let mut command = program(name, "");
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
@@ -80,7 +80,7 @@ fn kill_tree(pid: u32) {
         tree.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
     }
     for pid in tree.iter().rev() {
-        succeeds("kill", &format!("-KILL {pid}"));
+        succeeds("kill", &["-KILL", &pid.to_string()]);
     }
 }
 
@@ -91,13 +91,18 @@ mod tests {
 
     #[test]
     fn a_child_that_takes_too_long_is_killed_with_its_own_children() {
+        let noted = std::env::temp_dir().join(format!("xtask-{}", std::process::id()));
         let mut sleep = Command::new("sh");
-        sleep.args(["-c", "sleep 61.25 & sleep 61.25"]);
+        sleep.args(["-c", "sleep 60 & echo $! > $0; wait"]).arg(&noted);
 
         let error = run(&mut sleep, Duration::from_millis(300)).unwrap_err();
 
         assert!(error.to_string().contains("killed"), "{error}");
-        assert!(!succeeds("pgrep", "-f ^sleep.61.25$"), "a grandchild lives on");
+        let grandchild = std::fs::read_to_string(&noted).unwrap();
+        std::fs::remove_file(&noted).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim()));
+        // It may lie dead and unreaped where nobody is init.
+        assert!(stat.is_err() || stat.unwrap().contains(") Z "), "the grandchild lives on");
     }
 
     #[test]
