@@ -45,5 +45,5 @@ pub use observers::{Viewer, ViewerEvent};
 pub use stats::{RtpClock, RuntimeStats, Snapshot};
 pub use thread::start_thread;
 pub use turn::{Next, Turn};
-pub use udp::{BindError, Socket, Sockets};
+pub use udp::{BindError, Descriptor, Socket, Sockets};
 pub use wake::Doorbell;

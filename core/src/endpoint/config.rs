@@ -23,7 +23,7 @@ pub struct Limits {
     pub sessions: usize,
     /// How long a session may take to connect before it is closed.
     pub connect_timeout: Duration,
-    /// How long a session whose path broke may take to come back before it is closed. About 10 s
+    /// How long a session whose path broke may take to come back before it is closed. About 17 s
     /// pass before a silent path counts as broken.
     pub recovery_timeout: Duration,
     /// Bytes of an SDP; a longer one is refused.
@@ -35,7 +35,7 @@ impl Default for Limits {
         Limits {
             sessions: 64,
             connect_timeout: Duration::from_secs(20),
-            recovery_timeout: Duration::from_secs(12),
+            recovery_timeout: Duration::from_secs(8),
             sdp_bytes: 64 * 1024,
         }
     }

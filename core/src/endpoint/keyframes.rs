@@ -45,9 +45,14 @@ impl Keyframes {
         *self = Keyframes::Idle { last: Some(now) };
     }
 
-    /// Time has passed. True: ask the encoder now.
-    pub(crate) fn on_timeout(&mut self, now: Instant) -> bool {
+    /// Time has passed; `needed`: a viewer still has no picture. True: ask the encoder now.
+    pub(crate) fn on_timeout(&mut self, now: Instant, needed: bool) -> bool {
         let due = self.deadline().is_some_and(|at| at <= now);
+        let forgotten = matches!(self, Keyframes::Asked { .. });
+        if due && forgotten && !needed {
+            *self = Keyframes::Idle { last: None };
+            return false;
+        }
         if due {
             *self = Keyframes::Asked { since: now };
         }
@@ -79,12 +84,14 @@ mod tests {
         assert!(!keyframes.on_needed(at(20)), "too soon after the last");
         assert!(!keyframes.on_needed(at(30)));
         assert_eq!(keyframes.deadline(), Some(at(260)));
-        assert!(!keyframes.on_timeout(at(259)));
-        assert!(keyframes.on_timeout(at(260)), "nobody waits longer than the interval");
+        assert!(!keyframes.on_timeout(at(259), true));
+        assert!(keyframes.on_timeout(at(260), false), "nobody waits longer than the interval");
         keyframes.on_keyframe(at(270));
         assert_eq!(keyframes.deadline(), None);
         assert!(keyframes.on_needed(at(600)));
-        assert!(!keyframes.on_timeout(at(1_599)));
-        assert!(keyframes.on_timeout(at(1_600)), "an encoder that forgot is reminded");
+        assert!(!keyframes.on_timeout(at(1_599), true));
+        assert!(keyframes.on_timeout(at(1_600), true), "an encoder that forgot is reminded");
+        assert!(!keyframes.on_timeout(at(2_600), false), "unless nobody waits any more");
+        assert_eq!(keyframes.deadline(), None);
     }
 }

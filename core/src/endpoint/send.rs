@@ -59,7 +59,7 @@ impl Endpoint {
             let run = session.poll_run(now, buffer, &mut |signal| signals.push(signal));
             let (wake, patience) = (session.wake_at(), session.patience_ends_at());
             let (drained, finished) = (session.is_drained(), session.is_finished());
-            let wants_keyframe = drained && session.wants_keyframe();
+            let needs_keyframe = drained && session.needs_keyframe();
             if drained {
                 self.ready.pop_front();
             }
@@ -68,7 +68,7 @@ impl Endpoint {
             for signal in signals.drain(..) {
                 self.on_signal(now, id, signal);
             }
-            if wants_keyframe {
+            if needs_keyframe {
                 self.need_keyframe(now);
             }
             if finished {

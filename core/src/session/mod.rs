@@ -223,9 +223,9 @@ impl Session {
         true
     }
 
-    /// Whether the viewer's picture is broken until an IDR comes, and one can be sent to it.
-    pub(crate) fn wants_keyframe(&self) -> bool {
-        self.state() == SessionState::Connected && self.drained && self.outlet.waits_for_keyframe()
+    /// Whether the viewer has no picture until an IDR comes.
+    pub(crate) fn needs_keyframe(&self) -> bool {
+        self.state() == SessionState::Connected && self.outlet.waits_for_keyframe()
     }
 
     /// The session from outside.

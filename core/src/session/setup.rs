@@ -17,8 +17,8 @@ use crate::sdp::OfferedVideo;
 const CHECK_RTO_FIRST: Duration = Duration::from_millis(120);
 /// Longest wait between retransmissions of a check.
 const CHECK_RTO_MAX: Duration = Duration::from_millis(1_500);
-/// 0.12 + 0.24 + 0.48 + 0.96 + 1.5 + 1.5 + 1.5 s: a viewer that vanished is noticed within 7 s and
-/// the 3 s between consent checks (str0m's defaults would take 21.5 s).
+/// 0.12 + 0.24 + 0.48 + 0.96 + 1.5 + 1.5 + 1.5 s: checks that nobody answers fail a path within
+/// 7 s, but not within 15 s of the viewer's own last check on it (str0m's rule, not settable).
 const CHECK_RETRANSMITS: usize = 6;
 /// Packets kept for retransmission: about a second of 8 Mbit/s.
 pub(super) const RTX_CACHE_PACKETS: usize = 1_024;

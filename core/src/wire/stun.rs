@@ -83,7 +83,8 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(parse_stun(&bytes[..length]).is_none(), "{length} bytes");
         }
-        for index in 0..bytes.len() {
+        // What follows MESSAGE-INTEGRITY, the 8 bytes of FINGERPRINT, it does not cover.
+        for index in 0..bytes.len() - 8 {
             let mut bent = bytes.clone();
             bent[index] ^= 0x55;
             if let Some(StunKind::Request(check)) = parse_stun(&bent) {

@@ -1,7 +1,7 @@
 //! A viewer in memory: str0m's other side, under the test's clock, joined to an endpoint by a
 //! network that the test controls.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -62,6 +62,7 @@ pub struct Viewer {
     pub mid: Mid,
     pending: Option<SdpPendingOffer>,
     pub offer: String,
+    server_ufrag: String,
     pub connected: bool,
     pub closed: bool,
     /// Access units received: RTP time, whether contiguous, bytes, whether with an IDR.
@@ -97,6 +98,7 @@ impl Viewer {
             mid,
             pending: Some(pending),
             offer: offer.to_sdp_string(),
+            server_ufrag: String::new(),
             connected: false,
             closed: false,
             frames: Vec::new(),
@@ -106,10 +108,16 @@ impl Viewer {
     }
 
     pub fn accept(&mut self, answer: &str) {
+        let mut ufrag = answer.lines().filter_map(|line| line.strip_prefix("a=ice-ufrag:"));
+        self.server_ufrag = ufrag.next().unwrap().to_owned();
         let answer = SdpAnswer::from_sdp_string(answer).unwrap();
         let pending = self.pending.take().unwrap();
         self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
         self.drain();
+    }
+
+    pub fn server_ufrag(&self) -> String {
+        self.server_ufrag.clone()
     }
 
     /// A new offer with new ICE credentials.
@@ -189,6 +197,9 @@ pub struct World {
     pub network: Box<dyn FnMut(bool, usize) -> Fate>,
     /// While false the shell cannot send.
     pub writable: bool,
+    /// Where datagrams to the server really arrive: a relay on its machine delivers them from
+    /// loopback, say, and carries replies back only from the address that it sent to.
+    pub hit: Option<SocketAddr>,
 }
 
 impl World {
@@ -206,6 +217,7 @@ impl World {
             sent: Vec::new(),
             network: Box::new(|_, _| Fate::Pass),
             writable: true,
+            hit: None,
         }
     }
 
@@ -260,9 +272,14 @@ impl World {
         let Some(index) = self.viewers.iter().position(|v| v.address == transmit.remote) else {
             return;
         };
+        let source = match self.hit {
+            Some(hit) if hit == transmit.local => address(SERVER),
+            Some(_) => return,
+            None => transmit.local,
+        };
         for datagram in bytes.chunks(transmit.segment_size) {
             if (self.network)(true, index) == Fate::Pass {
-                self.viewers[index].receive(self.now, transmit.local, datagram);
+                self.viewers[index].receive(self.now, source, datagram);
             }
         }
     }
@@ -272,10 +289,9 @@ impl World {
             return;
         }
         let remote = self.viewers[index].address;
-        self.endpoint.handle_datagram(
-            self.now,
-            Datagram { local: destination, remote, transport: Transport::Udp, payload: bytes },
-        );
+        let local = self.hit.unwrap_or(destination);
+        let datagram = Datagram { local, remote, transport: Transport::Udp, payload: bytes };
+        self.endpoint.handle_datagram(self.now, datagram);
     }
 
     /// Lets time pass, a millisecond at a time.

@@ -22,10 +22,7 @@ pub struct Sockets {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Every port of the range is in use.
-    #[error(
-        "{} taken on {address}; stop the program that holds them, or give other ports",
-        ports_are(.ports)
-    )]
+    #[error("{}", taken(.ports, *.address))]
     Taken {
         /// The ports tried.
         ports: RangeInclusive<u16>,
@@ -57,11 +54,16 @@ pub enum BindError {
     },
 }
 
-fn ports_are(ports: &RangeInclusive<u16>) -> String {
+fn taken(ports: &RangeInclusive<u16>, address: IpAddr) -> String {
     match (ports.start(), ports.end()) {
-        (0, _) => "all UDP ports are".to_owned(),
-        (first, last) if first == last => format!("UDP port {first} is"),
-        (first, last) => format!("all UDP ports {first}-{last} are"),
+        (0, _) => format!("no UDP port of {address} is free in both IPv4 and IPv6; give a range"),
+        (first, last) if first == last => format!(
+            "UDP port {first} is taken on {address}; stop the program that holds it, or give another"
+        ),
+        (first, last) => format!(
+            "all UDP ports {first}-{last} are taken on {address}; stop the programs that hold them, \
+             or give other ports"
+        ),
     }
 }
 
@@ -99,6 +101,11 @@ impl Sockets {
     /// The bound port.
     pub fn port(&self) -> u16 {
         self.sockets.first().map_or(0, |socket| socket.bound().port())
+    }
+
+    /// The sockets themselves, for a loop of one's own.
+    pub fn into_sockets(self) -> Vec<Socket> {
+        self.sockets
     }
 
     /// What was found out about the sockets, for the start-up log: "UDP port 40000 of 0.0.0.0 and ::,

@@ -18,4 +18,4 @@ mod socket;
 pub use bind::{BindError, Sockets};
 pub(crate) use receive::Inbox;
 pub(crate) use send::{Outbox, Progress};
-pub use socket::Socket;
+pub use socket::{Descriptor, Socket};

@@ -53,21 +53,26 @@ impl Socket {
         self.writable = true;
     }
 
+    /// Whether datagrams may be waiting.
+    pub fn is_readable(&self) -> bool {
+        self.readable && !self.broken
+    }
+
     /// Whether to wait until it can be written. Waiting without that wakes the loop for each datagram
     /// that left.
     pub fn is_blocked(&self) -> bool {
         !self.writable
     }
 
-    /// Whether the system made it useless: stop waiting for it, let go of [`Socket::io`], call
+    /// Whether the system made it useless: stop waiting for it, let go of its [`Descriptor`], call
     /// [`Socket::rebind`], wait for it anew.
     pub fn is_broken(&self) -> bool {
         self.broken
     }
 
-    /// The socket to wait for.
-    pub fn io(&self) -> Arc<socket2::Socket> {
-        Arc::clone(&self.io)
+    /// The descriptor to wait for.
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor(Arc::clone(&self.io))
     }
 
     /// Closes a broken socket and binds a new one to the same address and port.
@@ -85,15 +90,12 @@ impl Socket {
         self.bound
     }
 
-    pub(crate) fn is_readable(&self) -> bool {
-        self.readable && !self.broken
-    }
-
     pub(crate) fn is_writable(&self) -> bool {
         self.writable && !self.broken
     }
 
-    pub(crate) fn on_read_dry(&mut self) {
+    /// Says that nothing is waiting: it was read until then.
+    pub fn on_read_dry(&mut self) {
         self.readable = false;
     }
 
@@ -157,9 +159,12 @@ impl Socket {
     }
 }
 
-impl AsFd for Socket {
+/// Keeps a socket's descriptor open for those who wait for it.
+pub struct Descriptor(Arc<socket2::Socket>);
+
+impl AsFd for Descriptor {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.as_fd()
+        self.0.as_fd()
     }
 }
 

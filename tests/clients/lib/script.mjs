@@ -25,7 +25,7 @@ export function check(holds, sentence) {
   if (!holds) throw new Finding(sentence);
 }
 
-/** Reads the command line: options as above and `more`; numbers as numbers; the first word is `url`. */
+/** Reads the command line: options as above and `more`; numbers as numbers; the first word is `url`, or `program`. */
 export function readArguments(more = {}) {
   const { values, positionals } = parseArgs({
     options: { ...OPTIONS, ...more },
@@ -39,6 +39,7 @@ export function readArguments(more = {}) {
   return {
     ...values,
     url: positionals[0]?.replace(/\/$/, ''),
+    program: positionals[0],
     rest: positionals.slice(1),
     seconds: number('seconds'),
     expectFps: number('expect-fps'),
