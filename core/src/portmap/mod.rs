@@ -1,41 +1,172 @@
-//! The checked map of internal to external addresses.
+//! The checked map of internal to external addresses: which outside address and port reaches which of
+//! our own.
+//!
+//! A server in a private network is reached through ports that somebody forwards to it, often under
+//! other numbers. The map says so, in one form for flag, environment, file and API:
+//! `LOCAL[-LOCAL]/udp=HOST:PORT[-PORT]`, where a local address may stand before `LOCAL` for servers
+//! with several. Several external addresses for one local port are allowed. What cannot work is
+//! refused with [`PortMapError`], whose text names the mistake and the fix, so that it shows at start
+//! and not as a viewer that never connects.
+//!
+//! Pure values: names are resolved by the shells, which hand their addresses to
+//! [`PortMap::parse_resolving`]. TCP entries are kept for candidates over TCP (RFC 6544).
+
+mod aliases;
+mod entry;
+mod error;
+mod range;
+
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// A checked map; empty by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PortMap {}
+pub use aliases::{parse_epr, parse_nat1to1};
+pub use entry::{Entry, Protocol};
+pub use error::PortMapError;
+pub use range::PortRange;
 
-/// Why a map is refused; its text says what is wrong and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PortMapError {
-    /// Placeholder.
-    #[error("stub")]
-    Stub,
+/// Entries of a map; one more is refused with [`PortMapError::TooMany`]. Ranges make do with few, and
+/// each entry is compared with all others.
+pub const ENTRIES_MAX: usize = 256;
+
+/// A checked map; empty by default.
+///
+/// What it displays is what [`PortMap::parse`] reads.
+///
+/// ```
+/// use pinhole_core::portmap::PortMap;
+/// let map = PortMap::parse(["10111-10115/udp=203.0.113.10:30111-30115"])?;
+/// let outside = map.external("192.168.1.5:10113".parse().expect("an address"));
+/// assert_eq!(outside, ["203.0.113.10:30113".parse().expect("an address")]);
+/// # Ok::<(), pinhole_core::portmap::PortMapError>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PortMap {
+    /// In the order given, which is the order of preference.
+    entries: Vec<Entry>,
 }
 
 impl PortMap {
-    /// Parses entries as `--map` takes them: `LOCAL[-LOCAL]/udp=HOST:PORT[-PORT]`. Hosts must be IP addresses here.
-    pub fn parse<'a>(_entries: impl IntoIterator<Item = &'a str>) -> Result<PortMap, PortMapError> {
-        unimplemented!()
+    /// Parses entries as `--map` takes them: `LOCAL[-LOCAL]/udp=HOST:PORT[-PORT]`. Hosts must be IP
+    /// addresses here. Each text may hold several entries, separated by commas or blanks, as in the
+    /// environment.
+    pub fn parse<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<PortMap, PortMapError> {
+        PortMap::parse_resolving(entries, |_name| None)
     }
+
+    /// Parses entries whose hosts may be names, which `resolve` turns into addresses; `None` refuses
+    /// the entry with [`PortMapError::HostNotAnIp`].
+    pub fn parse_resolving<'a>(
+        entries: impl IntoIterator<Item = &'a str>,
+        mut resolve: impl FnMut(&str) -> Option<IpAddr>,
+    ) -> Result<PortMap, PortMapError> {
+        let mut map = PortMap::default();
+        for text in entries {
+            for entry in split_list(text) {
+                map.push(Entry::parse(entry, &mut resolve)?)?;
+            }
+        }
+        Ok(map)
+    }
+
     /// `--public-ip ADDR`: every local port to the same port of `address`.
-    pub fn same_ports(_address: IpAddr) -> PortMap {
-        unimplemented!()
+    pub fn same_ports(address: IpAddr) -> PortMap {
+        PortMap { entries: Entry::same_ports(None, address).to_vec() }
     }
+
     /// Adds the entries of another map; refused where the two overlap.
-    pub fn merge(self, _other: PortMap) -> Result<PortMap, PortMapError> {
-        unimplemented!()
+    pub fn merge(mut self, other: PortMap) -> Result<PortMap, PortMapError> {
+        for entry in other.entries {
+            self.push(entry)?;
+        }
+        Ok(self)
     }
+
     /// Whether nothing is mapped.
     pub fn is_empty(&self) -> bool {
-        unimplemented!()
+        self.entries.is_empty()
     }
-    /// The outside addresses of a local UDP socket address.
-    pub fn external(&self, _base: SocketAddr) -> Vec<SocketAddr> {
-        unimplemented!()
+
+    /// Its entries in the order given.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
-    /// Refuses a map that says nothing about one of the bound ports.
-    pub fn check_bound(&self, _ports: &[u16]) -> Result<(), PortMapError> {
-        unimplemented!()
+
+    /// The outside addresses of a local UDP socket address, in the order of the entries. An IPv4
+    /// address has IPv4 ones, an IPv6 address IPv6 ones.
+    pub fn external(&self, base: SocketAddr) -> Vec<SocketAddr> {
+        self.external_over(Protocol::Udp, base)
+    }
+
+    /// The outside addresses of a local socket address of one protocol.
+    pub fn external_over(&self, protocol: Protocol, base: SocketAddr) -> Vec<SocketAddr> {
+        let entries = self.entries.iter().filter(|entry| entry.protocol() == protocol);
+        entries.filter_map(|entry| entry.external_of(base)).collect()
+    }
+
+    /// Refuses a map that says nothing about one of the bound UDP ports. An empty map maps nothing on
+    /// purpose and is never refused.
+    pub fn check_bound(&self, ports: &[u16]) -> Result<(), PortMapError> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let udp = || self.entries.iter().filter(|entry| entry.protocol() == Protocol::Udp);
+        let covers = |port: u16| udp().any(|entry| entry.local_ports().contains(port));
+        match ports.iter().find(|&&port| !covers(port)) {
+            None => Ok(()),
+            Some(&port) => {
+                let covered: Vec<String> =
+                    udp().map(|entry| entry.local_ports().to_string()).collect();
+                Err(PortMapError::NotCovered { port, covered: covered.join(", ") })
+            }
+        }
+    }
+
+    fn push(&mut self, entry: Entry) -> Result<(), PortMapError> {
+        if self.entries.len() >= ENTRIES_MAX {
+            return Err(PortMapError::TooMany);
+        }
+        if let Some(conflict) = self.entries.iter().find_map(|earlier| conflict(earlier, &entry)) {
+            return Err(conflict);
+        }
+        self.entries.push(entry);
+        Ok(())
     }
 }
+
+impl fmt::Display for PortMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, entry) in self.entries.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "," };
+            write!(f, "{separator}{entry}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The parts of a list as people write it in the environment.
+fn split_list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty())
+}
+
+/// A datagram to an external address reaches one socket: no two entries may claim it.
+fn conflict(earlier: &Entry, later: &Entry) -> Option<PortMapError> {
+    if earlier.protocol() != later.protocol() || earlier.host() != later.host() {
+        return None;
+    }
+    let port = earlier.external_ports().first_shared(later.external_ports())?;
+    let external = SocketAddr::new(later.host(), port);
+    let entries = (earlier.to_string(), later.to_string());
+    let same_socket = earlier.local_port_of(port) == later.local_port_of(port)
+        && match (earlier.local_ip(), later.local_ip()) {
+            (Some(one), Some(other)) => one == other,
+            (None, _) | (_, None) => true,
+        };
+    Some(if same_socket {
+        PortMapError::Twice { earlier: entries.0, later: entries.1, external }
+    } else {
+        PortMapError::TwoLocals { earlier: entries.0, later: entries.1, external }
+    })
+}
+
+#[cfg(test)]
+mod tests;
