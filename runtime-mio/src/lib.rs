@@ -1,7 +1,24 @@
-//! Pinhole on mio (stub with the signature that others build on).
-use pinhole_runtime::{Running, RuntimeConfig, RuntimeError};
+//! Pinhole on [mio]: one thread, one loop, `epoll`, and a `timerfd` for deadlines.
+//!
+//! [`spawn`] starts the loop; everything it does stands in `pinhole-runtime`. Here is how it waits:
+//!
+//! - `run.rs`: the loop, a screen long.
+//! - `readiness.rs`: waits for sockets, the timer and the bell, and says what it heard.
+//! - `socket.rs`: one socket's registration. Room to send is waited for only while sending is blocked:
+//!   a UDP socket has room after each datagram that left, and would wake the loop each time.
+//! - `timer.rs`: deadlines to the microsecond. The timeout of `epoll_wait` has milliseconds, too coarse
+//!   to pace packets.
+//! - `wake.rs`: the bell that other threads ring.
+//!
+//! `pinhole-smol` has the same files, types and functions on another way of waiting.
+//!
+//! [mio]: https://docs.rs/mio
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
-/// Starts the loop on a thread of its own.
-pub fn spawn(_config: RuntimeConfig) -> Result<Running, RuntimeError> {
-    unimplemented!()
-}
+mod readiness;
+mod run;
+mod socket;
+mod timer;
+mod wake;
+
+pub use run::spawn;

@@ -1,7 +1,23 @@
-//! Pinhole on smol (stub with the signature that others build on).
-use pinhole_runtime::{Running, RuntimeConfig, RuntimeError};
+//! Pinhole on [smol]'s reactor, `async-io`: one thread, one loop, written as a future.
+//!
+//! [`spawn`] starts the loop; everything it does stands in `pinhole-runtime`. Here is how it waits:
+//!
+//! - `run.rs`: the loop, a screen long.
+//! - `readiness.rs`: waits for sockets, the timer and the bell, and says what it heard.
+//! - `socket.rs`: one socket's registration. Room to send is waited for only while sending is blocked:
+//!   a UDP socket has room after each datagram that left, and would wake the loop each time.
+//! - `timer.rs`: deadlines to the microsecond: the reactor keeps them on a `timerfd`.
+//! - `wake.rs`: the bell that other threads ring.
+//!
+//! `pinhole-mio` has the same files, types and functions on another way of waiting.
+//!
+//! [smol]: https://docs.rs/smol
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
-/// Starts the loop on a thread of its own.
-pub fn spawn(_config: RuntimeConfig) -> Result<Running, RuntimeError> {
-    unimplemented!()
-}
+mod readiness;
+mod run;
+mod socket;
+mod timer;
+mod wake;
+
+pub use run::spawn;

@@ -1,2 +1,4 @@
-//! Stub.
-fn main() {}
+//! The program `pinhole`.
+fn main() {
+    print!("{}", pinhole::settings::markdown());
+}

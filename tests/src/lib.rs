@@ -1,1 +1,12 @@
-//! Stub.
+//! The harness that tests Pinhole from outside, and what its tests share.
+//!
+//! [`viewer`] is a viewer without a browser: it makes an offer, takes an answer, runs ICE, DTLS and SRTP on a socket
+//! of its own and counts what arrives. It knows nothing of Pinhole, so it can judge any server that answers SDP.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod http;
+pub mod jsep;
+pub mod sdp;
+pub mod server;
+pub mod source;
+pub mod viewer;

@@ -1,1 +1,345 @@
-//! Session: stub.
+//! One viewer: ICE, DTLS, SRTP and RTCP by str0m in RTP mode, wrapped so that a call into it can
+//! neither take the other viewers down nor draw randomness that is not ours.
+//!
+//! [`Lifecycle`] is the kernel: where the session stands. [`Session`] is the driver: it owns the
+//! `Rtc`, hands it datagrams, time and packets, and turns what comes out into runs of datagrams.
+//! str0m is polled only while the shell takes datagrams, so nothing queues up here beyond what
+//! str0m itself holds, and a path that takes nothing shows as a session that is not drained.
+
+mod lifecycle;
+mod negotiate;
+mod outlet;
+mod run;
+mod setup;
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use str0m::net::{Protocol, Receive};
+use str0m::stats::{MediaEgressStats, PeerStats};
+use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input as RtcInput, Output, Rtc};
+
+use lifecycle::Lifecycle;
+pub(crate) use lifecycle::{Input, Patience};
+use outlet::Outlet;
+pub(crate) use setup::SessionSetup;
+
+use crate::base::{Ambient, SeedRng};
+use crate::endpoint::{
+    CandidateError, CloseCause, DropReason, SessionId, SessionState, SessionStats,
+};
+use crate::h264::Packet;
+use crate::sdp::{Offer, RemoteCandidate, parse_candidate};
+
+/// Candidates that a viewer may send in all; more are refused.
+const REMOTE_CANDIDATES_MAX: usize = 64;
+/// A timeout further away than this is str0m's way to say that there is none.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// What a session tells the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    State(SessionState),
+    /// The viewer asked for a picture that needs no other (PLI or FIR).
+    KeyframeRequested,
+    /// Packets newly reported missing.
+    Nacks(u64),
+}
+
+/// One viewer.
+pub(crate) struct Session {
+    id: SessionId,
+    life: Lifecycle,
+    rtc: Rtc,
+    ambient: Ambient,
+    rng: SeedRng,
+    /// Set up from the offer: what is sent, and where it stands.
+    outlet: Outlet,
+    offer: Offer,
+    credentials: IceCreds,
+    negotiations: u64,
+    remote_candidates: usize,
+    /// A datagram that did not fit the run before it.
+    held: Option<str0m::net::Transmit>,
+    /// Whether str0m may have output, or packets are written that a timeout must release.
+    drained: bool,
+    /// When str0m wants its next timeout.
+    wake: Option<Instant>,
+    seen: Seen,
+}
+
+/// What was last heard of the viewer.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    remote: Option<SocketAddr>,
+    rtt: Option<Duration>,
+    loss: Option<f32>,
+    nacks: u64,
+}
+
+impl Session {
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Our side's user name fragment: names the session in the first check from an address.
+    pub(crate) fn ufrag(&self) -> &str {
+        &self.credentials.ufrag
+    }
+
+    pub(crate) fn password(&self) -> &str {
+        &self.credentials.pass
+    }
+
+    pub(crate) fn state(&self) -> SessionState {
+        self.life.state()
+    }
+
+    /// Whether all that str0m had to send was taken.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained
+    }
+
+    /// Whether it is over and nothing is left to send.
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.state(), SessionState::Closed(_)) && self.drained
+    }
+
+    /// When the session's own timers want to be fired.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// When patience with it ends.
+    pub(crate) fn patience_ends_at(&self) -> Option<Instant> {
+        self.life.deadline()
+    }
+
+    /// Takes a datagram from the viewer; `local` is one of our candidates.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+        payload: &[u8],
+    ) -> Result<(), DropReason> {
+        let received = Receive::new(Protocol::Udp, remote, local, payload);
+        let received = received.map_err(|_| DropReason::Malformed)?;
+        self.drained = false;
+        // An error here is about this one datagram, which anybody may have sent; what is fatal
+        // shows in that str0m is no longer alive.
+        let outcome = self.call(|rtc| rtc.handle_input(RtcInput::Receive(now, received)));
+        match outcome {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
+                tracing::debug!(id = ?self.id, %error, "datagram refused");
+                Err(DropReason::Malformed)
+            }
+            None => Err(DropReason::Malformed),
+        }
+    }
+
+    /// Fires str0m's timers.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.drained = false;
+        self.wake = None;
+        if let Some(Err(error)) = self.call(|rtc| rtc.handle_input(RtcInput::Timeout(now))) {
+            tracing::debug!(id = ?self.id, %error, "session failed");
+            self.kill();
+        }
+    }
+
+    /// Takes an input of the session's life; closing also tells the viewer.
+    pub(crate) fn on(&mut self, now: Instant, input: Input) -> Option<SessionState> {
+        let state = self.life.on(now, input)?;
+        match state {
+            SessionState::Closed(CloseCause::Remote | CloseCause::Failed) => {}
+            SessionState::Closed(_) => {
+                self.drained = false;
+                // RTCP BYE and DTLS close_notify; before DTLS is up there is nobody to tell.
+                if let Some(Err(error)) = self.call(Rtc::close) {
+                    tracing::debug!(id = ?self.id, %error, "closed without a word");
+                    self.kill();
+                }
+            }
+            SessionState::Connected => self.outlet.wait_for_keyframe(),
+            SessionState::Connecting | SessionState::Interrupted => {}
+        }
+        Some(state)
+    }
+
+    /// Takes a candidate; whether it is of use. mDNS names and the like are accepted and ignored.
+    pub(crate) fn add_candidate(&mut self, text: &str) -> Result<bool, CandidateError> {
+        let line = match parse_candidate(text).map_err(CandidateError::NotACandidate)? {
+            RemoteCandidate::Usable(line) => line,
+            RemoteCandidate::Ignored(why) => {
+                tracing::debug!(id = ?self.id, why, "candidate ignored");
+                return Ok(false);
+            }
+        };
+        if self.remote_candidates >= REMOTE_CANDIDATES_MAX {
+            return Err(CandidateError::TooMany(REMOTE_CANDIDATES_MAX));
+        }
+        let candidate = Candidate::from_sdp_string(&line);
+        let candidate =
+            candidate.map_err(|error| CandidateError::NotACandidate(error.to_string()))?;
+        self.remote_candidates += 1;
+        self.drained = false;
+        self.call(|rtc| rtc.add_remote_candidate(candidate));
+        Ok(true)
+    }
+
+    /// Adds one of our own addresses that became known late.
+    pub(crate) fn add_base(&mut self, base: SocketAddr) {
+        self.drained = false;
+        if let Ok(candidate) = Candidate::host(base, "udp") {
+            self.call(|rtc| rtc.add_local_candidate(candidate).is_some());
+        }
+    }
+
+    /// Sends a frame, or loses it whole. Whether it was sent.
+    pub(crate) fn send_frame(
+        &mut self,
+        now: Instant,
+        captured: Instant,
+        rtp_time: u32,
+        packets: &[Packet],
+        keyframe: bool,
+    ) -> bool {
+        if !self.outlet.admits(now, self.drained, keyframe) {
+            return false;
+        }
+        let Session { rtc, ambient, outlet, .. } = self;
+        let write = || outlet.write(rtc, captured, rtp_time, packets);
+        let written = catch_unwind(AssertUnwindSafe(|| ambient.scope(write)));
+        if written.is_err() {
+            self.kill();
+            return false;
+        }
+        self.drained = false;
+        // str0m releases what is written at its next timeout, and asks for it at once.
+        self.handle_timeout(now);
+        true
+    }
+
+    /// Whether the viewer has no picture until an IDR comes.
+    pub(crate) fn needs_keyframe(&self) -> bool {
+        self.state() == SessionState::Connected && self.outlet.waits_for_keyframe()
+    }
+
+    /// The session from outside.
+    pub(crate) fn stats(&self) -> SessionStats {
+        SessionStats {
+            id: self.id,
+            state: self.state(),
+            remote: self.seen.remote,
+            rtt: self.seen.rtt,
+            loss: self.seen.loss,
+            frames: self.outlet.frames(),
+            frames_skipped: self.outlet.frames_skipped(),
+        }
+    }
+
+    /// The next thing that str0m has to say, or `None` once it is drained.
+    fn poll_datagram(
+        &mut self,
+        now: Instant,
+        signal: &mut impl FnMut(Signal),
+    ) -> Option<str0m::net::Transmit> {
+        // Timeouts that are due are given at once; more in a row than this is a fault of str0m's,
+        // and the session is looked at again with the next input.
+        const TIMEOUTS_IN_A_ROW_MAX: u32 = 1_000;
+        let mut timeouts = 0;
+        loop {
+            match self.call(Rtc::poll_output) {
+                Some(Ok(Output::Transmit(datagram))) => return Some(datagram),
+                Some(Ok(Output::Event(event))) => self.on_event(now, event, signal),
+                Some(Ok(Output::Timeout(at))) if at <= now && timeouts < TIMEOUTS_IN_A_ROW_MAX => {
+                    timeouts += 1;
+                    self.handle_timeout(now);
+                }
+                Some(Ok(Output::Timeout(at))) => {
+                    self.wake = (at < now + TIMEOUT_MAX).then_some(at.max(now));
+                    break;
+                }
+                Some(Err(error)) => {
+                    tracing::debug!(id = ?self.id, %error, "session failed");
+                    self.kill();
+                    break;
+                }
+                None => break,
+            }
+        }
+        self.drained = true;
+        if !self.rtc.is_alive() {
+            self.wake = None;
+            let closed = Input::Close(CloseCause::Failed);
+            self.life.on(now, closed).map(Signal::State).into_iter().for_each(signal);
+        }
+        None
+    }
+
+    fn on_event(&mut self, now: Instant, event: Event, signal: &mut impl FnMut(Signal)) {
+        let input = match event {
+            Event::Connected => Some(Input::Established),
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                Some(Input::PathLost)
+            }
+            Event::IceConnectionStateChange(
+                IceConnectionState::Connected | IceConnectionState::Completed,
+            ) => Some(Input::PathBack),
+            Event::Closed => Some(Input::Close(CloseCause::Remote)),
+            Event::KeyframeRequest(_) => {
+                signal(Signal::KeyframeRequested);
+                None
+            }
+            Event::PeerStats(stats) => {
+                self.on_peer_stats(&stats);
+                None
+            }
+            Event::MediaEgressStats(stats) => {
+                self.on_media_stats(&stats, signal);
+                None
+            }
+            _ => None,
+        };
+        let state = input.and_then(|input| self.on(now, input));
+        state.map(Signal::State).into_iter().for_each(signal);
+    }
+
+    fn on_peer_stats(&mut self, stats: &PeerStats) {
+        if let Some(pair) = &stats.selected_candidate_pair {
+            self.seen.remote = Some(pair.remote.addr);
+            self.seen.rtt = pair.current_round_trip_time.or(self.seen.rtt);
+        }
+    }
+
+    fn on_media_stats(&mut self, stats: &MediaEgressStats, signal: &mut impl FnMut(Signal)) {
+        self.seen.loss = stats.loss.or(self.seen.loss);
+        let new = stats.nacks.saturating_sub(self.seen.nacks);
+        self.seen.nacks = stats.nacks;
+        if new > 0 {
+            signal(Signal::Nacks(new));
+        }
+    }
+
+    /// Calls into str0m with this session's own randomness. `None`: it panicked, which it does on
+    /// faults of its own; the session is over, the others are not.
+    fn call<T>(&mut self, call: impl FnOnce(&mut Rtc) -> T) -> Option<T> {
+        let Session { rtc, ambient, .. } = self;
+        match catch_unwind(AssertUnwindSafe(|| ambient.scope(|| call(rtc)))) {
+            Ok(result) => Some(result),
+            Err(_) => {
+                self.kill();
+                None
+            }
+        }
+    }
+
+    fn kill(&mut self) {
+        self.rtc.disconnect();
+        self.drained = false;
+        self.wake = None;
+    }
+}

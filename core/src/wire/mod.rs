@@ -1,1 +1,8 @@
-//! Wire: stub.
+//! What a datagram is, before anybody reads it: demultiplexing by first byte (RFC 7983), and the
+//! little of a STUN request that routing needs. The codec is `stun-types`.
+
+mod demux;
+mod stun;
+
+pub(crate) use demux::{Kind, demux};
+pub(crate) use stun::{StunKind, parse_stun};

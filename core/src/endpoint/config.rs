@@ -1,0 +1,95 @@
+//! What an endpoint is made of.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use str0m::config::DtlsCert;
+
+use crate::base::{Seed, WallClock};
+use crate::gather::LocalCandidate;
+use crate::h264::ProfileLevelId;
+
+/// What is sent, as far as SDP says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VideoFormat {
+    /// Profile and level of the stream.
+    pub profile_level_id: ProfileLevelId,
+}
+
+/// Bounds, each with what happens there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions at once; the next offer is refused with [`OfferError::TooManyViewers`](super::OfferError).
+    pub sessions: usize,
+    /// How long a session may take to connect before it is closed.
+    pub connect_timeout: Duration,
+    /// How long a session whose path broke may take to come back before it is closed. About 17 s
+    /// pass before a silent path counts as broken.
+    pub recovery_timeout: Duration,
+    /// Bytes of an SDP; a longer one is refused.
+    pub sdp_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            sessions: 64,
+            connect_timeout: Duration::from_secs(20),
+            recovery_timeout: Duration::from_secs(8),
+            sdp_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// All that an endpoint is made of.
+#[derive(Debug, Clone)]
+pub struct EndpointConfig {
+    /// Secret randomness.
+    pub seed: Seed,
+    /// The wall clock.
+    pub wall_clock: WallClock,
+    /// Shared by all sessions.
+    pub certificate: Certificate,
+    /// The addresses of our sockets, none of them unspecified.
+    pub bases: Vec<SocketAddr>,
+    /// What viewers are told, best first.
+    pub candidates: Vec<LocalCandidate>,
+    /// What is sent.
+    pub video: VideoFormat,
+    /// Bounds.
+    pub limits: Limits,
+    /// Whether the bandwidth of each viewer's path is estimated (transport-wide congestion
+    /// control), and from how many bits per second the estimate starts. With it, a viewer whose
+    /// path is too slow loses whole frames; without it only one whose packets cannot be sent.
+    pub estimator: Option<u64>,
+}
+
+/// Why an endpoint cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// No socket.
+    #[error("an endpoint needs at least one local address")]
+    NoBase,
+    /// 0.0.0.0 or [::].
+    #[error("{0} is no address that a datagram can be sent to; give each interface's own address")]
+    Unspecified(SocketAddr),
+}
+
+/// The DTLS certificate that all sessions of an endpoint share.
+#[derive(Debug, Clone)]
+pub struct Certificate(pub(crate) DtlsCert);
+
+impl Certificate {
+    /// Makes a self-signed ECDSA P-256 certificate. Takes about a millisecond, and its randomness
+    /// from the crypto library: the one thing here that the seed does not decide.
+    pub fn generate() -> Result<Certificate, CertificateError> {
+        let provider = str0m::crypto::from_feature_flags();
+        let certificate = provider.dtls_provider.generate_certificate();
+        certificate.map(Certificate).ok_or(CertificateError)
+    }
+}
+
+/// The crypto library failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the crypto library cannot make a DTLS certificate")]
+pub struct CertificateError;

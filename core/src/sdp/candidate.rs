@@ -1,0 +1,136 @@
+//! Candidates that a viewer sends, in its offer or trickled: `a=candidate`, RFC 8839 §5.1.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// A remote candidate, as far as it is of use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RemoteCandidate {
+    /// To be checked: the line in the form that str0m parses.
+    Usable(String),
+    /// Valid, but nothing we can send to: an mDNS name (the viewer will be seen as peer-reflexive),
+    /// TCP, another component, the end-of-candidates marker.
+    Ignored(&'static str),
+}
+
+/// Reads `candidate:…`, with or without `a=`. The error says what is wrong.
+pub(crate) fn parse_candidate(text: &str) -> Result<RemoteCandidate, String> {
+    use RemoteCandidate::Ignored;
+    let line = text.trim();
+    let line = line.strip_prefix("a=").unwrap_or(line);
+    if line.is_empty() || line == "end-of-candidates" {
+        return Ok(Ignored("end of candidates"));
+    }
+    let Some(rest) = line.strip_prefix("candidate:") else {
+        return Err("it does not begin with \"candidate:\"".to_owned());
+    };
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let &[_foundation, component, transport, priority, address, port, "typ", kind, ..] =
+        fields.as_slice()
+    else {
+        return Err("it has fewer than the 8 fields of RFC 8839".to_owned());
+    };
+    let number = |text: &str, name: &str, most: u32| match text.parse::<u32>() {
+        Ok(value) if value <= most => Ok(value),
+        _ => Err(format!("{name} is no number up to {most}")),
+    };
+    let component = number(component, "component", 256)?;
+    number(priority, "priority", u32::MAX)?;
+    let port = number(port, "port", 65_535)? as u16;
+    if !["host", "srflx", "prflx", "relay"].contains(&kind) {
+        return Err("its type is none of host, srflx, prflx, relay".to_owned());
+    }
+    if component != 1 {
+        return Ok(Ignored("component other than 1"));
+    }
+    if !transport.eq_ignore_ascii_case("udp") {
+        return Ok(Ignored("transport other than UDP"));
+    }
+    if address.ends_with(".local") {
+        return Ok(Ignored("mDNS name"));
+    }
+    let Ok(address) = address.parse::<IpAddr>() else {
+        return Err("its address is neither an IP address nor an mDNS name".to_owned());
+    };
+    if address.is_unspecified() || address.is_multicast() || port == 0 {
+        return Ok(Ignored("address that nothing can be sent to"));
+    }
+    let at = SocketAddr::new(address, port);
+    Ok(RemoteCandidate::Usable(canonical(&fields, at)))
+}
+
+/// The line without extensions: what str0m needs and nothing that it could stumble over.
+fn canonical(fields: &[&str], at: SocketAddr) -> String {
+    let head = fields.get(..4).unwrap_or_default().join(" ");
+    let kind = fields.get(7).copied().unwrap_or("host");
+    let related = match (kind, at.is_ipv4()) {
+        ("host", _) => "",
+        (_, true) => " raddr 0.0.0.0 rport 9",
+        (_, false) => " raddr :: rport 9",
+    };
+    format!("candidate:{head} {} {} typ {kind}{related}", at.ip(), at.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candidates_are_sorted_into_usable_ignored_and_wrong() {
+        let outcome = |text: &str| match parse_candidate(text) {
+            Ok(RemoteCandidate::Usable(line)) => line,
+            Ok(RemoteCandidate::Ignored(why)) => format!("ignored: {why}"),
+            Err(why) => format!("wrong: {why}"),
+        };
+        let table = [
+            (
+                "candidate:1 1 udp 2122260223 192.0.2.7 5000 typ host generation 0 ufrag abcd",
+                "candidate:1 1 udp 2122260223 192.0.2.7 5000 typ host",
+            ),
+            (
+                "a=candidate:1 1 UDP 5 2001:db8::1 5000 typ srflx raddr 10.0.0.1 rport 9",
+                "candidate:1 1 UDP 5 2001:db8::1 5000 typ srflx raddr :: rport 9",
+            ),
+            ("candidate:1 1 udp 5 6f1c.local 5000 typ host", "ignored: mDNS name"),
+            (
+                "candidate:1 1 tcp 5 192.0.2.7 9 typ host tcptype active",
+                "ignored: transport other than UDP",
+            ),
+            ("candidate:1 2 udp 5 192.0.2.7 5 typ host", "ignored: component other than 1"),
+            ("", "ignored: end of candidates"),
+            (
+                "candidate:1 1 udp 5 0.0.0.0 5 typ host",
+                "ignored: address that nothing can be sent to",
+            ),
+            ("hello", "wrong: it does not begin with \"candidate:\""),
+            ("candidate:1 1 udp", "wrong: it has fewer than the 8 fields of RFC 8839"),
+            (
+                "candidate:1 1 udp 5 192.0.2.7 70000 typ host",
+                "wrong: port is no number up to 65535",
+            ),
+            (
+                "candidate:1 1 udp 5 example.org 5 typ host",
+                "wrong: its address is neither an IP address nor an mDNS name",
+            ),
+            (
+                "candidate:1 1 udp 5 192.0.2.7 5 typ magic",
+                "wrong: its type is none of host, srflx, prflx, relay",
+            ),
+        ];
+        for (text, expected) in table {
+            assert_eq!(outcome(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn str0m_reads_what_we_call_usable() {
+        for text in [
+            "candidate:1 1 udp 5 192.0.2.7 5000 typ host",
+            "candidate:1 1 udp 5 192.0.2.7 5000 typ srflx raddr 10.0.0.1 rport 4",
+            "candidate:1 1 udp 5 192.0.2.7 5000 typ relay raddr 10.0.0.1 rport 4",
+            "candidate:1 1 udp 5 2001:db8::9 5000 typ prflx raddr :: rport 4",
+        ] {
+            let Ok(RemoteCandidate::Usable(line)) = parse_candidate(text) else { panic!("{text}") };
+            str0m::Candidate::from_sdp_string(&line).unwrap();
+        }
+    }
+}

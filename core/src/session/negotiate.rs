@@ -1,0 +1,191 @@
+//! Offers and answers of one session: the first, further ones, and ICE restarts (RFC 8445 §9).
+
+use std::time::Instant;
+
+use str0m::change::SdpOffer;
+use str0m::media::{Mid, Pt};
+use str0m::{Candidate, IceCreds, Rtc};
+
+use super::outlet::Outlet;
+use super::setup::{RTX_CACHE_AGE, RTX_CACHE_PACKETS, RTX_SHARE_MAX};
+use super::{Input, Lifecycle, Seen, Session, SessionSetup};
+use crate::base::{Ambient, SeedRng};
+use crate::endpoint::{OfferError, SessionId};
+use crate::sdp::{
+    AnswerParts, Fragment, Offer, OfferedVideo, reduced_offer, write_answer, write_fragment,
+};
+
+/// The one section that str0m knows; the viewer never sees this name.
+const MID: &str = "0";
+/// RFC 8839 §5.4 asks for 24 and 128 bits at least; each character has 6.
+const UFRAG_CHARS: usize = 8;
+const PASSWORD_CHARS: usize = 24;
+
+impl Session {
+    /// Makes a session from an offer.
+    pub(crate) fn accept(
+        id: SessionId,
+        now: Instant,
+        setup: &SessionSetup,
+        mut rng: SeedRng,
+        offer: Offer,
+    ) -> Result<Session, OfferError> {
+        let mut ambient = Ambient::new(&mut rng);
+        let credentials = draw_credentials(&mut rng);
+        let mut rtc = ambient.scope(|| setup.rtc(now, credentials.clone(), &offer.video));
+        for base in &setup.bases {
+            if let Ok(host) = Candidate::host(*base, "udp") {
+                ambient.scope(|| rtc.add_local_candidate(host).is_some());
+            }
+        }
+        ambient.scope(|| accept(&mut rtc, &offer.video, setup.estimator.is_some()))?;
+        let outlet = ambient.scope(|| outlet(&mut rtc, &offer.video, rng.u32() as u16 & 0x7fff));
+        let mut session = Session {
+            id,
+            life: Lifecycle::new(now, setup.patience),
+            rtc,
+            ambient,
+            rng,
+            outlet: outlet?,
+            offer,
+            credentials,
+            negotiations: 1,
+            remote_candidates: 0,
+            held: None,
+            drained: false,
+            wake: None,
+            seen: Seen::default(),
+        };
+        session.add_offered_candidates();
+        Ok(session)
+    }
+
+    /// Takes a further offer: the same again, or an ICE restart.
+    pub(crate) fn renegotiate(
+        &mut self,
+        now: Instant,
+        setup: &SessionSetup,
+        offer: Offer,
+    ) -> Result<(), OfferError> {
+        let same_stream = offer.video.payload.pt == *self.outlet.pt()
+            && offer.video.fingerprint == self.offer.video.fingerprint;
+        if !same_stream {
+            let text = "it changes the payload type or the certificate; make a new session";
+            return Err(OfferError::Refused(text.to_owned()));
+        }
+        self.restart_if_changed(now, setup, &offer.video)?;
+        self.offer = offer;
+        self.negotiations += 1;
+        self.add_offered_candidates();
+        Ok(())
+    }
+
+    /// Takes an SDP fragment. With credentials other than the known ones it restarts ICE, and the
+    /// fragment to answer with is returned.
+    pub(crate) fn handle_fragment(
+        &mut self,
+        now: Instant,
+        setup: &SessionSetup,
+        fragment: &Fragment,
+        candidates: &[String],
+    ) -> Result<Option<String>, OfferError> {
+        let mut video = self.offer.video.clone();
+        if let Some((ufrag, password)) = &fragment.credentials {
+            (video.ufrag, video.password) = (ufrag.clone(), password.clone());
+        }
+        video.candidates.clear();
+        let restarted = self.restart_if_changed(now, setup, &video)?;
+        self.offer.video = video;
+        for candidate in &fragment.candidates {
+            let added = self.add_candidate(candidate);
+            added.map_err(|error| OfferError::Refused(error.to_string()))?;
+        }
+        let answer = || write_fragment(&self.credentials, self.mid(), candidates);
+        Ok(restarted.then(answer))
+    }
+
+    /// The answer to the current offer.
+    pub(crate) fn answer(
+        &mut self,
+        setup: &SessionSetup,
+        session_number: u64,
+        candidates: &[String],
+    ) -> String {
+        let fingerprint = self.rtc.direct_api().local_dtls_fingerprint().to_string();
+        let parts = AnswerParts {
+            session_number,
+            version: self.negotiations,
+            credentials: &self.credentials,
+            fingerprint: &fingerprint,
+            ssrc: self.outlet.ssrc(),
+            rtx_ssrc: self.outlet.rtx_ssrc(),
+            cname: &self.credentials.ufrag,
+            candidates,
+            format: setup.format,
+            estimator: setup.estimator.is_some(),
+        };
+        write_answer(&self.offer, &parts)
+    }
+
+    /// The `a=mid` of the video section, where the offer has one.
+    pub(crate) fn mid(&self) -> Option<&str> {
+        self.offer.sections.get(self.offer.video.index)?.mid.as_deref()
+    }
+
+    /// RFC 8445 §9: other credentials than before ask for new ones of ours.
+    fn restart_if_changed(
+        &mut self,
+        now: Instant,
+        setup: &SessionSetup,
+        video: &OfferedVideo,
+    ) -> Result<bool, OfferError> {
+        let known = &self.offer.video;
+        let restart = video.ufrag != known.ufrag || video.password != known.password;
+        if !restart {
+            return Ok(false);
+        }
+        self.drained = false;
+        let estimator = setup.estimator.is_some();
+        let accepted = self.call(|rtc| accept(rtc, video, estimator));
+        accepted.unwrap_or_else(|| Err(OfferError::Refused("the session failed".to_owned())))?;
+        // str0m draws the new credentials itself, from a generator that is not cryptographic.
+        self.credentials = draw_credentials(&mut self.rng);
+        let ours = self.credentials.clone();
+        self.call(|rtc| rtc.direct_api().set_local_ice_credentials(ours));
+        self.remote_candidates = 0;
+        self.life.on(now, Input::Restarted);
+        Ok(true)
+    }
+
+    fn add_offered_candidates(&mut self) {
+        for candidate in std::mem::take(&mut self.offer.video.candidates) {
+            if let Err(error) = self.add_candidate(&candidate) {
+                tracing::debug!(id = ?self.id, %error, "candidate in the offer ignored");
+            }
+        }
+    }
+}
+
+fn draw_credentials(rng: &mut SeedRng) -> IceCreds {
+    IceCreds { ufrag: rng.ice_chars(UFRAG_CHARS), pass: rng.ice_chars(PASSWORD_CHARS) }
+}
+
+fn accept(rtc: &mut Rtc, video: &OfferedVideo, estimator: bool) -> Result<(), OfferError> {
+    let refused = |error: &dyn std::fmt::Display| OfferError::Refused(error.to_string());
+    let reduced = reduced_offer(video, MID, estimator);
+    let offer = SdpOffer::from_sdp_string(&reduced).map_err(|error| refused(&error))?;
+    let accepted = rtc.sdp_api().accept_offer(offer);
+    accepted.map(drop).map_err(|error| refused(&error))
+}
+
+/// The stream that the offer made str0m declare, with its retransmission cache.
+fn outlet(rtc: &mut Rtc, video: &OfferedVideo, first: u16) -> Result<Outlet, OfferError> {
+    let mid = Mid::from(MID);
+    let mut api = rtc.direct_api();
+    let Some(stream) = api.stream_tx_by_mid(mid, None) else {
+        return Err(OfferError::Refused("no stream can be sent on its video section".to_owned()));
+    };
+    stream.set_rtx_cache(RTX_CACHE_PACKETS, RTX_CACHE_AGE, Some(RTX_SHARE_MAX));
+    let (ssrc, rtx) = (*stream.ssrc(), stream.rtx().map(|ssrc| *ssrc));
+    Ok(Outlet::new(mid, Pt::from(video.payload.pt), ssrc, rtx, first))
+}

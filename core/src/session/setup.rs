@@ -1,0 +1,79 @@
+//! How str0m is set up: each of its defaults that is made for conferences is set on purpose.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use str0m::media::Pt;
+use str0m::rtp::{Extension, ExtensionMap};
+use str0m::{IceCreds, Rtc, RtcConfig};
+
+use super::lifecycle::Patience;
+use crate::endpoint::Certificate;
+use crate::h264::ProfileLevelId;
+use crate::sdp::OfferedVideo;
+
+/// First retransmission of a check: half of what str0m waits, because with one path to check there
+/// is no storm to fear, and where both sides must punch the second check is the one that arrives.
+const CHECK_RTO_FIRST: Duration = Duration::from_millis(120);
+/// Longest wait between retransmissions of a check.
+const CHECK_RTO_MAX: Duration = Duration::from_millis(1_500);
+/// 0.12 + 0.24 + 0.48 + 0.96 + 1.5 + 1.5 + 1.5 s: checks that nobody answers fail a path within
+/// 7 s, but not within 15 s of the viewer's own last check on it (str0m's rule, not settable).
+const CHECK_RETRANSMITS: usize = 6;
+/// Packets kept for retransmission: about a second of 8 Mbit/s.
+pub(super) const RTX_CACHE_PACKETS: usize = 1_024;
+/// A packet older than this comes too late for a picture that is shown at once.
+pub(super) const RTX_CACHE_AGE: Duration = Duration::from_secs(1);
+/// Above this share of retransmissions the queue of them is cleared. str0m's 0.15 gives up on a
+/// single lost keyframe.
+pub(super) const RTX_SHARE_MAX: f32 = 0.5;
+/// RTCP sender reports, and with them the statistics.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What all sessions of an endpoint are made from.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionSetup {
+    pub(crate) certificate: Certificate,
+    /// Our socket addresses: the host candidates that str0m knows.
+    pub(crate) bases: Vec<SocketAddr>,
+    /// What is sent.
+    pub(crate) format: ProfileLevelId,
+    pub(crate) patience: Patience,
+    /// Whether str0m estimates the path's bandwidth, and from what it starts, bits per second.
+    pub(crate) estimator: Option<u64>,
+}
+
+impl SessionSetup {
+    /// Makes str0m's session for one offered video section.
+    pub(super) fn rtc(&self, now: Instant, credentials: IceCreds, video: &OfferedVideo) -> Rtc {
+        let mut config = RtcConfig::new()
+            .set_local_ice_credentials(credentials)
+            .set_dtls_cert(self.certificate.0.clone())
+            .set_rtp_mode(true)
+            .set_stats_interval(Some(REPORT_INTERVAL))
+            .set_rtcp_report_interval_video(REPORT_INTERVAL)
+            .set_send_buffer_video(RTX_CACHE_PACKETS)
+            .clear_codecs()
+            .set_extension_map(extension_map());
+        if let Some(initial) = self.estimator {
+            config = config.enable_bwe(Some(initial.into()));
+        }
+        config.set_initial_stun_rto(CHECK_RTO_FIRST);
+        config.set_max_stun_rto(CHECK_RTO_MAX);
+        config.set_max_stun_retransmits(CHECK_RETRANSMITS);
+        let payload = &video.payload;
+        let id = payload.profile_level_id;
+        let id = u32::from_be_bytes([0, id.profile_idc, id.constraints, id.level_idc]);
+        let (pt, rtx) = (Pt::from(payload.pt), payload.rtx.map(Pt::from));
+        config.codec_config().add_h264(pt, rtx, true, id);
+        config.build(now)
+    }
+}
+
+/// Which extensions str0m knows; the ids are the offer's.
+fn extension_map() -> ExtensionMap {
+    let mut map = ExtensionMap::empty();
+    map.set(1, Extension::TransportSequenceNumber);
+    map.set(2, Extension::PlayoutDelay);
+    map
+}

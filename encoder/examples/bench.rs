@@ -1,0 +1,79 @@
+//! Measures drawing and encoding of the test picture, in milliseconds a frame.
+//!
+//! `cargo run --release -p pinhole-encoder --example bench [WIDTHxHEIGHT] [FPS] [BITRATE]`
+
+use std::time::{Duration, Instant};
+
+use pinhole_encoder::encoder::FrameControl;
+use pinhole_encoder::frame::I420;
+use pinhole_encoder::source::{Moment, TestPicture};
+use pinhole_encoder::{Content, Encoder, EncoderSettings, Frame, FrameRate, OpenH264, Size};
+
+const FRAMES: u32 = 300;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let size = arguments.next().unwrap_or_else(|| "1280x720".into());
+    let (width, height) = size.split_once('x').ok_or("WIDTHxHEIGHT")?;
+    let size = Size::new(width.parse()?, height.parse()?)?;
+    let rate = FrameRate::per_second(arguments.next().map_or(Ok(30), |fps| fps.parse())?)?;
+    let bitrate = arguments.next().map_or(Ok(3_000_000), |bitrate| bitrate.parse())?;
+    for content in [Content::Camera, Content::Screen] {
+        for threads in [1, 2] {
+            let settings =
+                EncoderSettings { size, rate, bitrate, content, full_range: false, threads };
+            measure(&settings)?;
+        }
+    }
+    Ok(())
+}
+
+fn measure(settings: &EncoderSettings) -> Result<(), Box<dyn std::error::Error>> {
+    let source = TestPicture::new(settings.size, settings.rate)?;
+    let mut encoder = OpenH264::new(settings)?;
+    let mut frame = Frame::I420(I420::black(settings.size));
+    let (mut draw, mut encode) = (Vec::new(), Vec::new());
+    let (mut bytes, mut first) = (0, 0);
+    let mut out = Vec::new();
+    for n in 0..FRAMES {
+        let at = settings.rate.due(n.into());
+        let since_epoch = Duration::from_secs(1_700_000_000) + at;
+        let moment = Moment { sequence: n.into(), due: Instant::now(), since_epoch };
+        let began = Instant::now();
+        if let Frame::I420(picture) = &mut frame {
+            source.draw(&moment, picture);
+        }
+        let drawn = Instant::now();
+        out.clear();
+        encoder.encode(&frame, FrameControl { force_idr: false, at }, &mut out)?;
+        encode.push(drawn.elapsed());
+        draw.push(drawn - began);
+        bytes += out.len();
+        if n == 0 {
+            first = out.len();
+        }
+    }
+    let seconds = settings.rate.due(FRAMES.into()).as_secs_f64();
+    println!(
+        "{} {} fps {:?}, {}: draw {}, encode {}, first {} (IDR {first} bytes), {:.2} Mbit/s",
+        settings.size,
+        settings.rate,
+        settings.content,
+        encoder.describe(),
+        percentiles(&mut draw),
+        percentiles(&mut encode.split_off(1)),
+        ms(encode[0]),
+        bytes as f64 * 8.0 / seconds / 1e6,
+    );
+    Ok(())
+}
+
+fn percentiles(times: &mut [Duration]) -> String {
+    times.sort();
+    let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    format!("{} ms p50 {} ms p99", ms(p50), ms(p99))
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.2}", time.as_secs_f64() * 1e3)
+}

@@ -1,0 +1,72 @@
+//! What a stream is made of, and what comes out.
+
+use std::path::PathBuf;
+
+/// What comes out of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamFormat {
+    /// Picture width in pixels.
+    pub width: u32,
+    /// Picture height in pixels.
+    pub height: u32,
+    /// Frames per 1000 seconds (30 fps is 30000).
+    pub frames_per_1000s: u32,
+    /// The three bytes of the H.264 profile-level-id.
+    pub profile_level_id: [u8; 3],
+    /// The back end, chosen and why, for people: one line.
+    pub encoder: String,
+}
+
+/// Where pictures come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceKind {
+    /// The moving test picture.
+    Test,
+    /// A y4m file, looped.
+    Y4mFile(PathBuf),
+    /// An Annex B file, passed through, looped.
+    H264File(PathBuf),
+    /// y4m on standard input.
+    Stdin,
+}
+
+/// Which back end to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EncoderChoice {
+    /// The best that works here.
+    #[default]
+    Auto,
+    /// OpenH264, on the CPU.
+    OpenH264,
+    /// Vulkan Video (not in yet: refused with a text).
+    VulkanVideo,
+    /// Vulkan compute (not in yet: refused with a text).
+    VulkanCompute,
+}
+
+/// What the pictures show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Content {
+    /// Camera-like.
+    #[default]
+    Camera,
+    /// Screen-like: text, windows.
+    Screen,
+}
+
+/// All that a stream is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamConfig {
+    /// Where pictures come from.
+    pub source: SourceKind,
+    /// Which back end.
+    pub encoder: EncoderChoice,
+    /// Width and height of the test picture (files bring their own).
+    pub size: (u32, u32),
+    /// Frames a second of the test picture; overrides a file's own where given.
+    pub fps: Option<u32>,
+    /// Bits per second.
+    pub bitrate: u32,
+    /// What the pictures show.
+    pub content: Content,
+}

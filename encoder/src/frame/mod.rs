@@ -1,0 +1,71 @@
+//! Raw pictures: what sources make and encoders take.
+//!
+//! Every frame is checked when it is made, so that nothing after it indexes out of a plane: the size is
+//! even and within what H.264 encoders here take, each plane is long enough for its stride. Colours are
+//! BT.709; the range is the source's (`full_range` of its format), limited unless it says otherwise.
+
+mod convert;
+mod planes;
+mod rate;
+mod size;
+
+pub use convert::to_i420;
+pub use planes::{Bgra, FrameError, I420, Nv12, Plane};
+pub use rate::{FrameRate, RateError};
+pub use size::{Size, SizeError};
+
+/// How the samples of a [`Frame`] lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PixelFormat {
+    /// Three planes: luma, and both chroma planes at half width and height.
+    I420,
+    /// Two planes: luma, and interleaved chroma at half width and height.
+    Nv12,
+    /// One plane of four bytes a pixel: blue, green, red, and a byte that is ignored.
+    Bgra,
+}
+
+/// One raw picture. Frames that never leave a GPU will be further variants, so match with a default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Frame {
+    /// See [`PixelFormat::I420`].
+    I420(I420),
+    /// See [`PixelFormat::Nv12`].
+    Nv12(Nv12),
+    /// See [`PixelFormat::Bgra`].
+    Bgra(Bgra),
+}
+
+impl Frame {
+    /// Returns width and height.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        match self {
+            Frame::I420(frame) => frame.size(),
+            Frame::Nv12(frame) => frame.size(),
+            Frame::Bgra(frame) => frame.size(),
+        }
+    }
+
+    /// Returns how the samples lie in memory.
+    #[must_use]
+    pub fn format(&self) -> PixelFormat {
+        match self {
+            Frame::I420(_) => PixelFormat::I420,
+            Frame::Nv12(_) => PixelFormat::Nv12,
+            Frame::Bgra(_) => PixelFormat::Bgra,
+        }
+    }
+
+    /// Takes the I420 picture out if that is what this is and its size is `size`; otherwise makes a
+    /// black one. Sources use it to write into a frame that came back from the encoder.
+    #[must_use]
+    pub fn reuse_i420(frame: Option<Frame>, size: Size) -> I420 {
+        match frame {
+            Some(Frame::I420(frame)) if frame.size() == size && frame.is_tight() => frame,
+            _ => I420::black(size),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The threads of a stream, and what they share.
+//!
+//! ```text
+//! source thread ──(mailbox of one)──▶ encoder thread ──(8 access units)──▶ event loop
+//!       ▲                                   ▲                                  │
+//!       └───── active, keyframe wanted ─────┴──────────────────────────────────┘
+//! ```
+//!
+//! The source thread makes a picture when it is due and puts it into the mailbox, over one that the
+//! encoder has not taken: old input is dropped rather than queued. The encoder thread takes the newest,
+//! and never holds the lock while it encodes. A watchdog says when it does not come back. A file that is
+//! encoded already has one thread for all of this. None of them ever sees a session.
+
+mod clock;
+mod encode;
+mod output;
+mod passthrough;
+mod picture;
+mod shared;
+mod watchdog;
+
+pub(crate) use encode::EncoderThread;
+pub(crate) use passthrough::run as passthrough;
+pub(crate) use picture::run as pictures;
+pub(crate) use shared::{Shared, Worker};
+pub(crate) use watchdog::run as watchdog;
+
+use std::any::Any;
+
+/// The text of a panic.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".into())
+}

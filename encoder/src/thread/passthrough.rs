@@ -1,0 +1,83 @@
+//! The one thread of a file that is encoded already: hands out access units when they are due.
+
+use std::time::{Duration, Instant};
+
+use super::clock::Clock;
+use super::shared::{Shared, State, Worker};
+use crate::access_unit::AccessUnit;
+use crate::source::H264File;
+use crate::stats::add;
+
+/// How long somebody who wants a keyframe waits for the one in the file, before it is skipped to.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Runs until the stream is dropped.
+pub(crate) fn run(shared: &Shared, mut file: H264File) {
+    let _running = shared.running(Worker::Source);
+    let mut clock = Clock::new(file.rate(), Instant::now());
+    let mut generation = 0;
+    while let Some((captured, missed)) =
+        wait_until_due(shared, &mut clock, &mut file, &mut generation)
+    {
+        let mut data = Vec::new();
+        let keyframe = file.read(&mut data);
+        let sequence = {
+            let mut state = shared.lock();
+            if keyframe {
+                state.keyframe = false;
+            }
+            state.sequence += missed;
+            let sequence = state.sequence;
+            state.sequence += 1;
+            sequence
+        };
+        add(&shared.stats.frames_captured, 1);
+        add(&shared.stats.frames_dropped, missed);
+        let unit = AccessUnit { data, keyframe, captured, encoded: Instant::now(), sequence };
+        shared.deliver(unit, generation);
+    }
+}
+
+/// Sleeps until the next access unit is due. `None` when the stream is stopping.
+fn wait_until_due(
+    shared: &Shared,
+    clock: &mut Clock,
+    file: &mut H264File,
+    generation: &mut u64,
+) -> Option<(Instant, u64)> {
+    let mut state = shared.lock();
+    loop {
+        if state.stopping {
+            return None;
+        }
+        if !state.active {
+            state = shared.wait(state);
+            continue;
+        }
+        let now = Instant::now();
+        if *generation != state.generation {
+            *generation = state.generation;
+            clock.restart(now);
+            file.jump_to_idr();
+        }
+        serve_keyframe(&mut state, clock, file, now);
+        let left = clock.due().saturating_duration_since(now);
+        if left.is_zero() {
+            let tick = clock.tick(now);
+            return Some((tick.due, tick.missed));
+        }
+        state = shared.wait_for(state, left);
+    }
+}
+
+/// Skips to the next IDR, and sends it at once, if the file would take too long to get there.
+fn serve_keyframe(state: &mut State, clock: &mut Clock, file: &mut H264File, now: Instant) {
+    let hurry = std::mem::take(&mut state.hurry);
+    let ahead = u32::try_from(file.until_idr()).unwrap_or(u32::MAX);
+    if state.keyframe && file.rate().interval().saturating_mul(ahead) > PATIENCE {
+        file.jump_to_idr();
+        if hurry {
+            clock.hurry(now);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The loop.
+use std::time::Instant;
+
+use async_io::block_on;
+use pinhole_runtime::{Running, RuntimeConfig, RuntimeError, Turn, start_thread};
+
+use crate::readiness::Readiness;
+
+/// Starts the loop on a thread of its own. Fails where the endpoint's configuration is refused, or
+/// the system has no descriptors or threads left.
+pub fn spawn(config: RuntimeConfig) -> Result<Running, RuntimeError> {
+    let readiness = Readiness::new().map_err(RuntimeError::io("cannot wait for events"))?;
+    let (turn, handle) = Turn::new(config, readiness.doorbell())?;
+    start_thread("pinhole-smol", turn, handle, |turn| block_on(run(turn, readiness)))
+}
+
+async fn run(mut turn: Turn, mut readiness: Readiness) -> Result<(), RuntimeError> {
+    while !turn.is_over() {
+        let next = turn.next();
+        readiness
+            .wait(turn.sockets(), next)
+            .await
+            .map_err(RuntimeError::io("cannot wait for events"))?;
+        turn.begin(Instant::now());
+        turn.receive()?;
+        turn.run_commands();
+        turn.take_frames();
+        turn.fire_timeout();
+        turn.transmit()?;
+        turn.deliver_events();
+    }
+    Ok(())
+}

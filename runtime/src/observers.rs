@@ -1,0 +1,100 @@
+//! The programs behind the viewers: each session's events go to whoever made its offer.
+use std::collections::BTreeMap;
+
+use pinhole_core::{CloseCause, SessionId, SessionState};
+
+/// Events waiting for one viewer's program, its end aside. Later ones are dropped: a program that
+/// does not read learns late candidates from nowhere, but it always learns that the session ended.
+pub(crate) const EVENTS_MAX: usize = 64;
+
+/// A viewer's session, as the program that made the offer sees it.
+#[derive(Debug)]
+pub struct Viewer {
+    /// Names the session.
+    pub id: SessionId,
+    /// The SDP answer.
+    pub answer: String,
+    /// What happens to it; bounded, the oldest kept, and `Closed` always delivered last.
+    pub events: async_channel::Receiver<ViewerEvent>,
+}
+
+/// What happens to one viewer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ViewerEvent {
+    /// Its session changed state (never `Closed`).
+    State(SessionState),
+    /// A candidate for the viewer.
+    Candidate {
+        /// `candidate:…`
+        candidate: String,
+        /// The `a=mid` it belongs to.
+        mid: String,
+    },
+    /// It ended; nothing follows.
+    Closed(CloseCause),
+}
+
+/// Who hears of which session.
+#[derive(Default)]
+pub(crate) struct Observers {
+    viewers: BTreeMap<SessionId, async_channel::Sender<ViewerEvent>>,
+}
+
+impl Observers {
+    /// Begins to listen for a new session.
+    pub(crate) fn watch(&mut self, id: SessionId, answer: String) -> Viewer {
+        // One place more than events may take, kept free for `Closed`.
+        let (sender, events) = async_channel::bounded(EVENTS_MAX + 1);
+        self.viewers.insert(id, sender);
+        Viewer { id, answer, events }
+    }
+
+    /// Tells a session's program of its new state.
+    pub(crate) fn on_state(&mut self, id: SessionId, state: SessionState) {
+        match state {
+            SessionState::Closed(cause) => self.on_closed(id, cause),
+            SessionState::Connecting | SessionState::Connected | SessionState::Interrupted => {
+                self.tell(id, ViewerEvent::State(state));
+            }
+        }
+    }
+
+    /// Tells a session's program of a late candidate.
+    pub(crate) fn on_candidate(&mut self, id: SessionId, candidate: String, mid: String) {
+        self.tell(id, ViewerEvent::Candidate { candidate, mid });
+    }
+
+    /// Tells every program that is left that its session ended, and forgets them.
+    pub(crate) fn close_all(&mut self, cause: CloseCause) {
+        while let Some((_, viewer)) = self.viewers.pop_first() {
+            close(&viewer, cause);
+        }
+    }
+
+    fn on_closed(&mut self, id: SessionId, cause: CloseCause) {
+        if let Some(viewer) = self.viewers.remove(&id) {
+            close(&viewer, cause);
+        }
+    }
+
+    fn tell(&self, id: SessionId, event: ViewerEvent) {
+        // A session without a program: its offer was given up while it was answered.
+        let Some(viewer) = self.viewers.get(&id) else { return };
+        if viewer.len() >= EVENTS_MAX || viewer.try_send(event).is_err() {
+            tracing::debug!(?id, "an event was dropped: the viewer's program does not read");
+        }
+    }
+}
+
+/// A loop that dies takes its sessions along; their programs hear of it.
+impl Drop for Observers {
+    fn drop(&mut self) {
+        self.close_all(CloseCause::Failed);
+    }
+}
+
+fn close(viewer: &async_channel::Sender<ViewerEvent>, cause: CloseCause) {
+    // Fails only where nobody listens any more: `tell` leaves a place free, and this comes once.
+    let _ = viewer.try_send(ViewerEvent::Closed(cause));
+    viewer.close();
+}

@@ -1,0 +1,62 @@
+//! What each command of a handle does.
+use pinhole_core::OfferError;
+
+use super::Turn;
+use super::ending::Life;
+use crate::command::{Command, Reply};
+use crate::{HandleError, RtpClock, Snapshot, Viewer};
+
+impl Turn {
+    pub(super) fn run(&mut self, command: Command) {
+        let now = self.now;
+        match command {
+            Command::ShutDown { reply } => self.begin_ending(Some(reply)),
+            // Dropped with its reply, which says that the loop is gone.
+            _ if !matches!(self.life, Life::Running) => {}
+            Command::AcceptOffer { sdp, reply } => self.accept_offer(&sdp, reply),
+            Command::Renegotiate { id, sdp, reply } => {
+                answer(reply, self.endpoint.renegotiate(now, id, &sdp));
+            }
+            Command::HandleFragment { id, fragment, reply } => {
+                answer(reply, self.endpoint.handle_fragment(now, id, &fragment));
+            }
+            Command::AddCandidate { id, candidate, reply } => {
+                answer(reply, self.endpoint.add_candidate(now, id, &candidate));
+            }
+            Command::AddLocalCandidate { candidate, reply } => {
+                self.endpoint.add_local_candidate(now, candidate);
+                answer(reply, Ok(()));
+            }
+            Command::Close { id, reply } => answer(reply, Ok(self.endpoint.close(now, id))),
+            Command::Snapshot { reply } => answer(reply, Ok(self.snapshot())),
+            Command::RtpClock { reply } => {
+                answer(reply, Ok(RtpClock { rtp_time: self.endpoint.rtp_time(now), at: now }));
+            }
+        }
+    }
+
+    fn accept_offer(&mut self, sdp: &str, reply: Reply<Viewer, OfferError>) {
+        let accepted = match self.endpoint.accept_offer(self.now, sdp) {
+            Ok(accepted) => accepted,
+            Err(error) => return answer(reply, Err(error)),
+        };
+        let viewer = self.observers.watch(accepted.session, accepted.answer);
+        if reply.send(Ok(viewer)).is_err() {
+            tracing::debug!(id = ?accepted.session, "the offer was given up while it was answered");
+            self.endpoint.close(self.now, accepted.session);
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            endpoint: self.endpoint.stats(),
+            runtime: self.stats,
+            sessions: self.endpoint.sessions(),
+        }
+    }
+}
+
+/// Answers, unless the asker has gone.
+fn answer<T, E>(reply: Reply<T, E>, result: Result<T, E>) {
+    let _ = reply.send(result.map_err(HandleError::Refused));
+}

@@ -1,0 +1,210 @@
+//! One turn of the loop, step by step.
+mod commands;
+mod ending;
+
+use std::time::Instant;
+
+use pinhole_core::{Endpoint, Event, Frame};
+
+use self::ending::Life;
+use crate::command::{CommandReceiver, NextCommand, command_queue};
+use crate::feed::Feed;
+use crate::observers::Observers;
+use crate::udp::{Inbox, Outbox, Progress};
+use crate::{Doorbell, Handle, RuntimeConfig, RuntimeError, RuntimeStats, Socket};
+
+/// Commands per turn. Answering an offer is the longest, a fraction of a millisecond: more of them in
+/// one turn would hold up everybody's frame.
+const COMMANDS_PER_TURN: usize = 8;
+/// Access units per turn; more than one is a backlog.
+const FRAMES_PER_TURN: usize = 4;
+/// Runs per turn: a keyframe for a few dozen viewers. Datagrams and timers wait no longer than that.
+const TRANSMITS_PER_TURN: usize = 128;
+/// Events of the endpoint per turn.
+const EVENTS_PER_TURN: usize = 1024;
+
+/// When the loop must turn again, ready sockets and the bell aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Work is left or a deadline has passed: look for readiness, but do not wait for it.
+    AtOnce,
+    /// At this moment.
+    At(Instant),
+    /// When something happens.
+    Whenever,
+}
+
+/// One turn of the loop, with all that the loop owns: endpoint, stream, sockets, commands, observers.
+/// Each step is bounded; what a bound leaves over makes [`Turn::next`] say [`Next::AtOnce`].
+pub struct Turn {
+    now: Instant,
+    endpoint: Endpoint,
+    feed: Feed,
+    sockets: Vec<Socket>,
+    inbox: Inbox,
+    outbox: Outbox,
+    commands: CommandReceiver,
+    observers: Observers,
+    bell: Doorbell,
+    life: Life,
+    /// Whether a bound left work over in this turn.
+    more: bool,
+    /// Whether the endpoint had nothing left to send in this turn.
+    drained: bool,
+    stats: RuntimeStats,
+}
+
+impl Turn {
+    /// Makes the turn and the handle that speaks with it. `bell` must wake the loop. Refuses what the
+    /// endpoint refuses.
+    pub fn new(config: RuntimeConfig, bell: Doorbell) -> Result<(Turn, Handle), RuntimeError> {
+        let now = Instant::now();
+        let endpoint = Endpoint::new(now, config.endpoint)?;
+        let (feed, media_events) = Feed::new(config.media, &bell);
+        let (sender, commands) = command_queue(bell.clone());
+        let turn = Turn {
+            now,
+            endpoint,
+            feed,
+            sockets: config.sockets.sockets,
+            inbox: Inbox::new(),
+            outbox: Outbox::new(),
+            commands,
+            observers: Observers::default(),
+            bell,
+            life: Life::Running,
+            more: false,
+            drained: false,
+            stats: RuntimeStats::default(),
+        };
+        Ok((turn, Handle::new(sender, media_events)))
+    }
+
+    /// The sockets to wait for.
+    pub fn sockets(&mut self) -> &mut [Socket] {
+        &mut self.sockets
+    }
+
+    /// Begins a turn at this moment, the only one that its steps know.
+    pub fn begin(&mut self, now: Instant) {
+        self.now = now;
+        (self.more, self.drained) = (false, false);
+        self.stats.turns += 1;
+        // Before anybody's work is looked for: what comes after this rings again.
+        self.bell.answer();
+    }
+
+    /// Receives what readable sockets have.
+    pub fn receive(&mut self) -> Result<(), RuntimeError> {
+        let Turn { endpoint, inbox, sockets, stats, now, .. } = self;
+        for socket in sockets.iter_mut() {
+            inbox.receive(socket, stats, |datagram| endpoint.handle_datagram(*now, datagram))?;
+            self.more |= socket.is_readable();
+        }
+        Ok(())
+    }
+
+    /// Runs commands of [`Handle`]s.
+    pub fn run_commands(&mut self) {
+        for _ in 0..COMMANDS_PER_TURN {
+            match self.commands.next() {
+                NextCommand::Some(command) => self.run(command),
+                NextCommand::None => return,
+                NextCommand::NobodyLeft => return self.begin_ending(None),
+            }
+        }
+        self.more = true;
+    }
+
+    /// Sends access units that the stream has ready.
+    pub fn take_frames(&mut self) {
+        for _ in 0..FRAMES_PER_TURN {
+            let Some(unit) = self.feed.next() else { return };
+            let frame = Frame { data: &unit.data, captured: unit.captured };
+            let report = self.endpoint.send_frame(self.now, frame);
+            tracing::trace!(sequence = unit.sequence, ?report, "frame");
+        }
+        self.more = true;
+    }
+
+    /// Fires the endpoint's timeout if it is due.
+    pub fn fire_timeout(&mut self) {
+        if let Some((at, reason)) = self.endpoint.poll_timeout()
+            && at <= self.now
+        {
+            tracing::trace!(?reason, late = ?(self.now - at), "timeout");
+            self.endpoint.handle_timeout(self.now);
+        }
+    }
+
+    /// Sends what the endpoint has, until it has no more or a socket has no room.
+    pub fn transmit(&mut self) -> Result<(), RuntimeError> {
+        let Turn { outbox, sockets, stats, .. } = self;
+        if outbox.resume(sockets, stats)? == Progress::Blocked {
+            return Ok(());
+        }
+        for _ in 0..TRANSMITS_PER_TURN {
+            let Some(transmit) = self.endpoint.poll_transmit(self.now, outbox.room()) else {
+                self.drained = true;
+                return Ok(());
+            };
+            if outbox.send(transmit, sockets, stats)? == Progress::Blocked {
+                return Ok(());
+            }
+        }
+        self.more = true;
+        Ok(())
+    }
+
+    /// Tells viewers' programs, the program and the stream what happened.
+    pub fn deliver_events(&mut self) {
+        self.more |= self.feed.deliver_events();
+        self.more |= self.deliver_endpoint_events();
+        self.feed.set_active(!self.endpoint.is_idle());
+        self.end_if_done();
+    }
+
+    /// When to turn again.
+    pub fn next(&self) -> Next {
+        if self.more {
+            return Next::AtOnce;
+        }
+        let timeout = self.endpoint.poll_timeout().map(|(at, _)| at);
+        match earliest(timeout, self.life.deadline()) {
+            Some(at) if at <= self.now => Next::AtOnce,
+            Some(at) => Next::At(at),
+            None => Next::Whenever,
+        }
+    }
+
+    /// Whether the loop shall end.
+    pub fn is_over(&self) -> bool {
+        matches!(self.life, Life::Over)
+    }
+
+    /// True: there may be more.
+    fn deliver_endpoint_events(&mut self) -> bool {
+        for _ in 0..EVENTS_PER_TURN {
+            let Some(event) = self.endpoint.poll_event() else { return false };
+            match event {
+                Event::Session { id, state } => {
+                    tracing::debug!(?id, ?state, "session");
+                    self.observers.on_state(id, state);
+                }
+                Event::Candidate { id, candidate, mid } => {
+                    self.observers.on_candidate(id, candidate, mid);
+                }
+                Event::KeyframeWanted => self.feed.request_keyframe(),
+            }
+        }
+        true
+    }
+}
+
+/// The earlier of two deadlines, where there are any.
+fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,21 @@
+//! Batched UDP: one port, all viewers.
+//!
+//! A wildcard socket of each family shares the port number (or one socket, where the program asked
+//! for one address). The system tells which address each datagram hit (`IP_PKTINFO`,
+//! `IPV6_PKTINFO`), and each reply is sent from just that address, 127.0.0.1 included: relays such as
+//! frp connect to one local address and drop answers from any other. Addresses that come or go while
+//! the program runs need no new socket.
+//!
+//! Runs of equal-sized datagrams leave as one system call (GSO), bursts of one sender arrive as one
+//! (GRO). `quinn-udp` does both; what is refused is sorted in `errors.rs`.
+mod bind;
+mod errors;
+mod interfaces;
+mod receive;
+mod send;
+mod socket;
+
+pub use bind::{BindError, Sockets};
+pub(crate) use receive::Inbox;
+pub(crate) use send::{Outbox, Progress};
+pub use socket::{Descriptor, Socket};

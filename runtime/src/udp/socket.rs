@@ -1,0 +1,197 @@
+//! One UDP socket, and what is known of its readiness.
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, Type};
+
+/// Asked of the system for datagrams that arrive while the loop works; it may give less.
+const RECEIVE_BUFFER_BYTES: usize = 2 << 20;
+/// Asked of the system for datagrams on their way out: a keyframe for a few dozen viewers.
+const SEND_BUFFER_BYTES: usize = 4 << 20;
+
+/// One bound, non-blocking UDP socket. A runtime waits for it and says what it heard
+/// ([`Socket::on_readable`], [`Socket::on_writable`]); the turn reads and writes.
+pub struct Socket {
+    io: Arc<socket2::Socket>,
+    state: UdpSocketState,
+    bound: SocketAddr,
+    // Asked of quinn-udp once: its own figure falls to 1 for ever after any EINVAL, even one about an
+    // address that a stranger chose. A run that is refused is split, and the next one tried again.
+    segments_max: usize,
+    readable: bool,
+    writable: bool,
+    broken: bool,
+}
+
+impl Socket {
+    /// Binds to an address, which may be unspecified, and a port, which may be 0.
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<Socket> {
+        let io = open(address)?;
+        let (state, bound) = set_up(&io, address)?;
+        Ok(Socket {
+            io: Arc::new(io),
+            segments_max: state.max_gso_segments(),
+            state,
+            bound,
+            // What arrived before the loop waits for the first time must be looked for.
+            readable: true,
+            writable: true,
+            broken: false,
+        })
+    }
+
+    /// Says that datagrams may be waiting.
+    pub fn on_readable(&mut self) {
+        self.readable = true;
+    }
+
+    /// Says that there is room to send again.
+    pub fn on_writable(&mut self) {
+        self.writable = true;
+    }
+
+    /// Whether datagrams may be waiting.
+    pub fn is_readable(&self) -> bool {
+        self.readable && !self.broken
+    }
+
+    /// Whether to wait until it can be written. Waiting without that wakes the loop for each datagram
+    /// that left.
+    pub fn is_blocked(&self) -> bool {
+        !self.writable
+    }
+
+    /// Whether the system made it useless: stop waiting for it, let go of its [`Descriptor`], call
+    /// [`Socket::rebind`], wait for it anew.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// The descriptor to wait for.
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor(Arc::clone(&self.io))
+    }
+
+    /// Closes a broken socket and binds a new one to the same address and port.
+    pub fn rebind(&mut self) -> io::Result<()> {
+        // Replacing the broken one closes it: its port must be free before the new one takes it.
+        self.io = Arc::new(open(self.bound)?);
+        (self.state, self.bound) = set_up(&self.io, self.bound)?;
+        (self.readable, self.writable, self.broken) = (true, true, false);
+        tracing::warn!(port = self.bound.port(), "a UDP socket was shut down and is bound anew");
+        Ok(())
+    }
+
+    /// The address it is bound to, unspecified for a wildcard socket.
+    pub(crate) fn bound(&self) -> SocketAddr {
+        self.bound
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable && !self.broken
+    }
+
+    /// Says that nothing is waiting: it was read until then.
+    pub fn on_read_dry(&mut self) {
+        self.readable = false;
+    }
+
+    pub(crate) fn on_write_blocked(&mut self) {
+        self.writable = false;
+    }
+
+    pub(crate) fn on_broken(&mut self) {
+        self.broken = true;
+    }
+
+    /// Whether datagrams with this source address leave through it.
+    pub(crate) fn sends_from(&self, local: SocketAddr) -> bool {
+        let ip = self.bound.ip();
+        self.bound.port() == local.port()
+            && (ip == local.ip() || (ip.is_unspecified() && ip.is_ipv4() == local.is_ipv4()))
+    }
+
+    /// Datagrams that one send may carry: 1 without segmentation offload.
+    pub(crate) fn segments_max(&self) -> usize {
+        self.segments_max
+    }
+
+    /// One line for people: what the system gave.
+    pub(crate) fn describe(&self) -> String {
+        let gso = match self.segments_max {
+            1 => "no GSO".to_owned(),
+            segments => format!("GSO up to {segments} segments"),
+        };
+        let gro = if self.state.gro_segments() > 1 { "GRO" } else { "no GRO" };
+        let receive = self.io.recv_buffer_size().unwrap_or(0);
+        let send = self.io.send_buffer_size().unwrap_or(0);
+        format!("{gso}, {gro}, receive buffer {receive} bytes, send buffer {send} bytes")
+    }
+
+    /// Sends datagrams of `segment_size` bytes, the last may be shorter, in one system call.
+    pub(crate) fn send(
+        &self,
+        local: IpAddr,
+        remote: SocketAddr,
+        segment_size: usize,
+        contents: &[u8],
+    ) -> io::Result<()> {
+        let transmit = quinn_udp::Transmit {
+            destination: remote,
+            ecn: None,
+            contents,
+            segment_size: Some(segment_size),
+            src_ip: self.bound.ip().is_unspecified().then_some(local),
+        };
+        self.state.try_send(UdpSockRef::from(&self.io), &transmit)
+    }
+
+    /// Receives datagrams, several of one sender in one buffer, in one system call.
+    pub(crate) fn receive(
+        &self,
+        buffers: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+    ) -> io::Result<usize> {
+        self.state.recv(UdpSockRef::from(&self.io), buffers, metas)
+    }
+}
+
+/// Keeps a socket's descriptor open for those who wait for it.
+pub struct Descriptor(Arc<socket2::Socket>);
+
+impl AsFd for Descriptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn open(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let io = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        // IPv4 has a socket of its own: mapped addresses would be another spelling of each viewer.
+        io.set_only_v6(true)?;
+    }
+    Ok(io)
+}
+
+fn set_up(io: &socket2::Socket, address: SocketAddr) -> io::Result<(UdpSocketState, SocketAddr)> {
+    io.bind(&address.into())?;
+    let state = UdpSocketState::new(UdpSockRef::from(io))?;
+    raise_buffers(io);
+    let bound = io.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+    Ok((state, bound))
+}
+
+/// Larger buffers are a wish: the system caps them (`net.core.rmem_max`), and what it gave is told by
+/// [`Socket::describe`]. Never lowers what an administrator made the default.
+fn raise_buffers(io: &socket2::Socket) {
+    if io.recv_buffer_size().is_ok_and(|bytes| bytes < RECEIVE_BUFFER_BYTES) {
+        let _ = io.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+    }
+    if io.send_buffer_size().is_ok_and(|bytes| bytes < SEND_BUFFER_BYTES) {
+        let _ = io.set_send_buffer_size(SEND_BUFFER_BYTES);
+    }
+}

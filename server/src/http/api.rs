@@ -1,0 +1,75 @@
+//! What pages and operators ask besides media: ICE servers, sessions, health.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use pinhole_core::SessionState;
+use serde::Serialize;
+
+use super::App;
+use super::access::Admitted;
+use super::refusal::Refusal;
+use crate::ice_servers::IceServer;
+use crate::sessions::unguessable;
+
+/// `GET /healthz`: 200 while the stream works.
+pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
+    match app.health.fault() {
+        None => "ok\n".into_response(),
+        Some(fault) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, fault).into_response(),
+    }
+}
+
+/// `GET /api/ice-servers`: the value for `RTCPeerConnection`'s `iceServers`.
+pub(super) async fn ice_servers(_: Admitted, State(app): State<Arc<App>>) -> Json<Vec<IceServer>> {
+    let user = &unguessable()[..8];
+    Json(app.ice_servers.for_viewer(SystemTime::now(), user))
+}
+
+/// One session, without what would let a reader take it over, and without addresses.
+#[derive(Serialize)]
+pub(super) struct SessionEntry {
+    number: u64,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<String>,
+    state: &'static str,
+    seconds: f64,
+    rtt_ms: Option<f64>,
+    loss: Option<f32>,
+    frames: u64,
+    frames_skipped: u64,
+}
+
+/// `GET /api/sessions`
+pub(super) async fn sessions(
+    _: Admitted,
+    State(app): State<Arc<App>>,
+) -> Result<Json<Vec<SessionEntry>>, Refusal> {
+    let snapshot =
+        app.handle.snapshot().await.map_err(|error| Refusal::later(error.to_string()))?;
+    let entry = |stats: pinhole_core::SessionStats| {
+        let listed = app.sessions.listed(stats.id)?;
+        Some(SessionEntry {
+            number: listed.number,
+            kind: listed.kind,
+            user_id: listed.user_id,
+            state: match stats.state {
+                SessionState::Connecting => "connecting",
+                SessionState::Connected => "connected",
+                SessionState::Interrupted => "interrupted",
+                SessionState::Closed(_) => return None,
+            },
+            seconds: listed.seconds,
+            rtt_ms: stats.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
+            loss: stats.loss,
+            frames: stats.frames,
+            frames_skipped: stats.frames_skipped,
+        })
+    };
+    Ok(Json(snapshot.sessions.into_iter().filter_map(entry).collect()))
+}

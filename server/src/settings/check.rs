@@ -1,0 +1,82 @@
+//! What settings must satisfy together.
+
+use std::path::Path;
+
+use pinhole_encoder::{SourceKind, StreamConfig};
+
+use super::flags::ServeFlags;
+use super::{Access, Addresses, HttpLimits, Settings, SettingsError, TlsFiles};
+use crate::ice_servers::{IceServer, IceServers};
+
+/// Frames a second of the test picture.
+const TEST_FPS: u32 = 30;
+
+/// Turns flags into settings, or says what does not fit together.
+pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, SettingsError> {
+    if !flags.listen.ip().is_loopback() && access == Access::Local {
+        return Err(SettingsError::Refused(format!(
+            "--listen {} can be reached from other machines, so say who may watch:\n  \
+             --token SECRET   viewers must present this secret\n  \
+             --open           whoever reaches the port may watch\n\
+             or listen on 127.0.0.1 only",
+            flags.listen
+        )));
+    }
+    let tls = match (flags.tls_cert, flags.tls_key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+        (None, None) => None,
+        (Some(_), None) => {
+            return refused("--tls-cert needs --tls-key, the private key of the certificate");
+        }
+        (None, Some(_)) => {
+            return refused("--tls-key needs --tls-cert, the certificate of the key");
+        }
+    };
+    let mut servers = flags.ice_server;
+    if let Some(path) = &flags.ice_servers {
+        servers.extend(ice_servers_of(path)?);
+    }
+    let ice_servers =
+        IceServers::new(servers, flags.turn_secret).map_err(SettingsError::Refused)?;
+    let fps = match flags.source {
+        SourceKind::Test => Some(flags.fps.unwrap_or(TEST_FPS)),
+        _ => flags.fps,
+    };
+    Ok(Settings {
+        listen: flags.listen,
+        access,
+        allow_origin: flags.allow_origin,
+        tls,
+        max_viewers: flags.max_viewers,
+        stream: StreamConfig {
+            source: flags.source,
+            encoder: flags.encoder,
+            size: flags.size,
+            fps,
+            bitrate: flags.bitrate,
+            content: flags.content,
+        },
+        runtime: flags.runtime,
+        addresses: Addresses {
+            udp_ports: flags.udp_ports,
+            udp_bind: flags.udp_bind,
+            map: flags.map,
+            public_ip: flags.public_ip,
+            advertise: flags.advertise,
+        },
+        ice_servers,
+        log: flags.log,
+        http: HttpLimits::default(),
+        warnings: Vec::new(),
+    })
+}
+
+fn refused(text: &str) -> Result<Settings, SettingsError> {
+    Err(SettingsError::Refused(text.to_string()))
+}
+
+fn ice_servers_of(path: &Path) -> Result<Vec<IceServer>, SettingsError> {
+    let refuse = |what: String| SettingsError::File { path: path.to_path_buf(), what };
+    let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+    IceServers::parse_json(&text).map_err(refuse)
+}

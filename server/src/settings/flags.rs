@@ -1,0 +1,163 @@
+//! The one table of settings: every flag, its help and its default. The environment, the file and the settings page
+//! are derived from it; nothing about a setting is written anywhere else.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use pinhole_core::gather::Audience;
+use pinhole_encoder::{Content, EncoderChoice, SourceKind};
+
+use super::values;
+use crate::ice_servers::IceServer;
+use crate::origin::AllowedOrigin;
+
+/// The command line of the program.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pinhole",
+    version,
+    about = "Low-latency H.264 from a server behind NAT to a browser, over WebRTC",
+    after_help = "Without a command, `pinhole` is `pinhole serve`: a test picture at http://127.0.0.1:8080."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands of the program.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Streams to browsers.
+    Serve(Box<ServeFlags>),
+    /// Prints the settings reference, docs/settings.md.
+    #[command(hide = true)]
+    SettingsPage,
+}
+
+/// Which event loop runs the sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RuntimeKind {
+    /// `pinhole-mio`.
+    #[default]
+    Mio,
+    /// `pinhole-smol`.
+    Smol,
+}
+
+/// The flags of `pinhole serve`, as written, before they are checked against each other.
+#[derive(Debug, Args)]
+pub struct ServeFlags {
+    /// HTTP and WebSocket address; other than loopback needs --token or --open
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080",
+          value_parser = values::listen, help_heading = "Signalling")]
+    pub listen: SocketAddr,
+
+    /// Secret that viewers present: a bearer token for WHEP, `?token=` for the page and the WebSocket.
+    /// Better set as PINHOLE_TOKEN: a command line can be read by everybody on the machine
+    #[arg(long, value_name = "SECRET", value_parser = values::token, help_heading = "Signalling")]
+    pub token: Option<String>,
+
+    /// Whoever reaches the port may watch, from pages of any origin
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false",
+          default_missing_value = "true", action = clap::ArgAction::Set, hide_possible_values = true,
+          help_heading = "Signalling")]
+    pub open: bool,
+
+    /// Origin whose pages may connect besides our own (`https://example.com`), or `*`. Repeatable
+    #[arg(long, value_name = "ORIGIN", value_parser = AllowedOrigin::parse, help_heading = "Signalling")]
+    pub allow_origin: Vec<AllowedOrigin>,
+
+    /// Certificate chain (PEM) for HTTPS and WSS; with --tls-key
+    #[arg(long, value_name = "FILE", help_heading = "Signalling")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key (PEM) of --tls-cert
+    #[arg(long, value_name = "FILE", help_heading = "Signalling")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Viewers at once; the next one gets 503 with Retry-After
+    #[arg(long, value_name = "N", default_value = "64", value_parser = values::max_viewers,
+          help_heading = "Signalling")]
+    pub max_viewers: usize,
+
+    /// Picture source: test, a .y4m or .h264 file (looped), or - for y4m on standard input
+    #[arg(long, value_name = "test|FILE|-", default_value = "test", value_parser = values::source,
+          help_heading = "Picture")]
+    pub source: SourceKind,
+
+    /// Encoder: auto, openh264, vulkan-video or vulkan-compute
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = values::encoder,
+          help_heading = "Picture")]
+    pub encoder: EncoderChoice,
+
+    /// Size of the test picture; files bring their own
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720", value_parser = values::size,
+          help_heading = "Picture")]
+    pub size: (u32, u32),
+
+    /// Frames a second: 30 for the test picture if not given; a file keeps its own if not given
+    #[arg(long, value_name = "N", value_parser = values::fps, help_heading = "Picture")]
+    pub fps: Option<u32>,
+
+    /// Bits a second, and the ceiling of adaptation: 3M, 800k or a plain number
+    #[arg(long, value_name = "BITS", default_value = "3M", value_parser = values::bitrate,
+          help_heading = "Picture")]
+    pub bitrate: u32,
+
+    /// What the picture shows: camera, or screen (text, windows, games with still parts)
+    #[arg(long, value_name = "camera|screen", default_value = "camera", value_parser = values::content,
+          help_heading = "Picture")]
+    pub content: Content,
+
+    /// Local UDP port or range; one port serves all viewers: the first free one. Any port if not given
+    #[arg(long, value_name = "PORT[-PORT]", value_parser = values::port_range,
+          help_heading = "Addresses")]
+    pub udp_ports: Option<values::PortRange>,
+
+    /// Bind and offer only this local address. All interfaces if not given
+    #[arg(long, value_name = "IP", value_parser = values::bind_address, help_heading = "Addresses")]
+    pub udp_bind: Option<IpAddr>,
+
+    /// Local UDP ports and the outside address that forwards to them:
+    /// `10111-10115/udp=203.0.113.10:20111-20115`. Repeatable. Host names are resolved at start
+    #[arg(long, value_name = "LOCAL[-LOCAL]/udp=HOST:PORT[-PORT]", help_heading = "Addresses")]
+    pub map: Vec<String>,
+
+    /// Outside address that forwards every local UDP port to the same port here. Repeatable (IPv4 and IPv6)
+    #[arg(long, value_name = "ADDR", help_heading = "Addresses")]
+    pub public_ip: Vec<String>,
+
+    /// Addresses that viewers are told: public, lan or both. public if something is mapped, else lan
+    #[arg(long, value_name = "AUDIENCE", value_parser = values::audience, help_heading = "Addresses")]
+    pub advertise: Option<Audience>,
+
+    /// STUN or TURN server, told to browsers: `stun:HOST[:PORT]`, `turn:HOST[:PORT][?transport=udp|tcp]`, `turns:…`.
+    /// Repeatable. The server's own use of them comes in a later version
+    #[arg(long, value_name = "URL[,USER,CREDENTIAL]", value_parser = IceServer::parse_flag,
+          help_heading = "STUN and TURN")]
+    pub ice_server: Vec<IceServer>,
+
+    /// File with the browser's own iceServers JSON: `[{"urls": …, "username": …, "credential": …}]`
+    #[arg(long, value_name = "FILE", help_heading = "STUN and TURN")]
+    pub ice_servers: Option<PathBuf>,
+
+    /// Shared secret of the TURN servers (coturn's static-auth-secret): credentials are made for each viewer.
+    /// Better set as PINHOLE_TURN_SECRET
+    #[arg(long, value_name = "SECRET", value_parser = values::secret, help_heading = "STUN and TURN")]
+    pub turn_secret: Option<String>,
+
+    /// Event loop of the sessions: mio or smol
+    #[arg(long, value_name = "mio|smol", default_value = "mio", value_parser = values::runtime,
+          help_heading = "Program")]
+    pub runtime: RuntimeKind,
+
+    /// Log filter: a level (warn, info, debug, trace), or one for each module (pinhole=debug)
+    #[arg(long, value_name = "FILTER", default_value = "info", help_heading = "Program")]
+    pub log: String,
+
+    /// Settings file. pinhole.toml in the working directory, where there is one, if not given
+    #[arg(long, value_name = "FILE", help_heading = "Program")]
+    pub config: Option<PathBuf>,
+}

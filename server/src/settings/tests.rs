@@ -1,0 +1,224 @@
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pinhole_encoder::{EncoderChoice, SourceKind};
+
+use super::*;
+
+/// A directory of its own for each test, removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Scratch {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path =
+            std::env::temp_dir().join(format!("pinhole-settings-{}-{count}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+
+    fn with(text: &str) -> Scratch {
+        let scratch = Scratch::new();
+        std::fs::write(scratch.0.join("pinhole.toml"), text).unwrap();
+        scratch
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+}
+
+fn parse(line: &str, pairs: &[(&str, &str)], file: &str) -> Result<Settings, String> {
+    let scratch = Scratch::with(file);
+    let line = std::iter::once("pinhole").chain(line.split_whitespace());
+    match Settings::parse(line, &environment(pairs), &scratch.0) {
+        Ok(Invocation::Serve(settings)) => Ok(*settings),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn without_arguments_it_serves_the_test_picture_on_loopback() {
+    let settings = Settings::default();
+
+    assert_eq!(settings.listen, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(settings.access, Access::Local);
+    assert_eq!(settings.stream.source, SourceKind::Test);
+    assert_eq!(settings.stream.encoder, EncoderChoice::Auto);
+    assert_eq!(settings.stream.size, (1280, 720));
+    assert_eq!(settings.stream.fps, Some(30));
+    assert_eq!(settings.stream.bitrate, 3_000_000);
+    assert_eq!(settings.runtime, RuntimeKind::Mio);
+    assert_eq!(settings.addresses, Addresses::default());
+    assert_eq!(settings.max_viewers, 64);
+}
+
+#[test]
+fn the_flag_beats_the_environment_beats_the_file_beats_the_default() {
+    let file = "max-viewers = 1";
+    let variable = [("PINHOLE_MAX_VIEWERS", "2")];
+    let table = [
+        ("--max-viewers 3", &variable[..], file, 3),
+        ("serve", &variable[..], file, 2),
+        ("serve", &[], file, 1),
+        ("serve", &[], "", 64),
+        ("--max-viewers=3", &[], "", 3),
+        ("", &[("PINHOLE_MAX_VIEWERS", "")], file, 1),
+    ];
+    for (line, variables, file, expected) in table {
+        let settings = parse(line, variables, file).unwrap();
+
+        assert_eq!(settings.max_viewers, expected, "{line:?} {variables:?} {file:?}");
+    }
+}
+
+#[test]
+fn a_list_of_a_higher_layer_replaces_the_whole_list_below() {
+    let file = "map = [\"1/udp=192.0.2.1:1\", \"2/udp=192.0.2.1:2\"]";
+    let in_file = parse("", &[], file).unwrap().addresses.map;
+    let in_environment = parse("", &[("PINHOLE_MAP", "3/udp=192.0.2.1:3,4/udp=192.0.2.1:4")], file)
+        .unwrap()
+        .addresses
+        .map;
+    let on_line = parse(
+        "--map 5/udp=192.0.2.1:5 --map 6/udp=192.0.2.1:6",
+        &[("PINHOLE_MAP", "3/udp=192.0.2.1:3")],
+        file,
+    )
+    .unwrap()
+    .addresses
+    .map;
+
+    assert_eq!(in_file, ["1/udp=192.0.2.1:1", "2/udp=192.0.2.1:2"]);
+    assert_eq!(in_environment, ["3/udp=192.0.2.1:3", "4/udp=192.0.2.1:4"]);
+    assert_eq!(on_line, ["5/udp=192.0.2.1:5", "6/udp=192.0.2.1:6"]);
+}
+
+#[test]
+fn names_known_from_other_programs_are_heard_after_our_own() {
+    let aliases = [("EPR", "59000-59100"), ("NAT1TO1", "203.0.113.1")];
+    let settings = parse("", &aliases, "udp-ports = \"1-2\"").unwrap();
+    assert_eq!(settings.addresses.udp_ports, Some(59000..=59100));
+    assert_eq!(settings.addresses.public_ip, ["203.0.113.1"]);
+
+    let both = [("EPR", "59000-59100"), ("PINHOLE_UDP_PORTS", "7-8")];
+    assert_eq!(parse("", &both, "").unwrap().addresses.udp_ports, Some(7..=8));
+}
+
+#[test]
+fn token_and_open_are_one_setting_whose_higher_layer_wins() {
+    let token = |text: &str| Access::Token(text.to_string());
+    let table = [
+        ("--token a", &[][..], "open = true", token("a")),
+        ("--open", &[("PINHOLE_TOKEN", "a")][..], "", Access::Open),
+        ("", &[("PINHOLE_OPEN", "true")][..], "token = \"a\"", Access::Open),
+        ("", &[("PINHOLE_TOKEN", "a")][..], "open = true", token("a")),
+        ("--open=false", &[("PINHOLE_TOKEN", "a")][..], "", token("a")),
+        ("", &[][..], "open = false", Access::Local),
+    ];
+    for (line, variables, file, expected) in table {
+        assert_eq!(parse(line, variables, file).unwrap().access, expected, "{line:?} {file:?}");
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_a_text_that_says_what_to_write() {
+    let table = [
+        ("--listen 0.0.0.0:8080", "", "--token SECRET"),
+        ("--listen 0.0.0.0:8080", "", "--open"),
+        ("--listen 192.0.2.1:8080", "", "who may watch"),
+        ("--listen 8080", "", "ADDRESS:PORT"),
+        ("--token a --open", "", "exclude each other"),
+        ("", "token = \"a\"\nopen = true", "exclude each other"),
+        ("--tls-cert a.pem", "", "--tls-key"),
+        ("--tls-key a.pem", "", "--tls-cert"),
+        ("--source film.mp4", "", ".y4m"),
+        ("--size 1281x720", "", "even"),
+        ("--bitrate fast", "", "800k"),
+        ("--fps 0", "", "from 1 to 240"),
+        ("--udp-ports 5-4", "", "lowest port"),
+        ("--udp-bind 0.0.0.0", "", "all interfaces"),
+        ("--advertise wan", "", "public, lan or both"),
+        ("--encoder nvenc", "", "openh264"),
+        ("--runtime tokio", "", "mio or smol"),
+        ("--content film", "", "camera or screen"),
+        ("--max-viewers 0", "", "1 to 100000"),
+        ("--allow-origin example.com", "", "https://example.com"),
+        ("--ice-server turn:a", "", "--turn-secret"),
+        ("--ice-server http://a", "", "stun:HOST"),
+        ("--turn-secret s", "", "TURN server"),
+        ("--ice-servers /nonexistent/file.json", "", "/nonexistent/file.json"),
+        ("--config /nonexistent/file.toml", "", "/nonexistent/file.toml"),
+        ("--lisen 127.0.0.1:1", "", "--listen"),
+        ("dance", "", "unrecognized subcommand"),
+        ("", "lisen = \"127.0.0.1:1\"", "did you mean listen?"),
+        ("", "config = \"other.toml\"", "no setting"),
+        ("", "bitrate = [1, 2]", "bitrate takes"),
+        ("", "map = [[1]]", "map takes"),
+        ("", "listen", "not TOML"),
+        ("", "bitrate = \"fast\"", "pinhole.toml"),
+    ];
+    for (line, file, expected) in table {
+        let refusal = parse(line, &[], file).expect_err(&format!("{line:?} {file:?}"));
+        assert!(refusal.contains(expected), "{line:?} {file:?}: {refusal}");
+    }
+}
+
+#[test]
+fn a_refused_value_of_the_environment_is_named_with_its_variable() {
+    let refusal = parse("", &[("PINHOLE_FPS", "many")], "fps = 5").unwrap_err();
+    assert!(refusal.contains("PINHOLE_FPS"), "{refusal}");
+
+    let refusal = parse("--fps none", &[("PINHOLE_FPS", "many")], "").unwrap_err();
+    assert!(refusal.contains("none") && !refusal.contains("PINHOLE_FPS"), "{refusal}");
+}
+
+#[test]
+fn a_variable_of_ours_that_means_nothing_is_warned_about() {
+    let settings = parse("", &[("PINHOLE_BITRAT", "3M"), ("BITRATE", "x")], "").unwrap();
+
+    assert_eq!(settings.warnings.len(), 1);
+    assert!(
+        settings.warnings[0].contains("did you mean PINHOLE_BITRATE?"),
+        "{:?}",
+        settings.warnings
+    );
+}
+
+#[test]
+fn help_shows_no_secret_of_the_environment_or_the_file() {
+    let pairs = [("PINHOLE_TOKEN", "hunter2"), ("PINHOLE_TURN_SECRET", "hunter3")];
+    for line in ["--help", "serve --help", "serve -h"] {
+        let help = parse(line, &pairs, "token = \"hunter4\"").unwrap_err();
+        assert!(!help.contains("hunter"), "{help}");
+    }
+    let debug =
+        format!("{:?}", parse("--token hunter5", &pairs[1..], "ice-server = \"turn:a\"").unwrap());
+    assert!(!debug.contains("hunter"), "{debug}");
+}
+
+#[test]
+fn numbers_and_flags_in_the_file_need_no_quotes() {
+    let settings =
+        parse("", &[], "fps = 25\nopen = true\nbitrate = 2000000\nmax_viewers = 3").unwrap();
+
+    assert_eq!(settings.stream.fps, Some(25));
+    assert_eq!(settings.access, Access::Open);
+    assert_eq!(settings.stream.bitrate, 2_000_000);
+    assert_eq!(settings.max_viewers, 3);
+}
+
+#[test]
+fn the_settings_page_is_a_command_of_its_own() {
+    let scratch = Scratch::new();
+    let asked = Settings::parse(["pinhole", "settings-page"], &Environment::new(), &scratch.0);
+    assert!(matches!(asked, Ok(Invocation::SettingsPage)));
+}

@@ -1,0 +1,224 @@
+/**
+ * One session: a peer connection and its signalling, from the offer until it ends.
+ *
+ * A session never repairs itself. When it ends, `ended` resolves with a `Failure` and everything it
+ * held is released; the player decides what comes next.
+ */
+import { Failure, failureOfResponse } from './failure.js';
+import { stateOfConnection } from './words.js';
+
+/** From the answer to a secured connection. */
+const CONNECT_MAX_MS = 15_000;
+/** Consent checks may be lost in a burst; a path that is silent for longer is given up. */
+const INTERRUPTED_MAX_MS = 3000;
+const ICE_SERVERS_MAX_MS = 2000;
+
+/** Asks `url` for the ICE servers of this deployment. Only a refusal to talk to us is an error. */
+export async function fetchIceServers(url, token) {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), ICE_SERVERS_MAX_MS);
+  let response;
+  try {
+    const headers = token ? { authorization: `Bearer ${token}` } : {};
+    response = await fetch(url, { headers, signal: deadline.signal });
+    if (response.ok) {
+      const body = await response.json();
+      const servers = Array.isArray(body) ? body : body?.iceServers;
+      return Array.isArray(servers) ? servers : [];
+    }
+  } catch {
+    return []; // Most viewers connect without any.
+  } finally {
+    clearTimeout(timer);
+  }
+  if (response.status === 401 || response.status === 403) throw await failureOfResponse(response);
+  return [];
+}
+
+/** Puts H.264 in packetization mode 1 first and keeps all else. */
+export function preferH264(codecs) {
+  const rank = ({ mimeType, sdpFmtpLine = '' }) => {
+    if (mimeType.toLowerCase() !== 'video/h264') return 2;
+    return sdpFmtpLine.includes('packetization-mode=1') ? 0 : 1;
+  };
+  return codecs
+    .map((codec, index) => ({ codec, index }))
+    .sort((a, b) => rank(a.codec) - rank(b.codec) || a.index - b.index)
+    .map(({ codec }) => codec);
+}
+
+/** A connection to one viewer's worth of pictures. */
+export class Session {
+  /** Resolves with the `Failure` that ended the session; never rejects. */
+  ended;
+  /** `asking`, `connecting`, `securing` or, once connected, `waiting`. */
+  phase = 'asking';
+  /** Whether the path is silent at the moment. */
+  interrupted = false;
+
+  #connection = null;
+  #signaling;
+  #handlers;
+  #remoteCandidates = [];
+  #answered = false;
+  #connectTimer = null;
+  #interruptedTimer = null;
+  #finish;
+
+  /**
+   * @param {(handlers: object) => object} makeSignaling
+   * @param {{onChange: Function, onTrack: Function, onClock: Function}} handlers
+   */
+  constructor(makeSignaling, handlers) {
+    this.ended = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    this.#handlers = handlers;
+    this.#signaling = makeSignaling({
+      onCandidate: (candidate) => this.#onRemoteCandidate(candidate),
+      onClock: (sample) => this.#handlers?.onClock(sample),
+      onEnd: (failure) => this.end(failure),
+    });
+  }
+
+  /**
+   * Begins. Progress comes by `onChange`, the end by `ended`.
+   * @param {{iceServers: Promise<RTCIceServer[]>, relayOnly: boolean}} options
+   */
+  async start({ iceServers, relayOnly }) {
+    try {
+      const opened = this.#signaling.open();
+      opened.catch(() => {}); // Awaited below; a refusal by the other request says more.
+      const servers = await iceServers;
+      await opened;
+      if (!this.#handlers) return;
+      const connection = this.#connect(servers, relayOnly);
+      await connection.setLocalDescription(await connection.createOffer());
+      const sdp = await this.#signaling.exchange(connection.localDescription.sdp);
+      if (!this.#handlers) return;
+      await connection.setRemoteDescription({ type: 'answer', sdp });
+      if (!this.#handlers) return;
+      this.#onAnswered();
+    } catch (error) {
+      const failure = error instanceof Failure
+        ? error
+        : new Failure(`this browser refused: ${error.message}`, { code: 'browser' });
+      this.end(failure);
+    }
+  }
+
+  /** The browser's statistics report. */
+  getStats() {
+    return this.#connection.getStats();
+  }
+
+  /** Asks for the server's time, where the signalling can. */
+  askClock() {
+    if (this.#answered) this.#signaling.askClock?.();
+  }
+
+  /** Ends the session and releases all that it holds. */
+  end(failure) {
+    if (!this.#handlers) return;
+    this.#handlers = null;
+    clearTimeout(this.#connectTimer);
+    clearTimeout(this.#interruptedTimer);
+    this.#signaling.close();
+    const connection = this.#connection;
+    if (connection) {
+      connection.ontrack = connection.onicecandidate = null;
+      connection.onconnectionstatechange = connection.oniceconnectionstatechange = null;
+      connection.close();
+    }
+    this.#finish(failure);
+  }
+
+  #connect(iceServers, relayOnly) {
+    const connection = new RTCPeerConnection({
+      iceServers,
+      iceTransportPolicy: relayOnly ? 'relay' : 'all',
+      bundlePolicy: 'max-bundle',
+    });
+    this.#connection = connection;
+    connection.onicecandidate = ({ candidate }) => this.#signaling.sendCandidate(candidate);
+    connection.oniceconnectionstatechange = () => this.#onConnection();
+    connection.onconnectionstatechange = () => this.#onConnection();
+    connection.ontrack = ({ track, streams, receiver }) => {
+      askForNoDelay(receiver);
+      this.#handlers?.onTrack(streams[0] ?? new MediaStream([track]));
+    };
+    const transceiver = connection.addTransceiver('video', { direction: 'recvonly' });
+    askForNoDelay(transceiver.receiver);
+    try {
+      const { codecs } = RTCRtpReceiver.getCapabilities('video');
+      transceiver.setCodecPreferences(preferH264(codecs));
+    } catch {
+      // Older browsers cannot be asked; the server picks H.264 out of any order.
+    }
+    return connection;
+  }
+
+  #onAnswered() {
+    this.#answered = true;
+    this.#remoteCandidates.splice(0).forEach((candidate) => this.#onRemoteCandidate(candidate));
+    const dtls = this.#connection.getReceivers()[0]?.transport;
+    if (dtls) dtls.onstatechange = () => this.#onDtls(dtls.state);
+    this.#connectTimer = setTimeout(() => this.end(this.#noConnection()), CONNECT_MAX_MS);
+    this.#onConnection();
+  }
+
+  #onRemoteCandidate(candidate) {
+    if (!this.#answered) return void this.#remoteCandidates.push(candidate);
+    // A candidate that this browser does not understand leaves the others as good as they were.
+    this.#connection.addIceCandidate(candidate).catch(() => {});
+  }
+
+  #onDtls(state) {
+    if (state === 'closed') this.end(new Failure('the server has ended the session', { code: 'ended' }));
+    if (state === 'failed') this.end(this.#noConnection());
+  }
+
+  #onConnection() {
+    if (!this.#handlers || !this.#answered) return;
+    const { connectionState, iceConnectionState } = this.#connection;
+    if (connectionState === 'failed' || iceConnectionState === 'failed') {
+      return this.end(this.#noConnection());
+    }
+    this.#setInterrupted(iceConnectionState === 'disconnected');
+    if (!this.interrupted && this.phase !== 'waiting') {
+      this.phase = stateOfConnection(connectionState, iceConnectionState);
+      if (this.phase === 'waiting') clearTimeout(this.#connectTimer);
+    }
+    this.#handlers.onChange();
+  }
+
+  #setInterrupted(interrupted) {
+    if (interrupted === this.interrupted) return;
+    this.interrupted = interrupted;
+    clearTimeout(this.#interruptedTimer);
+    if (interrupted) {
+      this.#interruptedTimer = setTimeout(() => this.end(this.#noConnection()), INTERRUPTED_MAX_MS);
+    }
+  }
+
+  #noConnection() {
+    if (this.phase === 'waiting') {
+      return new Failure('the path to the server is broken', { code: 'path-broken' });
+    }
+    if (this.phase === 'securing') {
+      return new Failure('the connection could not be secured', { code: 'not-secured' });
+    }
+    return new Failure('no path to the server was found', { code: 'no-path' });
+  }
+}
+
+/** Asks for pictures to be shown as they come, instead of smoothly. */
+function askForNoDelay(receiver) {
+  for (const name of ['jitterBufferTarget', 'playoutDelayHint']) {
+    try {
+      receiver[name] = 0;
+    } catch {
+      // Each browser knows one of the two names, or none.
+    }
+  }
+}

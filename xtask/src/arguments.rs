@@ -1,0 +1,83 @@
+//! The command line.
+
+use anyhow::{Result, bail};
+
+use crate::steps::Step;
+
+pub(crate) const USAGE: &str = "\
+cargo xtask test [--only STEP[,STEP…]] [--no-install]
+    STEP: format lints program tests docs web clients
+cargo xtask bench";
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Help,
+    Bench,
+    Test { only: Vec<Step>, install: bool },
+}
+
+impl Command {
+    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command> {
+        let command = match words.next().as_deref() {
+            Some("test") => return Command::parse_test(words),
+            Some("bench") => Command::Bench,
+            Some("help" | "--help" | "-h") | None => Command::Help,
+            Some(other) => bail!("there is no command {other:?}"),
+        };
+        match words.next() {
+            Some(word) => bail!("{word:?} is not understood here"),
+            None => Ok(command),
+        }
+    }
+
+    fn parse_test(mut words: impl Iterator<Item = String>) -> Result<Command> {
+        let (mut only, mut install) = (Vec::new(), true);
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--no-install" => install = false,
+                "--only" => {
+                    let names = words.next().unwrap_or_default();
+                    for name in names.split(',') {
+                        only.push(Step::named(name)?);
+                    }
+                }
+                other => bail!("{other:?} is not understood here"),
+            }
+        }
+        if only.is_empty() {
+            only = Step::ALL.to_vec();
+        }
+        Ok(Command::Test { only, install })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command> {
+        Command::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn test_alone_means_every_step_and_installs() {
+        let all = Command::Test { only: Step::ALL.to_vec(), install: true };
+        assert_eq!(parse("test").unwrap(), all);
+    }
+
+    #[test]
+    fn steps_can_be_chosen() {
+        let chosen = Command::Test { only: vec![Step::Clients, Step::Web], install: false };
+        assert_eq!(parse("test --only clients,web --no-install").unwrap(), chosen);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (line, word) in [("tets", "tets"), ("test --fast", "--fast"), ("test --only x", "x")] {
+            assert!(parse(line).unwrap_err().to_string().contains(word), "{line}");
+        }
+        assert!(parse("test --only").is_err());
+    }
+}

@@ -1,0 +1,180 @@
+//! What the tests need beyond Rust, and how it gets onto a Debian machine. Installs only what is missing.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::paths;
+use crate::run::{program, run, succeeds};
+use crate::steps::Step;
+
+/// Downloads included.
+const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// A program from a Debian package.
+struct Tool {
+    /// How it is found: program and arguments that succeed.
+    check: &'static [&'static str],
+    /// Its package.
+    package: &'static str,
+    /// The steps that cannot do without.
+    steps: &'static [Step],
+}
+
+/// OpenH264 is built from C++ with assembly, by each step that compiles.
+const COMPILES: &[Step] = &[Step::Lints, Step::Program, Step::Tests, Step::Docs, Step::Clients];
+
+const TOOLS: &[Tool] = &[
+    Tool { check: &["g++", "--version"], package: "g++", steps: COMPILES },
+    Tool { check: &["nasm", "-v"], package: "nasm", steps: COMPILES },
+    Tool {
+        check: &["ffmpeg", "-version"],
+        package: "ffmpeg",
+        steps: &[Step::Tests, Step::Clients],
+    },
+    Tool { check: &["chromium", "--version"], package: "chromium", steps: &[Step::Clients] },
+    Tool { check: &["firefox-esr", "--version"], package: "firefox-esr", steps: &[Step::Clients] },
+    Tool { check: &["node", "--version"], package: "nodejs", steps: &[Step::Web, Step::Clients] },
+    Tool { check: &["npm", "--version"], package: "npm", steps: &[Step::Clients] },
+    Tool {
+        check: &["python3", "-c", "import ensurepip"],
+        package: "python3-venv",
+        steps: &[Step::Clients],
+    },
+];
+
+/// What the chosen steps lack.
+pub(crate) struct Missing {
+    tools: Vec<&'static Tool>,
+    /// Packages from PyPI and npm for the clients: the list and what it should be a copy of.
+    lists: Vec<List>,
+}
+
+/// A list of packages in tests/clients/, and the copy that stands beside what was installed from it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum List {
+    Python,
+    Node,
+}
+
+impl List {
+    fn source(self) -> PathBuf {
+        match self {
+            List::Python => paths::clients().join("requirements.txt"),
+            List::Node => paths::clients().join("package-lock.json"),
+        }
+    }
+
+    fn installed(self) -> PathBuf {
+        match self {
+            List::Python => paths::target().join("venv/installed-requirements.txt"),
+            List::Node => paths::clients().join("node_modules/.installed-package-lock.json"),
+        }
+    }
+
+    /// A list that does not exist needs nothing.
+    fn is_missing(self) -> bool {
+        fs::read(self.source()).is_ok_and(|list| fs::read(self.installed()).ok() != Some(list))
+    }
+
+    fn install(self) -> Result<()> {
+        match self {
+            List::Python => {
+                if !paths::python().exists() {
+                    let venv = paths::target().join("venv");
+                    let mut python = program("python3", "-m venv");
+                    run(python.arg(venv), INSTALL_LIMIT)?;
+                }
+                let words = "-m pip install --quiet --disable-pip-version-check --requirement";
+                let mut pip = program(paths::python(), words);
+                run(pip.arg(self.source()), INSTALL_LIMIT)?;
+            }
+            List::Node => {
+                let mut npm = program("npm", "ci --no-audit --no-fund --loglevel=error");
+                run(npm.current_dir(paths::clients()), INSTALL_LIMIT)?;
+            }
+        }
+        fs::copy(self.source(), self.installed()).context("noting what was installed")?;
+        Ok(())
+    }
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            List::Python => "the Python packages of tests/clients/requirements.txt",
+            List::Node => "the npm packages of tests/clients/package-lock.json",
+        })
+    }
+}
+
+impl Missing {
+    /// Looks for everything that these steps need.
+    pub(crate) fn of(steps: &[Step]) -> Missing {
+        let needed = |tool: &&Tool| tool.steps.iter().any(|step| steps.contains(step));
+        let tools = TOOLS.iter().filter(needed).filter(|tool| !tool.is_there()).collect();
+        let mut lists = vec![List::Python, List::Node];
+        lists.retain(|list| steps.contains(&Step::Clients) && list.is_missing());
+        Missing { tools, lists }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tools.is_empty() && self.lists.is_empty()
+    }
+
+    /// What one step lacks, in words.
+    pub(crate) fn for_step(&self, step: Step) -> Vec<String> {
+        let tools = self.tools.iter().filter(|tool| tool.steps.contains(&step));
+        let mut words: Vec<String> = tools.map(|tool| tool.package.to_owned()).collect();
+        if step == Step::Clients {
+            words.extend(self.lists.iter().map(List::to_string));
+        }
+        words
+    }
+}
+
+impl Tool {
+    fn is_there(&self) -> bool {
+        let (name, arguments) = self.check.split_first().expect("each check names a program");
+        succeeds(name, arguments)
+    }
+}
+
+/// Installs what is missing.
+///
+/// # Errors
+/// Packages are missing and this is no Debian, or we are not root; or a package manager fails.
+pub(crate) fn install(missing: &Missing) -> Result<()> {
+    let packages: Vec<&str> = missing.tools.iter().map(|tool| tool.package).collect();
+    if !packages.is_empty() {
+        let list = packages.join(" ");
+        if !Path::new("/usr/bin/apt-get").exists() {
+            bail!("this is no Debian; install what its packages {list} hold, or use --no-install");
+        }
+        if !is_root() {
+            bail!("not root; run `apt-get install {list}` as root, or use --no-install");
+        }
+        run(&mut apt("update --quiet=2"), INSTALL_LIMIT)?;
+        let words = format!("install --quiet=2 --yes --no-install-recommends {list}");
+        run(&mut apt(&words), INSTALL_LIMIT)?;
+    }
+    for list in &missing.lists {
+        list.install().with_context(|| format!("installing {list}"))?;
+    }
+    Ok(())
+}
+
+fn apt(words: &str) -> std::process::Command {
+    let mut apt = program("apt-get", words);
+    apt.env("DEBIAN_FRONTEND", "noninteractive");
+    apt
+}
+
+/// Without a binding to geteuid: the owner of our own process.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}

@@ -1,0 +1,113 @@
+//! Children: nothing on standard input, output passed through, an end in time.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::paths;
+
+/// How often a child is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Cargo, as it was called.
+pub(crate) fn cargo(words: &str) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(words.split_whitespace());
+    cargo
+}
+
+/// Any program, with its arguments.
+pub(crate) fn program(name: impl AsRef<Path>, words: &str) -> Command {
+    let mut program = Command::new(name.as_ref());
+    program.args(words.split_whitespace());
+    program
+}
+
+/// Runs a child to its end, in the root unless it says otherwise. After `limit` it and its descendants are killed.
+///
+/// # Errors
+/// It could not start, failed, or took too long; the text names it.
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
+    let line = describe(command);
+    if command.get_current_dir().is_none() {
+        command.current_dir(paths::root());
+    }
+    println!("$ {line}");
+    let begin = Instant::now();
+    let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("`{line}`"))?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            if !status.success() {
+                bail!("`{line}`: {status}");
+            }
+            return Ok(());
+        }
+        if begin.elapsed() > limit {
+            kill_tree(child.id());
+            child.wait()?;
+            bail!("`{line}` took more than {} s and was killed", limit.as_secs());
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Whether a program can be started and says yes.
+pub(crate) fn succeeds(name: &str, arguments: &[&str]) -> bool {
+    let mut command = program(name, "");
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn describe(command: &Command) -> String {
+    let mut line = command.get_program().to_string_lossy().into_owned();
+    for word in command.get_args() {
+        line.push(' ');
+        line.push_str(&word.to_string_lossy());
+    }
+    line
+}
+
+/// Kills a child of ours with all that it started, youngest first. A process that ends meanwhile is no matter.
+fn kill_tree(pid: u32) {
+    let mut tree = vec![pid];
+    let mut next = 0;
+    while let Some(parent) = tree.get(next).copied() {
+        next += 1;
+        let tasks = format!("/proc/{parent}/task/{parent}/children");
+        let children = std::fs::read_to_string(tasks).unwrap_or_default();
+        tree.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+    }
+    for pid in tree.iter().rev() {
+        succeeds("kill", &["-KILL", &pid.to_string()]);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_takes_too_long_is_killed_with_its_own_children() {
+        let noted = std::env::temp_dir().join(format!("xtask-{}", std::process::id()));
+        let mut sleep = Command::new("sh");
+        sleep.args(["-c", "sleep 60 & echo $! > $0; wait"]).arg(&noted);
+
+        let error = run(&mut sleep, Duration::from_millis(300)).unwrap_err();
+
+        assert!(error.to_string().contains("killed"), "{error}");
+        let grandchild = std::fs::read_to_string(&noted).unwrap();
+        std::fs::remove_file(&noted).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim()));
+        // It may lie dead and unreaped where nobody is init.
+        assert!(stat.is_err() || stat.unwrap().contains(") Z "), "the grandchild lives on");
+    }
+
+    #[test]
+    fn a_failure_names_the_command() {
+        let error = run(&mut program("false", "now"), Duration::from_secs(5)).unwrap_err();
+        assert!(error.to_string().contains("false now"), "{error}");
+    }
+}

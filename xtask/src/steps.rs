@@ -1,0 +1,127 @@
+//! The steps of `cargo xtask test`, in their order, and `cargo xtask bench`.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::install::{self, Missing};
+use crate::report::Report;
+use crate::run::{cargo, program, run};
+use crate::{clients, paths};
+
+/// A step can be chosen by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Format,
+    Lints,
+    Program,
+    Tests,
+    Docs,
+    Web,
+    Clients,
+}
+
+/// Builds from nothing on two slow cores included.
+const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+/// All Rust tests with their build.
+const TESTS_LIMIT: Duration = Duration::from_secs(25 * 60);
+/// Steps that build nothing.
+const SHORT_LIMIT: Duration = Duration::from_secs(5 * 60);
+
+impl Step {
+    pub(crate) const ALL: [Step; 7] = [
+        Step::Format,
+        Step::Lints,
+        Step::Program,
+        Step::Tests,
+        Step::Docs,
+        Step::Web,
+        Step::Clients,
+    ];
+
+    /// The step of this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn named(name: &str) -> Result<Step> {
+        let found = Step::ALL.into_iter().find(|step| step.name() == name);
+        found.with_context(|| format!("there is no step {name:?}"))
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Step::Format => "format",
+            Step::Lints => "lints",
+            Step::Program => "program",
+            Step::Tests => "tests",
+            Step::Docs => "docs",
+            Step::Web => "web",
+            Step::Clients => "clients",
+        }
+    }
+
+    fn run(self) -> Result<()> {
+        match self {
+            Step::Format => run(&mut cargo("fmt --all --check"), SHORT_LIMIT),
+            Step::Lints => {
+                run(&mut cargo("clippy --workspace --all-targets -- -D warnings"), BUILD_LIMIT)
+            }
+            Step::Program => run(&mut cargo("build --release -p pinhole"), BUILD_LIMIT),
+            // `cargo test` and not nextest: one binary at a time, so that tests with a load have the machine, and
+            // doc tests run too.
+            Step::Tests => run(&mut cargo("test --workspace --no-fail-fast"), TESTS_LIMIT),
+            Step::Docs => {
+                let mut doc = cargo("doc --workspace --no-deps");
+                run(doc.env("RUSTDOCFLAGS", "-D warnings"), BUILD_LIMIT)
+            }
+            Step::Web => {
+                let mut node = program("node", "--test");
+                run(node.args(clients::player_tests()?), SHORT_LIMIT)
+            }
+            Step::Clients => {
+                run(&mut cargo("build --release -p pinhole"), BUILD_LIMIT)?;
+                clients::run_all()
+            }
+        }
+    }
+}
+
+/// Runs the steps; true if none failed.
+///
+/// # Errors
+/// What is missing cannot be installed.
+pub(crate) fn test(only: &[Step], may_install: bool) -> Result<bool> {
+    let mut report = Report::new();
+    let mut missing = Missing::of(only);
+    if may_install && !missing.is_empty() {
+        report.step("install", || install::install(&missing));
+        missing = Missing::of(only);
+    }
+    for step in Step::ALL.into_iter().filter(|step| only.contains(step)) {
+        let lacks = missing.for_step(step);
+        if !lacks.is_empty() {
+            let why = format!("missing: {}", lacks.join(", "));
+            if may_install {
+                report.step(step.name(), || anyhow::bail!(why));
+            } else {
+                report.skipped(step.name(), &why);
+            }
+            continue;
+        }
+        report.step(step.name(), || step.run());
+    }
+    Ok(report.close())
+}
+
+/// Prints the figures of signalling.
+///
+/// # Errors
+/// The bench does not build or fails.
+pub(crate) fn bench() -> Result<bool> {
+    let mut report = Report::new();
+    report.step("bench", || {
+        run(&mut cargo("bench -p pinhole-benches --bench signalling"), BUILD_LIMIT)
+    });
+    println!("built in {}", paths::target().display());
+    Ok(report.close())
+}
