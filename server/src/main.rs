@@ -1,5 +1,6 @@
 //! The program `pinhole`: reads settings, serves until the source ends or somebody says stop.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -38,11 +39,18 @@ fn serve(settings: Settings) -> ExitCode {
     let filter = match EnvFilter::try_new(&settings.log) {
         Ok(filter) => filter,
         Err(error) => {
-            eprintln!("--log {}: {error}; write a level such as info or pinhole=debug", settings.log);
+            eprintln!(
+                "--log {}: {error}; write a level such as info or pinhole=debug",
+                settings.log
+            );
             return ExitCode::from(2);
         }
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }

@@ -29,7 +29,8 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Headers of a request; hyper answers 431 beyond.
 const HEADERS_MAX: usize = 64;
 
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 5\r\n\
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 5\r\n\
     Content-Length: 37\r\nConnection: close\r\n\r\ntoo many connections; try again later";
 
 /// A listener and what it serves.
@@ -64,7 +65,8 @@ impl Server {
                 refuse(stream);
                 continue;
             };
-            let (tls, router, limits) = (self.tls.clone(), self.router.clone(), self.limits.clone());
+            let (tls, router, limits) =
+                (self.tls.clone(), self.router.clone(), self.limits.clone());
             let stopping = stopping.clone();
             connections.spawn(async move {
                 if let Err(error) = serve(stream, tls, router, &limits, stopping).await {

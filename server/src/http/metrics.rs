@@ -162,6 +162,8 @@ fn signalling(text: &mut Exposition, app: &App) {
         "From an offer to a connected viewer.",
         &app.sessions.connecting,
     );
+    let encoder = [(app.format.encoder.as_str(), 1)];
+    text.family(Kind::Gauge, "pinhole_encoder_info", "The encoder.", "encoder", encoder);
     let version = [(env!("CARGO_PKG_VERSION"), 1)];
     text.family(Kind::Gauge, "pinhole_build_info", "The version.", "version", version);
 }

@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use pinhole_core::gather::{Audience, CandidateKind, LocalCandidate, local_candidates};
-use pinhole_core::portmap::PortMap;
+use pinhole_core::gather::{Audience, LocalCandidate, local_candidates};
+use pinhole_core::portmap::{PortMap, Protocol, parse_nat1to1};
 use pinhole_runtime::Sockets;
 
 use super::StartError;
@@ -46,15 +46,18 @@ pub(super) fn bind(addresses: &Addresses, on_this_machine: bool) -> Result<Bound
     let sockets = Sockets::bind(addresses.udp_bind, ports)?;
     map.check_bound(&[sockets.port()])
         .map_err(|error| StartError::Addresses(format!("--map: {error}")))?;
-    let loopback = on_this_machine && audience != Audience::Public;
-    let mut bases = sockets.bases();
-    let mut candidates = local_candidates(&bases, &map, audience);
-    if loopback {
-        let all = sockets.bases_with_loopback();
-        for base in all.into_iter().filter(|base| !bases.contains(base)).collect::<Vec<_>>() {
-            bases.push(base);
-            candidates.push(LocalCandidate { base, address: base, kind: CandidateKind::Host });
-        }
+    let bases = match on_this_machine && audience != Audience::Public {
+        true => sockets.bases_with_loopback(),
+        false => sockets.bases(),
+    };
+    // Nobody forwards a port to loopback.
+    let (here, reachable): (Vec<_>, Vec<_>) =
+        bases.iter().partition(|base| base.ip().is_loopback());
+    let only_here = reachable.is_empty();
+    let mut candidates =
+        local_candidates(if only_here { &here } else { &reachable }, &map, audience);
+    if !only_here {
+        candidates.extend(local_candidates(&here, &PortMap::default(), Audience::Lan));
     }
     if candidates.is_empty() {
         let text = "there is no address to offer to viewers; give one with --map, --public-ip or --udp-bind";
@@ -63,50 +66,34 @@ pub(super) fn bind(addresses: &Addresses, on_this_machine: bool) -> Result<Bound
     Ok(Bound { sockets, bases, candidates, audience, resolved })
 }
 
-/// The map of `--map` and `--public-ip` together, and the local ports that `--map` names.
+/// The map of `--map` and `--public-ip` together, and the local UDP ports that `--map` names first.
 fn port_map(
     addresses: &Addresses,
     resolved: &mut Vec<(String, IpAddr)>,
 ) -> Result<(PortMap, Option<PortRange>), StartError> {
-    let mut entries = Vec::new();
-    let mut ports: Option<PortRange> = None;
-    for entry in &addresses.map {
-        entries.push(with_address(entry, resolved)?);
-        if let (None, Some(range)) = (&ports, local_ports(entry)) {
-            ports = Some(range);
-        }
-    }
-    let refuse = |error: &dyn std::fmt::Display| StartError::Addresses(error.to_string());
-    let mut map = PortMap::parse(entries.iter().map(String::as_str))
-        .map_err(|error| refuse(&format!("--map: {error}")))?;
-    for host in &addresses.public_ip {
+    let mut unresolved = None;
+    let map = PortMap::parse_resolving(addresses.map.iter().map(String::as_str), |host| {
+        resolve(host, resolved).map_err(|error| unresolved = Some(error)).ok()
+    });
+    let mut map = match (map, unresolved) {
+        (_, Some(error)) => return Err(error),
+        (Err(error), None) => return Err(StartError::Addresses(format!("--map: {error}"))),
+        (Ok(map), None) => map,
+    };
+    let ports = map
+        .entries()
+        .iter()
+        .find(|entry| entry.protocol() == Protocol::Udp)
+        .map(|entry| entry.local_ports().first()..=entry.local_ports().last());
+    for text in &addresses.public_ip {
+        let (host, local) =
+            text.split_once('/').map_or((text.as_str(), None), |(host, local)| (host, Some(local)));
         let address = resolve(host, resolved)?;
-        map = map
-            .merge(PortMap::same_ports(address))
-            .map_err(|error| refuse(&format!("--public-ip {host}: {error}")))?;
+        let refuse = |error| StartError::Addresses(format!("--public-ip {text}: {error}"));
+        let written = local.map_or(address.to_string(), |local| format!("{address}/{local}"));
+        map = parse_nat1to1(&written).and_then(|same| map.merge(same)).map_err(refuse)?;
     }
     Ok((map, ports))
-}
-
-/// The local ports of a map entry; the map itself reports an entry that has none.
-fn local_ports(entry: &str) -> Option<PortRange> {
-    let (local, _) = entry.split_once('/')?;
-    let (low, high) = local.split_once('-').unwrap_or((local, local));
-    let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
-    (0 < low && low <= high).then_some(low..=high)
-}
-
-/// A map entry with its host name replaced by an address, as the core takes it.
-fn with_address(
-    entry: &str,
-    resolved: &mut Vec<(String, IpAddr)>,
-) -> Result<String, StartError> {
-    let Some((local, outside)) = entry.split_once('=') else { return Ok(entry.to_string()) };
-    let Some((host, ports)) = outside.rsplit_once(':') else { return Ok(entry.to_string()) };
-    match resolve(host, resolved)? {
-        IpAddr::V4(address) => Ok(format!("{local}={address}:{ports}")),
-        IpAddr::V6(address) => Ok(format!("{local}=[{address}]:{ports}")),
-    }
 }
 
 /// An address, or the first IPv4 address of a host name, or else its first IPv6 one.
@@ -134,7 +121,8 @@ fn resolve(host: &str, resolved: &mut Vec<(String, IpAddr)>) -> Result<IpAddr, S
         Ok(Err(error)) => return refuse(format!("cannot be resolved ({error})")),
         Err(_) => return refuse(format!("was not resolved within {} s", RESOLVE_TIME.as_secs())),
     };
-    let Some(address) = found.iter().find(|found| found.is_ipv4()).or(found.first()).copied() else {
+    let Some(address) = found.iter().find(|found| found.is_ipv4()).or(found.first()).copied()
+    else {
         return refuse("has no address".to_string());
     };
     resolved.push((host.to_string(), address));
@@ -145,16 +133,39 @@ fn resolve(host: &str, resolved: &mut Vec<(String, IpAddr)>) -> Result<IpAddr, S
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_host_of_a_map_entry_becomes_an_address_and_the_rest_stays() {
-        let mut resolved = Vec::new();
-        let mut with = |entry: &str| with_address(entry, &mut resolved).unwrap();
+    fn mapped(map: &[&str], public_ip: &[&str]) -> Result<(PortMap, Option<PortRange>), String> {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_string()).collect();
+        let addresses =
+            Addresses { map: texts(map), public_ip: texts(public_ip), ..Addresses::default() };
+        port_map(&addresses, &mut Vec::new()).map_err(|error| error.to_string())
+    }
 
-        assert_eq!(with("1-5/udp=203.0.113.1:2-6"), "1-5/udp=203.0.113.1:2-6");
-        assert_eq!(with("1/udp=[2001:db8::1]:2"), "1/udp=[2001:db8::1]:2");
-        assert_eq!(with("1/udp=localhost:2"), "1/udp=127.0.0.1:2");
-        assert_eq!(with("nonsense"), "nonsense");
-        assert_eq!(resolved, [("localhost".to_string(), "127.0.0.1".parse().unwrap())]);
+    #[test]
+    fn map_and_public_addresses_make_one_map_with_names_resolved() {
+        let (map, ports) = mapped(&["10111-10115/udp=localhost:20111-20115"], &[]).unwrap();
+        let base = "10.0.0.5:10112".parse().unwrap();
+        assert_eq!(map.external(base), ["127.0.0.1:20112".parse().unwrap()]);
+        assert_eq!(ports, Some(10111..=10115));
+
+        let (map, ports) = mapped(&[], &["203.0.113.1", "[2001:db8::1]"]).unwrap();
+        assert_eq!(map.external(base), ["203.0.113.1:10112".parse().unwrap()]);
+        assert_eq!(ports, None);
+
+        let (map, _) = mapped(&[], &["203.0.113.1/10.0.0.6"]).unwrap();
+        assert_eq!(map.external(base), []);
+    }
+
+    #[test]
+    fn a_map_that_cannot_work_is_refused_with_its_flag() {
+        for (map, public_ip, part) in [
+            (&["1-5/udp=203.0.113.1:1-4"][..], &[][..], "--map"),
+            (&["nonsense"], &[], "--map"),
+            (&[], &["203.0.113.1/x"], "--public-ip"),
+            (&["1/udp=no such host:1"], &[], "no such host"),
+        ] {
+            let refusal = mapped(map, public_ip).unwrap_err();
+            assert!(refusal.contains(part), "{refusal}");
+        }
     }
 
     #[test]
@@ -162,12 +173,5 @@ mod tests {
         let refusal = resolve("no such host", &mut Vec::new()).unwrap_err().to_string();
         assert!(refusal.contains("no such host"), "{refusal}");
         assert!(resolve("", &mut Vec::new()).is_err());
-    }
-
-    #[test]
-    fn mapped_local_ports_are_the_ones_to_bind() {
-        assert_eq!(local_ports("10111-10115/udp=h:1-5"), Some(10111..=10115));
-        assert_eq!(local_ports("10111/udp=h:1"), Some(10111..=10111));
-        assert_eq!(local_ports("x/udp=h:1"), None);
     }
 }

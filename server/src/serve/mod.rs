@@ -36,7 +36,9 @@ const HTTP_TIME: Duration = Duration::from_millis(400);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The HTTP port.
-    #[error("cannot listen on {address}: {error}; another program may use the port: choose one with --listen")]
+    #[error(
+        "cannot listen on {address}: {error}; another program may use the port: choose one with --listen"
+    )]
     Listen {
         /// What was asked for.
         address: SocketAddr,
@@ -92,9 +94,8 @@ pub struct Running {
 /// Starts a server. Comes back once it answers; waits for the source's first bytes, where that is standard input.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let listen = settings.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let listener =
+        TcpListener::bind(listen).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (addr, listener) =
         listener.map_err(|error| StartError::Listen { address: listen, error })?;
     let tls = settings.tls.as_ref().map(tls::acceptor).transpose().map_err(StartError::Tls)?;
@@ -210,6 +211,7 @@ fn endpoint_config(
         video: VideoFormat {
             profile_level_id: ProfileLevelId { profile_idc, constraints, level_idc },
         },
+        estimator: None,
         limits: Limits { sessions: settings.max_viewers, ..Limits::default() },
     })
 }

@@ -22,7 +22,8 @@ pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, String> {
     }
     let private = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| format!("--tls-key {key}: {error}"))?;
-    let both = |error: rustls::Error| format!("{certificate} and {key} do not work together: {error}");
+    let both =
+        |error: rustls::Error| format!("{certificate} and {key} do not work together: {error}");
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(both)?

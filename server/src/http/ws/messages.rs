@@ -133,7 +133,10 @@ fn user_id(fields: &Map<String, Value>) -> Result<String, Fault> {
 /// The line of an `RTCIceCandidateInit`, alone or in its object.
 fn candidate(fields: &Map<String, Value>) -> Result<String, Fault> {
     let wrong = || {
-        Fault::new("bad_message", "candidate must be {\"candidate\":\"candidate:…\",\"sdpMid\":…} or null")
+        Fault::new(
+            "bad_message",
+            "candidate must be {\"candidate\":\"candidate:…\",\"sdpMid\":…} or null",
+        )
     };
     match fields.get("candidate") {
         None => Err(Fault::new("bad_message", "candidate is missing")),
@@ -166,8 +169,11 @@ mod tests {
 
     #[test]
     fn every_way_to_say_that_candidates_end_is_taken() {
-        for end in ["null", "\"\"", "{}", r#"{"candidate":""}"#, r#"{"candidate":null,"sdpMid":"0"}"#] {
-            let text = format!(r#"{{"type":"webrtc_ice_candidate","user_id":"u","candidate":{end}}}"#);
+        for end in
+            ["null", "\"\"", "{}", r#"{"candidate":""}"#, r#"{"candidate":null,"sdpMid":"0"}"#]
+        {
+            let text =
+                format!(r#"{{"type":"webrtc_ice_candidate","user_id":"u","candidate":{end}}}"#);
             let expected = Request::Candidate { user_id: "u".into(), candidate: String::new() };
             assert_eq!(parse(&text), Ok(expected), "{end}");
         }
@@ -190,8 +196,16 @@ mod tests {
             (r#"{"type":"webrtc_offer","user_id":"u"}"#, "bad_message", "sdp is missing"),
             (r#"{"type":"webrtc_offer","user_id":"u","sdp":1}"#, "bad_message", "sdp must be"),
             (r#"{"type":"webrtc_offer","user_id":[],"sdp":""}"#, "bad_message", "user_id must be"),
-            (r#"{"type":"webrtc_ice_candidate","user_id":"u"}"#, "bad_message", "candidate is missing"),
-            (r#"{"type":"webrtc_ice_candidate","user_id":"u","candidate":1}"#, "bad_message", "or null"),
+            (
+                r#"{"type":"webrtc_ice_candidate","user_id":"u"}"#,
+                "bad_message",
+                "candidate is missing",
+            ),
+            (
+                r#"{"type":"webrtc_ice_candidate","user_id":"u","candidate":1}"#,
+                "bad_message",
+                "or null",
+            ),
             (r#"{"type":"pinhole_clock","sent":"now"}"#, "bad_message", "sent must be a number"),
         ];
         for (text, code, part) in table {
@@ -204,9 +218,6 @@ mod tests {
     #[test]
     fn what_we_say_is_what_the_front_ends_expect() {
         assert_eq!(answer("v=0\r\n"), r#"{"sdp":"v=0\r\n","type":"webrtc_answer"}"#);
-        assert_eq!(
-            Fault::new("c", "m").to_json(),
-            r#"{"code":"c","message":"m","type":"error"}"#
-        );
+        assert_eq!(Fault::new("c", "m").to_json(), r#"{"code":"c","message":"m","type":"error"}"#);
     }
 }

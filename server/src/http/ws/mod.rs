@@ -43,11 +43,10 @@ pub(super) async fn upgrade(
         Refusal::new(StatusCode::UPGRADE_REQUIRED, format!("this is a WebSocket: {rejection}"))
             .with(UPGRADE, HeaderValue::from_static("websocket"))
     })?;
-    Ok(upgrade
-        .max_message_size(FRAME_BYTES_MAX)
-        .max_frame_size(FRAME_BYTES_MAX)
-        .on_upgrade(async move |socket| {
+    Ok(upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX).on_upgrade(
+        async move |socket| {
             socket::run(app, session_id, socket).await;
             drop(permit);
-        }))
+        },
+    ))
 }
