@@ -377,6 +377,7 @@ fn hostile_datagrams_are_counted_and_change_nothing() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the viewer draws from the ambient generator")]
 fn the_same_seed_and_inputs_give_the_same_schedule() {
     let run = || {
         let mut world = World::new();

@@ -79,10 +79,6 @@ struct Seen {
 }
 
 impl Session {
-    pub(crate) fn id(&self) -> SessionId {
-        self.id
-    }
-
     /// Our side's user name fragment: names the session in the first check from an address.
     pub(crate) fn ufrag(&self) -> &str {
         &self.credentials.ufrag

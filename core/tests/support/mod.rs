@@ -137,6 +137,33 @@ impl Viewer {
         self.drain();
     }
 
+    /// Runs on a real socket until `done`, or `until`.
+    #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a shell")]
+    pub fn run_on(
+        &mut self,
+        socket: &std::net::UdpSocket,
+        until: Instant,
+        done: impl Fn(&Viewer) -> bool,
+    ) {
+        let mut buffer = [0; 2_048];
+        socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
+        while !done(self) && Instant::now() < until {
+            self.flush_to(socket);
+            if let Ok((length, source)) = socket.recv_from(&mut buffer) {
+                self.receive(Instant::now(), source, &buffer[..length]);
+            }
+            self.timeout(Instant::now());
+        }
+    }
+
+    #[expect(clippy::disallowed_types, reason = "a shell")]
+    pub fn flush_to(&mut self, socket: &std::net::UdpSocket) {
+        self.drain();
+        for (destination, bytes) in self.outgoing.drain(..) {
+            socket.send_to(&bytes, destination).unwrap();
+        }
+    }
+
     fn receive(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
         let received = Receive::new(Protocol::Udp, source, self.address, bytes).unwrap();
         self.rtc.handle_input(Input::Receive(now, received)).unwrap();
