@@ -460,7 +460,6 @@ fn a_slow_viewer_loses_whole_frames_and_gets_an_idr_and_the_others_lose_nothing(
     assert_eq!(fast.len(), 900, "the fast viewer gets every frame");
     assert!(fast.iter().all(|frame| frame.contiguous));
     let late = slow.iter().rev().take(slow.len() / 2).filter(|frame| frame.keyframe).count();
-    println!("slow viewer: {} frames, {skipped} skipped, {idrs} IDRs, {late} late", slow.len());
     assert!(idrs < 30, "{idrs} IDRs for everybody because one viewer is slow");
     assert!(skipped > 300, "{skipped} frames skipped");
     assert!(late > 2, "{late} IDRs in the second half");
