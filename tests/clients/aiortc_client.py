@@ -18,6 +18,7 @@ from urllib.parse import urljoin
 import aiohttp
 import av
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.codecs.h264 import H264Decoder
 from aiortc.sdp import candidate_from_sdp
 
 CONNECT_MAX_S = 15
@@ -36,17 +37,29 @@ class Complaints(logging.Handler):
     def __init__(self):
         super().__init__(logging.WARNING)
         self.texts = []
+        self.decoders = 0
 
     def emit(self, record):
         self.texts.append(f"{record.name}: {record.getMessage()}")
 
 
 def listen_for_complaints():
-    """Both the libraries underneath (libav.*) and aiortc itself speak through `logging`."""
+    """Both the libraries underneath (libav.*) and aiortc itself speak through `logging`.
+
+    What libavcodec's own threads say does not reach Python, so the decoder gets none.
+    """
     complaints = Complaints()
     av.logging.set_level(av.logging.WARNING)
     for name in ("libav", "aiortc"):
         logging.getLogger(name).addHandler(complaints)
+    make_decoder = H264Decoder.__init__
+
+    def make_unthreaded_decoder(self):
+        make_decoder(self)
+        self.codec.thread_count = 1
+        complaints.decoders += 1
+
+    H264Decoder.__init__ = make_unthreaded_decoder
     return complaints
 
 
@@ -223,29 +236,32 @@ def parse_arguments():
 
 async def watch(args, measured):
     complaints = listen_for_complaints()
+    measured["complaints"] = complaints.texts
     async with aiohttp.ClientSession() as http:
         way = watch_whep if args.whep else watch_ws
         # Slow machines decode slowly, but never at less than five pictures a second.
         pictures = await asyncio.wait_for(way(http, args, measured), CONNECT_MAX_S * 2 + args.frames / 5)
-    pictures.judge(measured, args.size)
-    measured["complaints"] = complaints.texts[:5]
+    if complaints.decoders == 0:
+        raise Finding("pictures came, but not in H.264")
     if complaints.texts:
         raise Finding(f"the decoder complained {len(complaints.texts)} times, first: {complaints.texts[0]}")
+    pictures.judge(measured, args.size)
     if measured["fps"] < args.expect_fps:
         raise Finding(f"{measured['fps']} pictures a second came, not {args.expect_fps}")
 
 
 def main():
     args = parse_arguments()
-    measured, failure = {}, None
+    measured, failure = {"complaints": []}, None
     try:
         asyncio.run(watch(args, measured))
     except Finding as finding:
         failure = str(finding)
     except TimeoutError:
-        failure = f"nothing came in time; so far: {measured}"
+        failure = f"nothing came in time; the decoder says: {measured['complaints'][:1]}"
     except Exception as error:  # One line for the caller, whatever happened.
         failure = f"{type(error).__name__}: {error}"
+    measured["complaints"] = measured["complaints"][:5]
     print(json.dumps({"ok": failure is None, "failure": failure} | measured))
     if failure:
         print(failure, file=sys.stderr)
