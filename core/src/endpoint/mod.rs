@@ -123,7 +123,7 @@ impl Endpoint {
         while let Some(key) = self.deadlines.pop_due(now) {
             match key {
                 Key::Keyframe => {
-                    let needed = self.sessions.values().any(|session| session.needs_keyframe());
+                    let needed = self.sessions.values().any(|session| session.needs_keyframe(now));
                     if self.keyframes.on_timeout(now, needed) {
                         self.events.push_back(Event::KeyframeWanted);
                     }
