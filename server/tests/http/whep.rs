@@ -120,7 +120,7 @@ async fn a_patch_that_is_wrong_says_how() {
     assert_eq!(mismatched.status(), 412);
     let unusable = server.patch(&path, &etag, "hello").send().await.unwrap();
     assert_eq!(unusable.status(), 422, "{}", unusable.text().await.unwrap());
-    let wrong_type = server.patch(&path, &etag, &trickle()).header("content-type", "text/plain");
+    let wrong_type = server.request("PATCH", &path).header("if-match", &etag).body(trickle());
     assert_eq!(wrong_type.send().await.unwrap().status(), 415);
     let unknown = server.patch("/whep/00000000000000000000000000000000", &etag, &trickle());
     assert_eq!(unknown.send().await.unwrap().status(), 404);
@@ -190,5 +190,6 @@ async fn past_max_viewers_an_offer_gets_503_with_retry_after() {
     assert!(header(&second, "retry-after").parse::<u32>().unwrap() > 0);
 
     server.request("DELETE", &path).send().await.unwrap();
-    assert_eq!(server.post_offer(OFFER).send().await.unwrap().status(), 201);
+    let next = server.post_offer(OFFER).send().await.unwrap();
+    assert_eq!(next.status(), 201, "{}", next.text().await.unwrap());
 }
