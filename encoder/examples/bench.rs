@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use pinhole_encoder::encoder::FrameControl;
+use pinhole_encoder::encoder::{Encoded, FrameControl};
 use pinhole_encoder::frame::I420;
 use pinhole_encoder::source::{Moment, TestPicture};
 use pinhole_encoder::{
@@ -66,7 +66,7 @@ fn measure(settings: &EncoderSettings) -> Result<(), Box<dyn std::error::Error>>
     let mut encoder = OpenH264::new(settings)?;
     let mut frame = Frame::I420(I420::black(settings.size));
     let (mut draw, mut encode) = (Vec::new(), Vec::new());
-    let (mut bytes, mut first) = (0, 0);
+    let (mut bytes, mut first, mut idrs) = (0, 0, 0);
     let mut out = Vec::new();
     for n in 0..FRAMES {
         let at = settings.rate.due(n.into());
@@ -78,7 +78,8 @@ fn measure(settings: &EncoderSettings) -> Result<(), Box<dyn std::error::Error>>
         }
         let drawn = Instant::now();
         out.clear();
-        encoder.encode(&frame, FrameControl { force_idr: false, at }, &mut out)?;
+        let encoded = encoder.encode(&frame, FrameControl { force_idr: false, at }, &mut out)?;
+        idrs += u32::from(encoded == Encoded::Idr);
         encode.push(drawn.elapsed());
         draw.push(drawn - began);
         bytes += out.len();
@@ -88,7 +89,7 @@ fn measure(settings: &EncoderSettings) -> Result<(), Box<dyn std::error::Error>>
     }
     let seconds = settings.rate.due(FRAMES.into()).as_secs_f64();
     println!(
-        "{} {} fps {:?}, {}: draw {}, encode {}, first {} (IDR {first} bytes), {:.2} Mbit/s",
+        "{} {} fps {:?}, {}: draw {}, encode {}, first {} (IDR {first} bytes), {:.2} Mbit/s, {idrs} IDR",
         settings.size,
         settings.rate,
         settings.content,

@@ -80,6 +80,22 @@ fn nothing_is_encoded_while_nobody_watches_and_an_idr_comes_at_once_when_somebod
 }
 
 #[test]
+fn a_picture_left_over_from_the_last_viewer_is_not_shown_to_the_next() {
+    let encoder = Scripted::new(|_| Act::Sleep(30));
+    let mut watched = Watched::new(stream(Grey::on_the_clock(100), &encoder, None));
+    watched.unit();
+    // By now the mailbox holds a picture, and the encoder another.
+    std::thread::sleep(MS * 20);
+    watched.stream.set_active(false);
+    std::thread::sleep(MS * 300);
+    let began = Instant::now();
+    watched.stream.set_active(true);
+    let unit = watched.unit();
+    assert!(unit.keyframe);
+    assert!(unit.captured >= began, "{:?} old", began - unit.captured);
+}
+
+#[test]
 fn a_keyframe_is_made_at_once_and_only_once() {
     let encoder = Scripted::new(|_| Act::Encode);
     let mut watched = Watched::new(stream(Grey::on_the_clock(1), &encoder, None));
