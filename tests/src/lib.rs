@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod jsep;
+pub mod runtime_suite;
 pub mod sdp;
 pub mod source;
 pub mod viewer;
