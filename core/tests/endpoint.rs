@@ -149,8 +149,11 @@ fn a_shell_that_cannot_send_loses_whole_frames_and_then_asks_for_an_idr() {
     assert!((25..=28).contains(&skipped), "about 100 ms are kept, {skipped} of 30 were skipped");
     world.writable = true;
     world.run_ms(5);
-    assert_eq!(keyframes_wanted(&world), 1);
     assert_eq!(world.frame(false, 5_000).skipped, 1, "its reference was lost");
+    assert_eq!(keyframes_wanted(&world), 0, "an IDR into a clogged path would only clog it more");
+    world.run_ms(600);
+    assert_eq!(world.frame(false, 5_000).skipped, 1);
+    assert_eq!(keyframes_wanted(&world), 1);
     assert_eq!(world.frame(true, 5_000).viewers, 1);
     world.run_ms(100);
 
@@ -377,6 +380,7 @@ fn hostile_datagrams_are_counted_and_change_nothing() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the viewer draws from the ambient generator")]
 fn the_same_seed_and_inputs_give_the_same_schedule() {
     let run = || {
         let mut world = World::new();
@@ -427,4 +431,56 @@ fn places_are_limited_and_the_refusal_says_so() {
         )
         .is_err()
     );
+}
+
+#[test]
+fn a_slow_viewer_loses_whole_frames_and_gets_an_idr_and_the_others_lose_nothing() {
+    let now = start();
+    let mut config = config(now);
+    config.estimator = Some(3_000_000);
+    let mut world = World::with(now, config);
+    let (slow, _) = world.join("192.0.2.7:6000", true);
+    let (fast, _) = world.join("192.0.2.8:6000", true);
+    world.run_ms(300);
+    world.slow_link = Some((slow, 800_000, Duration::from_millis(300)));
+    let (mut skipped, mut idrs, mut wanted) = (0, 0, true);
+
+    // 3 Mbit/s at 30 fps for 30 s; an IDR whenever one is asked for.
+    for _ in 0..900 {
+        let report = world.frame(wanted, if wanted { 30_000 } else { 12_500 });
+        idrs += usize::from(wanted);
+        skipped += report.skipped;
+        world.events.clear();
+        world.run_ms(33);
+        wanted = keyframes_wanted(&world) > 0;
+    }
+    world.run_ms(500);
+
+    let (slow, fast) = (&world.viewers[slow].frames, &world.viewers[fast].frames);
+    assert_eq!(fast.len(), 900, "the fast viewer gets every frame");
+    assert!(fast.iter().all(|frame| frame.contiguous));
+    let late = slow.iter().rev().take(slow.len() / 2).filter(|frame| frame.keyframe).count();
+    assert!(idrs < 30, "{idrs} IDRs for everybody because one viewer is slow");
+    assert!(skipped > 300, "{skipped} frames skipped");
+    assert!(late > 2, "{late} IDRs in the second half");
+}
+
+#[test]
+fn a_good_path_loses_nothing_to_the_estimator() {
+    let now = start();
+    let mut config = config(now);
+    config.estimator = Some(3_000_000);
+    let mut world = World::with(now, config);
+    let (viewer, _) = world.join("192.0.2.7:6000", true);
+    world.run_ms(300);
+
+    for index in 0..300 {
+        world.frame(index == 0, if index == 0 { 60_000 } else { 12_500 });
+        world.run_ms(33);
+    }
+    world.run_ms(300);
+
+    assert_eq!(world.viewers[viewer].frames.len(), 300);
+    let wakes = world.sent.len();
+    assert!(wakes < 300 * 6, "{wakes} sends for 300 frames of 11 packets");
 }

@@ -1,25 +1,33 @@
 """aiortc as a viewer: a second opinion on the SDP, the transport and the bitstream, from another stack.
 
-    python aiortc_client.py http://127.0.0.1:8080 [--whep] [--frames 200] [--token T] [--size 1280x720]
+    python aiortc_client.py http://127.0.0.1:8080 [--ws|--whep] [--frames 250] [--token T] [--size 1280x720]
+    PINHOLE=target/release/pinhole python aiortc_client.py      starts a server of its own
 
-Signals over /ws/{session_id} or /whep, decodes consecutive pictures with libavcodec, and prints one JSON
+Signals over /ws/{session_id} and then over /whep, or over the one that is named, decodes consecutive pictures with libavcodec, and prints one JSON
 line. Exit code 1 with a sentence when pictures are missing, do not change, or did not decode cleanly.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
+import os
+import socket
+import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 from urllib.parse import urljoin
 
 import aiohttp
 import av
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.codecs.h264 import H264Decoder
 from aiortc.sdp import candidate_from_sdp
 
+START_MAX_S = 20
 CONNECT_MAX_S = 15
 PICTURE_MAX_S = 5
 # The test picture's stamp: see tests/clients/lib/stamp.mjs.
@@ -36,17 +44,29 @@ class Complaints(logging.Handler):
     def __init__(self):
         super().__init__(logging.WARNING)
         self.texts = []
+        self.decoders = 0
 
     def emit(self, record):
         self.texts.append(f"{record.name}: {record.getMessage()}")
 
 
 def listen_for_complaints():
-    """Both the libraries underneath (libav.*) and aiortc itself speak through `logging`."""
+    """Both the libraries underneath (libav.*) and aiortc itself speak through `logging`.
+
+    What libavcodec's own threads say does not reach Python, so the decoder gets none.
+    """
     complaints = Complaints()
     av.logging.set_level(av.logging.WARNING)
     for name in ("libav", "aiortc"):
         logging.getLogger(name).addHandler(complaints)
+    make_decoder = H264Decoder.__init__
+
+    def make_unthreaded_decoder(self):
+        make_decoder(self)
+        self.codec.thread_count = 1
+        complaints.decoders += 1
+
+    H264Decoder.__init__ = make_unthreaded_decoder
     return complaints
 
 
@@ -159,13 +179,13 @@ async def watch_ws(http, args, measured):
     connection = new_connection()
     session_id, user_id = uuid.uuid4().hex, uuid.uuid4().hex
     query = {"token": args.token} if args.token else {}
-    async with http.ws_connect(urljoin(args.url, f"/ws/{session_id}"), params=query) as socket:
+    async with http.ws_connect(urljoin(args.url, f"/ws/{session_id}"), params=query) as channel:
         offer = {"type": "webrtc_offer", "session_id": session_id, "user_id": user_id}
-        await socket.send_json(offer | {"sdp": await offer_of(connection)})
+        await channel.send_json(offer | {"sdp": await offer_of(connection)})
         answered = asyncio.get_running_loop().create_future()
 
         async def listen():
-            async for message in socket:
+            async for message in channel:
                 body = json.loads(message.data)
                 if body["type"] == "webrtc_answer":
                     await accept(connection, body["sdp"])
@@ -210,42 +230,82 @@ async def watch_whep(http, args, measured):
             measured["delete_status"] = response.status
 
 
+WAYS = {"ws": watch_ws, "whep": watch_whep}
+
+
+@contextlib.contextmanager
+def server_of_our_own():
+    """Starts the program that PINHOLE names on a free port, and yields its address."""
+    program = os.environ.get("PINHOLE")
+    if not program:
+        raise SystemExit("name the address of a server, or its program in PINHOLE")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    command = [program, "serve", "--listen", address, "--udp-bind", "127.0.0.1"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
+        try:
+            for _ in range(START_MAX_S * 20):
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/healthz"):
+                    break
+                time.sleep(0.05)
+            yield f"http://{address}"
+        finally:
+            server.kill()
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("url")
-    parser.add_argument("--whep", action="store_true")
+    parser.add_argument("url", nargs="?", help="default: a server of our own, the program in PINHOLE")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--ws", dest="ways", action="store_const", const=["ws"])
+    way.add_argument("--whep", dest="ways", action="store_const", const=["whep"])
     parser.add_argument("--token")
     parser.add_argument("--frames", type=int, default=250)
     parser.add_argument("--size", help="expected size, as 1280x720")
     parser.add_argument("--expect-fps", type=float, default=0)
+    parser.set_defaults(ways=["ws", "whep"])
     return parser.parse_args()
 
 
-async def watch(args, measured):
-    complaints = listen_for_complaints()
+async def watch(way, args, measured, complaints):
+    """One way of signalling, judged."""
     async with aiohttp.ClientSession() as http:
-        way = watch_whep if args.whep else watch_ws
         # Slow machines decode slowly, but never at less than five pictures a second.
-        pictures = await asyncio.wait_for(way(http, args, measured), CONNECT_MAX_S * 2 + args.frames / 5)
-    pictures.judge(measured, args.size)
-    measured["complaints"] = complaints.texts[:5]
+        limit = CONNECT_MAX_S * 2 + args.frames / 5
+        pictures = await asyncio.wait_for(WAYS[way](http, args, measured), limit)
     if complaints.texts:
         raise Finding(f"the decoder complained {len(complaints.texts)} times, first: {complaints.texts[0]}")
+    if complaints.decoders == 0:
+        raise Finding("pictures came, but not in H.264")
+    complaints.decoders = 0
+    pictures.judge(measured, args.size)
     if measured["fps"] < args.expect_fps:
         raise Finding(f"{measured['fps']} pictures a second came, not {args.expect_fps}")
 
 
+def watch_all(args, measured):
+    """Every way asked for; returns what is wrong, or None."""
+    complaints = listen_for_complaints()
+    for way in args.ways:
+        measured[way] = {}
+        try:
+            asyncio.run(watch(way, args, measured[way], complaints))
+        except Finding as finding:
+            return f"{way}: {finding}"
+        except TimeoutError:
+            return f"{way}: nothing came in time; the decoder says: {complaints.texts[:3]}"
+        except Exception as error:  # One line for the caller, whatever happened.
+            return f"{way}: {type(error).__name__}: {error}"
+    return None
+
+
 def main():
     args = parse_arguments()
-    measured, failure = {}, None
-    try:
-        asyncio.run(watch(args, measured))
-    except Finding as finding:
-        failure = str(finding)
-    except TimeoutError:
-        failure = f"nothing came in time; so far: {measured}"
-    except Exception as error:  # One line for the caller, whatever happened.
-        failure = f"{type(error).__name__}: {error}"
+    measured = {}
+    with contextlib.ExitStack() as stack:
+        args.url = args.url or stack.enter_context(server_of_our_own())
+        failure = watch_all(args, measured)
     print(json.dumps({"ok": failure is None, "failure": failure} | measured))
     if failure:
         print(failure, file=sys.stderr)

@@ -6,10 +6,13 @@
  */
 import { withFirefox } from './lib/browsers.mjs';
 import { readArguments, run, withDirectory } from './lib/script.mjs';
+import { withUrl } from './lib/server.mjs';
 import { watch } from './lib/watch.mjs';
 
 const options = readArguments({ 'first-frame-ms': { type: 'string', default: '4000' } });
 
 await run((options.seconds + 120) * 1000, (measured) =>
-  withDirectory((profile) =>
-    withFirefox(profile, (page, problems) => watch(page, problems, options, measured, 'firefox'))));
+  withUrl(options, (url) =>
+    withDirectory((profile) =>
+      withFirefox(profile, (page, problems) =>
+        watch(page, problems, { ...options, url }, measured, 'firefox')))));

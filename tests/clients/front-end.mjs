@@ -4,9 +4,11 @@
  * ways, `event.streams[0]`. Then the same without the transceiver, which must be told what it forgot.
  *
  *   node front-end.mjs http://127.0.0.1:8080 [--seconds 20] [--expect-fps 29] [--token T]
+ *   PINHOLE=target/release/pinhole node front-end.mjs      starts a server of its own
  */
 import { withChromium } from './lib/browsers.mjs';
 import { check, readArguments, run, withDirectory } from './lib/script.mjs';
+import { withUrl } from './lib/server.mjs';
 
 const options = readArguments();
 
@@ -78,24 +80,28 @@ async function frontEnd({ seconds, token, withTransceiver }) {
   return seen;
 }
 
+/** Plays, then plays without the transceiver. */
+async function watch(page, problems, url, measured) {
+  const { seconds, token, expectFps } = options;
+  await page.goto(`${url}/healthz`);
+  const m = await page.evaluate(frontEnd, { seconds, token, withTransceiver: true });
+  Object.assign(measured, m);
+  check(m.outcome === 'answer', `the offer was met with: ${m.outcome} ${m.errors.join('; ')}`);
+  check(m.streamId, 'event.streams[0] was missing');
+  check(m.decodedFps >= expectFps, `${m.decodedFps?.toFixed(2)} fps were decoded, not ${expectFps}`);
+  check(m.packetsLost === 0, `${m.packetsLost} packets were lost on loopback`);
+  check(!m.freezes, `the picture froze ${m.freezes} times`);
+  check(m.played > seconds / 2, `the video element played only ${m.played} s`);
+  const forgot = await page.evaluate(frontEnd, { seconds, token, withTransceiver: false });
+  measured.withoutTransceiver = forgot.errors;
+  check(forgot.outcome === 'error', `an offer without media was met with: ${forgot.outcome}`);
+  check(/transceiver/i.test(forgot.errors[0]),
+    `the error does not say that a transceiver is missing: ${forgot.errors[0]}`);
+  measured.problems = problems;
+  check(problems.length === 0, `the console shows errors: ${problems.join('; ')}`);
+}
+
 await run((options.seconds + 90) * 1000, (measured) =>
-  withDirectory((profile) =>
-    withChromium(profile, async (page, problems) => {
-      const { url, seconds, token, expectFps } = options;
-      await page.goto(`${url}/healthz`);
-      const m = await page.evaluate(frontEnd, { seconds, token, withTransceiver: true });
-      Object.assign(measured, m);
-      check(m.outcome === 'answer', `the offer was met with: ${m.outcome} ${m.errors.join('; ')}`);
-      check(m.streamId, 'event.streams[0] was missing');
-      check(m.decodedFps >= expectFps, `${m.decodedFps?.toFixed(2)} fps were decoded, not ${expectFps}`);
-      check(m.packetsLost === 0, `${m.packetsLost} packets were lost on loopback`);
-      check(!m.freezes, `the picture froze ${m.freezes} times`);
-      check(m.played > seconds / 2, `the video element played only ${m.played} s`);
-      const forgot = await page.evaluate(frontEnd, { seconds, token, withTransceiver: false });
-      measured.withoutTransceiver = forgot.errors;
-      check(forgot.outcome === 'error', `an offer without media was met with: ${forgot.outcome}`);
-      check(/transceiver/i.test(forgot.errors[0]),
-        `the error does not say that a transceiver is missing: ${forgot.errors[0]}`);
-      measured.problems = problems;
-      check(problems.length === 0, `the console shows errors: ${problems.join('; ')}`);
-    })));
+  withUrl(options, (url) =>
+    withDirectory((profile) =>
+      withChromium(profile, (page, problems) => watch(page, problems, url, measured)))));

@@ -2,11 +2,13 @@
  * The page finds its way back: after the server was killed, after it ended in good order, and when
  * the page itself disconnects and connects many times, which must leave nothing behind.
  *
- *   node reconnect.mjs target/debug/pinhole [--whep] [--connects 100] [-- further server arguments]
+ *   node reconnect.mjs target/release/pinhole [--whep] [--connects 100] [-- further server arguments]
+ *
+ * Without a first word, the program is what the environment variable PINHOLE names.
  */
 import { withChromium } from './lib/browsers.mjs';
 import { check, pageUrl, readArguments, run, sleep, until, withDirectory } from './lib/script.mjs';
-import { Server, freePort } from './lib/server.mjs';
+import { withServer } from './lib/server.mjs';
 
 const options = readArguments({ connects: { type: 'string', default: '100' } });
 const connects = Number(options.connects);
@@ -109,23 +111,21 @@ async function checkLeaks(page, context, server, measured) {
   check(sessions === 1, `the server has ${sessions} sessions for one viewer`);
 }
 
+async function watch(page, problems, context, server, measured) {
+  await page.goto(pageUrl({ ...options, url: server.url }));
+  await until(15_000, 'no picture is playing', () => isPlaying(page));
+  await page.evaluate(recordStates);
+  measured.rounds = [];
+  for (const signal of ['SIGKILL', 'SIGINT', 'SIGKILL']) {
+    measured.rounds.push(await goAndComeBack(page, server, signal));
+  }
+  if (connects > 0) await checkLeaks(page, context, server, measured);
+  const others = problems.filter((text) => !/ERR_CONNECTION_REFUSED|WebSocket/.test(text));
+  check(others.length === 0, `the console shows errors: ${others.join('; ')}`);
+}
+
 await run(240_000 + connects * 2000, (measured) =>
-  withDirectory((profile) =>
-    withChromium(profile, async (page, problems, context) => {
-      const server = new Server(options.program, options.rest, await freePort());
-      try {
-        await server.start();
-        await page.goto(pageUrl({ ...options, url: server.url }));
-        await until(15_000, 'no picture is playing', () => isPlaying(page));
-        await page.evaluate(recordStates);
-        measured.rounds = [];
-        for (const signal of ['SIGKILL', 'SIGINT', 'SIGKILL']) {
-          measured.rounds.push(await goAndComeBack(page, server, signal));
-        }
-        if (connects > 0) await checkLeaks(page, context, server, measured);
-        const crashes = problems.filter((text) => !/ERR_CONNECTION_REFUSED|WebSocket/.test(text));
-        check(crashes.length === 0, `the console shows errors: ${crashes.join('; ')}`);
-      } finally {
-        await server.stop('SIGKILL');
-      }
-    })));
+  withServer({ program: options.program, args: options.rest }, (server) =>
+    withDirectory((profile) =>
+      withChromium(profile, (page, problems, context) =>
+        watch(page, problems, context, server, measured)))));

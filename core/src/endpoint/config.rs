@@ -60,8 +60,8 @@ pub struct EndpointConfig {
     /// Bounds.
     pub limits: Limits,
     /// Whether the bandwidth of each viewer's path is estimated (transport-wide congestion
-    /// control), and from how many bits per second the estimate starts. With it, a viewer whose
-    /// path is too slow loses whole frames; without it only one whose packets cannot be sent.
+    /// control): the most that the stream takes, in bits per second. With it, a viewer whose path
+    /// is too slow loses whole frames; without it only one whose packets cannot be sent.
     pub estimator: Option<u64>,
 }
 

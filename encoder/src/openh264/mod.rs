@@ -210,6 +210,8 @@ fn fill(params: &mut SEncParamExt, settings: &EncoderSettings, level: u8) {
     params.iRCMode = RC_BITRATE_MODE;
     // A skipped frame is a visible stutter; the quantizer has to hold the rate.
     params.bEnableFrameSkip = false;
+    // Given as 0, the library narrows the range to 42, or 35 for screens, and overshoots for good.
+    (params.iMinQp, params.iMaxQp) = (12, 51);
     params.iComplexityMode = LOW_COMPLEXITY;
     // Infinite: IDRs come on request.
     params.uiIntraPeriod = 0;

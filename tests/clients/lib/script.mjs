@@ -25,7 +25,10 @@ export function check(holds, sentence) {
   if (!holds) throw new Finding(sentence);
 }
 
-/** Reads the command line: options as above and `more`; numbers as numbers; the first word is `url`, or `program`. */
+/**
+ * Reads the command line: the options above and `more`, numbers as numbers. The first word is given
+ * as `url` and as `program`, the others as `rest`.
+ */
 export function readArguments(more = {}) {
   const { values, positionals } = parseArgs({
     options: { ...OPTIONS, ...more },

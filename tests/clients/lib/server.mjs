@@ -1,4 +1,4 @@
-/** Starts and stops a server program on a port that was free a moment ago. */
+/** Starts and stops the server program on a port that was free a moment ago. */
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { Finding, check, sleep, until } from './script.mjs';
@@ -7,7 +7,7 @@ const START_MAX_MS = 20_000;
 const STOP_MAX_MS = 10_000;
 
 /** A TCP port of loopback that is free now. */
-export function freePort() {
+function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);
@@ -22,19 +22,27 @@ export function freePort() {
 export class Server {
   #program;
   #arguments;
-  #child = null;
+  #input;
+  #children = [];
 
-  /** @param {string} program and its further arguments; `--listen` is ours */
-  constructor(program, args, port) {
+  /**
+   * @param {string} program
+   * @param {string[]} args its further arguments; address and port are ours
+   * @param {string[]} [input] a command whose output is the server's standard input
+   */
+  constructor(program, args, port, input) {
     this.#program = program;
-    this.#arguments = ['serve', '--listen', `127.0.0.1:${port}`, ...args];
+    this.#arguments = ['serve', '--listen', `127.0.0.1:${port}`, '--udp-bind', '127.0.0.1', ...args];
+    this.#input = input;
     this.url = `http://127.0.0.1:${port}`;
   }
 
   /** Starts it and waits until it answers. */
   async start() {
-    const child = spawn(this.#program, this.#arguments, { stdio: ['ignore', 'ignore', 'inherit'] });
-    this.#child = child;
+    const feeding = this.#input ? 'pipe' : 'ignore';
+    const child = spawn(this.#program, this.#arguments, { stdio: [feeding, 'ignore', 'inherit'] });
+    this.#children = [child];
+    if (this.#input) this.#children.push(feed(child, this.#input));
     let failure = null;
     child.on('error', (error) => { failure = error.message; });
     await until(START_MAX_MS, 'the server does not answer', () => {
@@ -46,14 +54,15 @@ export class Server {
 
   /** Stops it with a signal, and waits until it is gone; returns the time that took, in ms. */
   async stop(signal) {
-    const child = this.#child;
+    const [child, ...feeders] = this.#children;
+    this.#children = [];
+    feeders.forEach((feeder) => feeder.kill('SIGKILL'));
     if (!child || child.exitCode !== null || child.signalCode !== null) return 0;
     const started = performance.now();
-    const gone = new Promise((resolve) => child.once('exit', () => resolve(true)));
+    const gone = new Promise((resolve) => { child.once('exit', () => resolve(true)); });
     child.kill(signal);
     const inTime = await Promise.race([gone, sleep(STOP_MAX_MS).then(() => false)]);
     if (!inTime) child.kill('SIGKILL');
-    this.#child = null;
     check(inTime, `the server did not end within ${STOP_MAX_MS} ms of ${signal}`);
     return performance.now() - started;
   }
@@ -63,4 +72,33 @@ export class Server {
     const text = await fetch(`${this.url}/metrics`).then((response) => response.text());
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   }
+}
+
+/** Runs a command into the standard input of `child`. */
+function feed(child, [program, ...args]) {
+  const feeder = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // The server may end first; then nobody reads, which is no fault of the feeder.
+  child.stdin.on('error', () => {});
+  feeder.stdout.pipe(child.stdin);
+  return feeder;
+}
+
+/**
+ * Calls `use(server)` with a running server, and stops it afterwards.
+ * @param {string} [program] default: what the environment variable PINHOLE names
+ */
+export async function withServer({ program = process.env.PINHOLE, args = [], input }, use) {
+  if (!program) throw new Error('name the address of a server, or its program in PINHOLE');
+  const server = new Server(program, args, await freePort(), input);
+  try {
+    await server.start();
+    return await use(server);
+  } finally {
+    await server.stop('SIGKILL');
+  }
+}
+
+/** Calls `use(url)`: with the address of the command line, or else with a server of our own. */
+export function withUrl(options, use) {
+  return options.url ? use(options.url) : withServer({}, ({ url }) => use(url));
 }

@@ -8,6 +8,8 @@ import { watchStamps } from './stamp.mjs';
 const PLAYING_MAX_MS = 15_000;
 /** The page's own figure for the age, by clocks and RTP times, against that read from the picture. */
 const AGE_DIFFERENCE_MAX_MS = 25;
+/** On a machine that has too much to do both vary, and they are not taken in the same second. */
+const AGE_DIFFERENCE_SHARE = 0.5;
 
 const stats = (page) => page.evaluate(() => window.pinhole?.stats());
 
@@ -112,6 +114,6 @@ function judgeStamps({ stamps, ageMs }) {
   check(backwards === 0, `${backwards} pictures were older than the one before`);
   if (ageMs === null) return;
   const difference = Math.abs(ageMs - ageP50Ms);
-  check(difference <= AGE_DIFFERENCE_MAX_MS,
+  check(difference <= AGE_DIFFERENCE_MAX_MS + AGE_DIFFERENCE_SHARE * ageP50Ms,
     `the overlay says ${ageMs.toFixed(1)} ms of age, the picture says ${ageP50Ms} ms`);
 }

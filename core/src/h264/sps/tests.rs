@@ -16,7 +16,7 @@ fn parse(bytes: &[u8]) -> Result<Sps, SpsError> {
 fn written(profile_idc: u8, bits: &str) -> Vec<u8> {
     let mut bits: String = bits.chars().filter(|c| !c.is_whitespace()).collect();
     bits.push('1');
-    while bits.len() % 8 != 0 {
+    while !bits.len().is_multiple_of(8) {
         bits.push('0');
     }
     let mut bytes = vec![0x67, profile_idc, 0, 31];
