@@ -421,9 +421,9 @@ fn places_are_limited_and_the_refusal_says_so() {
     let refused = world.endpoint.accept_offer(world.now, &offer);
 
     assert_eq!(refused, Err(OfferError::TooManyViewers(8)));
-    let long = "v=0\r\n".repeat(20_000);
+    let long = "v=0\r\n".repeat(60_000);
     let refused = world.endpoint.accept_offer(world.now, &long);
-    assert_eq!(refused, Err(OfferError::TooLong(100_000, 65_536)));
+    assert_eq!(refused, Err(OfferError::TooLong(300_000, 262_144)));
     assert!(
         Endpoint::new(
             world.now,
