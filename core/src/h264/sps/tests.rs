@@ -30,9 +30,12 @@ fn written(profile_idc: u8, bits: &str) -> Vec<u8> {
     bytes
 }
 
+/// An SPS in hex; its profile-level-id, size, frames a second, reordering.
+type Real = (&'static str, &'static str, (u32, u32), f64, Reordering);
+
 /// Written by x264 (from ffmpeg 5.1.9); expected values as ffprobe reads them, frame rates as
 /// ffmpeg was asked for.
-const REAL: [(&str, &str, (u32, u32), f64, Reordering); 10] = [
+const REAL: [Real; 10] = [
     // baseline
     ("6742c01fd9005005bb0110000003001000000303c0f1832480", "42c01f", (1280, 720), 30.0, InOrder),
     // zerolatency
