@@ -19,7 +19,7 @@ const POLL_MS = 1000;
 /** Without a new picture for this long, the picture has stopped. */
 const STOPPED_MS = 2000;
 /** A session that played this long was a good one: the next pause is short again. */
-const GOOD_SESSION_MS = 5000;
+const GOOD_SESSION_MS = 1000;
 /** Questions for the server's time: a few at once, for a fast round trip, then now and then. */
 const CLOCK_FIRST = 4;
 const CLOCK_FIRST_MS = 150;
