@@ -1,4 +1,5 @@
-//! Lists the files of `web/` for `http/page.rs`, so that a file added there is served without being named twice.
+//! Lists the files of `web/` for `http/page.rs`, so that a file added there is served without being
+//! named twice.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,10 @@
-//! STUN and TURN servers as they are told to browsers: the flag, the browser's own iceServers JSON, and credentials
-//! made for each viewer from a secret shared with the TURN server.
+//! STUN and TURN servers as they are told to browsers: the flag, the browser's own iceServers JSON,
+//! and credentials made for each viewer from a secret shared with the TURN server.
 //!
-//! URLs: RFC 7064 (`stun:`, which takes no query) and RFC 7065 (`turn:`). They are checked here because a browser
-//! throws at the first wrong one. REST credentials: draft-uberti-behave-turn-rest-00, which coturn and its like
-//! implement: the username is `expiry:user`, the credential the base64 of its HMAC-SHA1.
+//! URLs: RFC 7064 (`stun:`, which takes no query) and RFC 7065 (`turn:`). They are checked here
+//! because a browser throws at the first wrong one. REST credentials:
+//! draft-uberti-behave-turn-rest-00, which coturn and its like implement: the username is
+//! `expiry:user`, the credential the base64 of its HMAC-SHA1.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,8 +12,8 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 
-/// How long made credentials hold. An allocation is refreshed with the credentials that it was made with, so this
-/// bounds how long a viewer may watch through TURN.
+/// How long made credentials hold. An allocation is refreshed with the credentials that it was made
+/// with, so this bounds how long a viewer may watch through TURN.
 const CREDENTIAL_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// Servers beyond this are a mistake: a browser probes each one for each viewer.
 const SERVERS_MAX: usize = 16;
@@ -104,8 +105,9 @@ impl IceServers {
         let bare = servers.iter().find(|server| server.is_turn() && server.username.is_none());
         match (bare, &secret) {
             (Some(server), None) => Err(format!(
-                "{} needs a user and a credential: --ice-server {},USER,CREDENTIAL, or --turn-secret SECRET",
-                server.urls[0], server.urls[0]
+                "{url} needs a user and a credential: --ice-server {url},USER,CREDENTIAL, or \
+                 --turn-secret SECRET",
+                url = server.urls[0]
             )),
             _ if secret.is_some() && !servers.iter().any(IceServer::is_turn) => {
                 Err("--turn-secret needs a TURN server: --ice-server turn:HOST:3478".to_string())
@@ -114,7 +116,8 @@ impl IceServers {
         }
     }
 
-    /// Parses the browser's iceServers JSON: the array itself, or an object that holds it as `iceServers`.
+    /// Parses the browser's iceServers JSON: the array itself, or an object that holds it as
+    /// `iceServers`.
     pub fn parse_json(text: &str) -> Result<Vec<IceServer>, String> {
         let mut value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
@@ -277,7 +280,8 @@ mod tests {
 
     #[test]
     fn the_browsers_json_is_read_with_one_url_or_several() {
-        let text = r#"[{"urls":["stun:s"]},{"urls":"turn:h:3478?transport=udp","username":"u","credential":"p"}]"#;
+        let text = r#"[{"urls":["stun:s"]},
+            {"urls":"turn:h:3478?transport=udp","username":"u","credential":"p"}]"#;
         let servers = IceServers::parse_json(text).unwrap();
         assert_eq!(servers.len(), 2);
         let wrapped = IceServers::parse_json(&format!("{{\"iceServers\":{text}}}")).unwrap();
@@ -325,7 +329,8 @@ mod tests {
             link_headers(&servers),
             [
                 "<stun:s>; rel=\"ice-server\"",
-                "<turn:t?transport=tcp>; rel=\"ice-server\"; username=\"us\\\"er\"; credential=\"p\\\\w\"; \
+                "<turn:t?transport=tcp>; rel=\"ice-server\"; username=\"us\\\"er\"; \
+                 credential=\"p\\\\w\"; \
                  credential-type=\"password\"",
             ]
         );

@@ -1,4 +1,5 @@
-//! Origins of web pages, RFC 6454: a scheme, a host and a port, compared without regard to case or default ports.
+//! Origins of web pages, RFC 6454: a scheme, a host and a port, compared without regard to case or
+//! default ports.
 
 use std::fmt;
 
@@ -23,7 +24,8 @@ pub enum AllowedOrigin {
 }
 
 impl Origin {
-    /// Parses `SCHEME://HOST[:PORT]`, as the Origin header has it. `null`, a path or a user is none.
+    /// Parses `SCHEME://HOST[:PORT]`, as the Origin header has it. `null`, a path or a user is
+    /// none.
     pub fn parse(text: &str) -> Option<Origin> {
         let (scheme, authority) = text.split_once("://")?;
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -80,7 +82,8 @@ impl AllowedOrigin {
             return Ok(AllowedOrigin::Any);
         }
         Origin::parse(text).map(AllowedOrigin::One).ok_or_else(|| {
-            "write a scheme, a host and perhaps a port, without a path, such as https://example.com, or *"
+            "write a scheme, a host and perhaps a port, without a path, such as \
+             https://example.com, or *"
                 .to_string()
         })
     }

@@ -1,7 +1,9 @@
-//! Every viewer, as signalling knows it: which WHEP resource or which WebSocket user a session belongs to.
+//! Every viewer, as signalling knows it: which WHEP resource or which WebSocket user a session
+//! belongs to.
 //!
-//! The endpoint owns the sessions; here are only the names under which viewers ask for theirs, and a follower task a
-//! session that hears of its life: it logs, forgets the names when the session ends, and tells the WebSocket.
+//! The endpoint owns the sessions; here are only the names under which viewers ask for theirs, and
+//! a follower task a session that hears of its life: it logs, forgets the names when the session
+//! ends, and tells the WebSocket.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -75,7 +77,7 @@ pub(crate) struct SocketEvent {
 #[derive(Debug)]
 pub(crate) enum SocketNews {
     /// A late candidate.
-    Candidate { candidate: String, mid: String },
+    Candidate { candidate: String, mid: String, index: Option<usize> },
     /// It ended; nothing follows.
     Ended(Ending),
 }
@@ -138,8 +140,8 @@ impl Sessions {
         Ok(WhepSession { resource, etag, answer })
     }
 
-    /// Answers an offer that came over a WebSocket. A session that the user had is ended once the new one exists, or
-    /// before, if there is no place for both.
+    /// Answers an offer that came over a WebSocket. A session that the user had is ended once the
+    /// new one exists, or before, if there is no place for both.
     pub(crate) async fn offer_socket(
         self: &Arc<Self>,
         user: User,
@@ -296,7 +298,8 @@ impl Follower {
                     tracing::debug!("viewer {} is {state:?}", self.number);
                 }
                 ViewerEvent::Candidate { candidate, mid } => {
-                    self.tell(SocketNews::Candidate { candidate, mid }).await;
+                    let index = mline_index(&viewer.answer, &mid);
+                    self.tell(SocketNews::Candidate { candidate, mid, index }).await;
                 }
                 ViewerEvent::Closed(why) => {
                     cause = why;
@@ -318,6 +321,13 @@ impl Follower {
             let _ = events.send(event).await;
         }
     }
+}
+
+/// Which m-line of an SDP has this mid.
+fn mline_index(sdp: &str, mid: &str) -> Option<usize> {
+    let line = sdp.lines().position(|line| line.strip_prefix("a=mid:") == Some(mid))?;
+    let before = sdp.lines().take(line).filter(|line| line.starts_with("m=")).count();
+    before.checked_sub(1)
 }
 
 /// 128 bits from the operating system, in hexadecimal.
@@ -342,4 +352,17 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_m_line_of_a_mid_is_counted_from_zero() {
+        let sdp = "v=0\r\nm=audio 0 x\r\na=mid:a\r\nm=video 9 x\r\na=mid:v1\r\n";
+        assert_eq!(mline_index(sdp, "a"), Some(0));
+        assert_eq!(mline_index(sdp, "v1"), Some(1));
+        assert_eq!(mline_index(sdp, "v"), None);
+    }
 }

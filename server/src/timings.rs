@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Upper bounds of the buckets in seconds: from an answer on loopback to a viewer who nearly gave up.
+/// Upper bounds of the buckets in seconds: from an answer on loopback to a viewer who nearly gave
+/// up.
 pub(crate) const BOUNDS: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0];
 

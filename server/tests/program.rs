@@ -178,7 +178,8 @@ fn help_and_version_are_answers_and_no_errors() {
 #[test]
 fn tokens_and_credentials_are_in_no_log() {
     let mut program = Program::start(&format!(
-        "{SMALL} --token hunter2hunter2 --log trace --ice-server turn:t --turn-secret hunter3hunter3"
+        "{SMALL} --token hunter2hunter2 --log trace --ice-server turn:t \
+         --turn-secret hunter3hunter3"
     ));
     let url = program.url();
     let address = url.trim_start_matches("http://").trim_end_matches('/').to_string();

@@ -1,4 +1,5 @@
-//! Takes connections: as many as there is room for, each with bounds of time, HTTP/1.1, with or without TLS.
+//! Takes connections: as many as there is room for, each with bounds of time, HTTP/1.1, with or
+//! without TLS.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::settings::HttpLimits;
 
-/// How long an HTTP connection may live, so that a peer that never reads its answer holds no place for ever. A
-/// WebSocket leaves this count when it begins.
+/// How long an HTTP connection may live, so that a peer that never reads its answer holds no place
+/// for ever. A WebSocket leaves this count when it begins.
 const CONNECTION_TIME: Duration = Duration::from_secs(300);
 /// Pause after the system refused to accept: out of descriptors, mostly, which passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

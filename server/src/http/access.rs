@@ -1,9 +1,10 @@
 //! Who may ask, and from which page.
 //!
-//! - Host: while HTTP listens on loopback, a name that merely resolves to us is refused; otherwise a page of any site
-//!   could reach us through DNS rebinding.
+//! - Host: while HTTP listens on loopback, a name that merely resolves to us is refused; otherwise
+//!   a page of any site could reach us through DNS rebinding.
 //! - Origin, RFC 6454: our own, or one that is allowed. Programs that are no browsers send none.
-//! - Token: a bearer token (RFC 6750) in the Authorization header, or `?token=` where a page cannot set headers.
+//! - Token: a bearer token (RFC 6750) in the Authorization header, or `?token=` where a page cannot
+//!   set headers.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -127,7 +128,8 @@ impl AccessRules {
             Refusal::new(StatusCode::UNAUTHORIZED, text).with(header::WWW_AUTHENTICATE, challenge)
         };
         match bearer.or(query) {
-            // Constant time, so that a token cannot be guessed byte by byte. Its length is no secret.
+            // Constant time, so that a token cannot be guessed byte by byte. Its length is no
+            // secret.
             Some(shown) if bool::from(shown.as_bytes().ct_eq(token.as_bytes())) => Ok(()),
             Some(_) => Err(unauthorized("the token is wrong")),
             None => Err(unauthorized(

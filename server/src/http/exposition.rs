@@ -1,8 +1,8 @@
 //! The Prometheus text format, version 0.0.4, written to a string.
 //!
-//! Our own few lines instead of the crate `prometheus-client`: that one keeps metrics in a registry and writes
-//! OpenMetrics, where a counter's family has another name than its samples; here all values come from a snapshot, and
-//! every scraper, `curl` included, understands the old format.
+//! Our own few lines instead of the crate `prometheus-client`: that one keeps metrics in a registry
+//! and writes OpenMetrics, where a counter's family has another name than its samples; here all
+//! values come from a snapshot, and every scraper, `curl` included, understands the old format.
 
 use std::fmt::{Display, Write as _};
 

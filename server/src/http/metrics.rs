@@ -17,7 +17,8 @@ use super::access::Admitted;
 use super::exposition::{self, Exposition, Kind};
 use super::refusal::Refusal;
 
-/// A loop that does not answer in this time is in trouble; the scraper should see that as a failed scrape.
+/// A loop that does not answer in this time is in trouble; the scraper should see that as a failed
+/// scrape.
 const SNAPSHOT_TIME: Duration = Duration::from_secs(2);
 
 /// `GET /metrics`

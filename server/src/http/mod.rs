@@ -1,8 +1,9 @@
 //! Signalling over HTTP and WebSocket, the page, and what operators ask.
 //!
-//! [`accept`] takes connections and bounds them; [`access`] stands before every route and decides on Host, Origin and
-//! CORS, and on the token where a route asks for it; [`limits`] reads bodies. Then a file a subject: [`whep`], [`ws`],
-//! [`page`], [`metrics`], [`api`]. All of them speak with the sessions through [`Sessions`], and none touches media.
+//! [`accept`] takes connections and bounds them; [`access`] stands before every route and decides
+//! on Host, Origin and CORS, and on the token where a route asks for it; [`limits`] reads bodies.
+//! Then a file a subject: [`whep`], [`ws`], [`page`], [`metrics`], [`api`]. All of them speak with
+//! the sessions through [`Sessions`], and none touches media.
 
 pub(crate) mod accept;
 pub(crate) mod access;

@@ -62,10 +62,11 @@ fn answer(name: &str, headers: &HeaderMap) -> Response {
     response
 }
 
-/// Nothing but our own files. `ws:` and `wss:` stand beside `'self'` because Safari before 15.4 does not count a
-/// WebSocket to the same host as `'self'`; `data:` is the page's empty icon.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     media-src 'self' blob:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
+/// Nothing but our own files. `ws:` and `wss:` stand beside `'self'` because Safari before 15.4
+/// does not count a WebSocket to the same host as `'self'`; `data:` is the page's empty icon.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self' data:; media-src 'self' blob:; connect-src 'self' ws: wss:; \
+     base-uri 'none'; form-action 'none'; \
      frame-ancestors 'self'";
 
 fn content_type(name: &str) -> &'static str {

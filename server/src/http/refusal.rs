@@ -28,7 +28,8 @@ impl Refusal {
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).with(RETRY_AFTER, RETRY_SECONDS)
     }
 
-    /// Ends the connection with this answer, because the rest of the request is not going to be read.
+    /// Ends the connection with this answer, because the rest of the request is not going to be
+    /// read.
     pub(crate) fn and_close(self) -> Refusal {
         self.with(header::CONNECTION, HeaderValue::from_static("close"))
     }
@@ -68,7 +69,8 @@ impl Refusal {
     }
 }
 
-/// What is no SDP, or lacks what every offer must have, is malformed: 400. What is well-formed but of no use to us is
+/// What is no SDP, or lacks what every offer must have, is malformed: 400. What is well-formed but
+/// of no use to us is
 /// 422. Not 406 for want of H.264: that is where WHEP expects a counter-offer.
 fn offer_status(error: &OfferError) -> StatusCode {
     match error {

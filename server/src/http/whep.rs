@@ -1,6 +1,7 @@
 //! WHEP (draft-ietf-wish-whep), with the trickling and ICE restart of WHIP (RFC 9725 §4.3).
 //!
-//! Left out: counter-offers (406), because whoever cannot take our H.264 cannot take anything else from us either.
+//! Left out: counter-offers (406), because whoever cannot take our H.264 cannot take anything else
+//! from us either.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -81,7 +82,8 @@ pub(super) async fn options_resource() -> Response {
     (StatusCode::NO_CONTENT, [(header::ALLOW, allow), (ACCEPT_PATCH, patch)]).into_response()
 }
 
-/// `PATCH` of a session: candidates (204), or new credentials, an ICE restart (200 with ours and a new ETag).
+/// `PATCH` of a session: candidates (204), or new credentials, an ICE restart (200 with ours and a
+/// new ETag).
 pub(super) async fn patch(
     _: Admitted,
     State(app): State<Arc<App>>,
@@ -142,7 +144,8 @@ fn check_accept(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// RFC 9725 §4.3.1: trickling needs the ETag of the ICE generation; `*` says that a restart is meant.
+/// RFC 9725 §4.3.1: trickling needs the ETag of the ICE generation; `*` says that a restart is
+/// meant.
 fn check_match(headers: &HeaderMap, etag: &str) -> Result<(), Refusal> {
     let Some(shown) = headers.get(header::IF_MATCH) else {
         let text = "If-Match is missing: send the session's ETag, or \"*\" for an ICE restart";

@@ -1,4 +1,5 @@
-//! From settings to addresses: host names resolved, the port map checked, sockets bound, candidates listed.
+//! From settings to addresses: host names resolved, the port map checked, sockets bound, candidates
+//! listed.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc;
@@ -27,9 +28,10 @@ pub(super) struct Bound {
 
 /// Resolves, checks, binds, lists. Blocks while names are resolved.
 ///
-/// `on_this_machine`: HTTP listens on loopback only, so a viewer may sit here, and loopback is offered too, last. Not
-/// to a public audience: behind a reverse proxy the viewers are elsewhere, and a browser that is told a loopback
-/// address asks its user for permission to use the local network.
+/// `on_this_machine`: HTTP listens on loopback only, so a viewer may sit here, and loopback is
+/// offered too, last. Not to a public audience: behind a reverse proxy the viewers are elsewhere,
+/// and a browser that is told a loopback address asks its user for permission to use the local
+/// network.
 pub(super) fn bind(addresses: &Addresses, on_this_machine: bool) -> Result<Bound, StartError> {
     let mut resolved = Vec::new();
     let (map, mapped_ports) = port_map(addresses, &mut resolved)?;
@@ -38,7 +40,8 @@ pub(super) fn bind(addresses: &Addresses, on_this_machine: bool) -> Result<Bound
         false => Audience::Public,
     });
     if audience == Audience::Public && map.is_empty() {
-        let text = "--advertise public needs an outside address: --map LOCAL/udp=HOST:PORT or --public-ip ADDR";
+        let text = "--advertise public needs an outside address: --map LOCAL/udp=HOST:PORT or \
+                    --public-ip ADDR";
         return Err(StartError::Addresses(text.to_string()));
     }
     // Ports that are forwarded are the ports to bind, where nothing else was said.
@@ -60,7 +63,8 @@ pub(super) fn bind(addresses: &Addresses, on_this_machine: bool) -> Result<Bound
         candidates.extend(local_candidates(&here, &PortMap::default(), Audience::Lan));
     }
     if candidates.is_empty() {
-        let text = "there is no address to offer to viewers; give one with --map, --public-ip or --udp-bind";
+        let text = "there is no address to offer to viewers; give one with --map, --public-ip or \
+                    --udp-bind";
         return Err(StartError::Addresses(text.to_string()));
     }
     Ok(Bound { sockets, bases, candidates, audience, resolved })
@@ -111,7 +115,8 @@ fn resolve(host: &str, resolved: &mut Vec<(String, IpAddr)>) -> Result<IpAddr, S
     }
     let (sender, receiver) = mpsc::channel();
     let name = host.to_string();
-    // The resolver cannot be cancelled; a thread that still waits ends with its answer, or with the program.
+    // The resolver cannot be cancelled; a thread that still waits ends with its answer, or with the
+    // program.
     thread::spawn(move || {
         let found = (name.as_str(), 0).to_socket_addrs();
         let _ = sender.send(found.map(|found| found.map(|found| found.ip()).collect::<Vec<_>>()));

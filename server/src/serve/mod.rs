@@ -1,8 +1,9 @@
-//! `pinhole serve`: starts everything in the order in which it can fail, and ends it so that viewers are told.
+//! `pinhole serve`: starts everything in the order in which it can fail, and ends it so that
+//! viewers are told.
 //!
-//! The HTTP port is bound first, because another program on it is the most likely mistake; then names are resolved and
-//! UDP bound ([`addresses`]), the stream opened, the event loop started. Signalling runs on the executor that calls
-//! [`start`]; the sessions run on the loop's own thread.
+//! The HTTP port is bound first, because another program on it is the most likely mistake; then
+//! names are resolved and UDP bound ([`addresses`]), the stream opened, the event loop started.
+//! Signalling runs on the executor that calls [`start`]; the sessions run on the loop's own thread.
 
 mod addresses;
 mod report;
@@ -27,7 +28,8 @@ use crate::http::{App, router};
 use crate::sessions::{Sessions, random};
 use crate::settings::{RuntimeKind, Settings};
 
-/// Time for WebSockets to say goodbye, for the loop to end, for HTTP to end. Together under two seconds.
+/// Time for WebSockets to say goodbye, for the loop to end, for HTTP to end. Together under two
+/// seconds.
 const GOODBYE_TIME: Duration = Duration::from_millis(600);
 const LOOP_TIME: Duration = Duration::from_millis(700);
 const HTTP_TIME: Duration = Duration::from_millis(400);
@@ -37,7 +39,8 @@ const HTTP_TIME: Duration = Duration::from_millis(400);
 pub enum StartError {
     /// The HTTP port.
     #[error(
-        "cannot listen on {address}: {error}; another program may use the port: choose one with --listen"
+        "cannot listen on {address}: {error}; another program may use the port: choose one with \
+         --listen"
     )]
     Listen {
         /// What was asked for.
@@ -91,7 +94,8 @@ pub struct Running {
     event_loop: std::thread::JoinHandle<Result<(), RuntimeError>>,
 }
 
-/// Starts a server. Comes back once it answers; waits for the source's first bytes, where that is standard input.
+/// Starts a server. Comes back once it answers; waits for the source's first bytes, where that is
+/// standard input.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let listen = settings.listen;
     let listener =
@@ -147,7 +151,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 }
 
 impl Running {
-    /// Comes back when the server has come to its end by itself; [`Running::shutdown`] is still to be called.
+    /// Comes back when the server has come to its end by itself; [`Running::shutdown`] is still to
+    /// be called.
     pub async fn ended(&mut self) -> End {
         match (&mut self.media).await {
             Ok(end) => end,

@@ -1,4 +1,5 @@
-//! What the program says when it has started: where to look, what is sent, which addresses are offered.
+//! What the program says when it has started: where to look, what is sent, which addresses are
+//! offered.
 
 use std::net::{IpAddr, SocketAddr};
 

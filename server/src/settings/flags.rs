@@ -1,5 +1,5 @@
-//! The one table of settings: every flag, its help and its default. The environment, the file and the settings page
-//! are derived from it; nothing about a setting is written anywhere else.
+//! The one table of settings: every flag, its help and its default. The environment, the file and
+//! the settings page are derived from it; nothing about a setting is written anywhere else.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -18,7 +18,8 @@ use crate::origin::AllowedOrigin;
     name = "pinhole",
     version,
     about = "Low-latency H.264 from a server behind NAT to a browser, over WebRTC",
-    after_help = "Without a command, `pinhole` is `pinhole serve`: a test picture at http://127.0.0.1:8080."
+    after_help = "Without a command, `pinhole` is `pinhole serve`: a test picture at \
+                  http://127.0.0.1:8080."
 )]
 pub struct Cli {
     /// What to do.
@@ -54,19 +55,21 @@ pub struct ServeFlags {
           value_parser = values::listen, help_heading = "Signalling")]
     pub listen: SocketAddr,
 
-    /// Secret that viewers present: a bearer token for WHEP, `?token=` for the page and the WebSocket.
-    /// Better set as PINHOLE_TOKEN: a command line can be read by everybody on the machine
+    /// Secret that viewers present: a bearer token for WHEP, `?token=` for the page and the
+    /// WebSocket. Better set as PINHOLE_TOKEN: a command line can be read by everybody on the
+    /// machine
     #[arg(long, value_name = "SECRET", value_parser = values::token, help_heading = "Signalling")]
     pub token: Option<String>,
 
     /// Whoever reaches the port may watch, from pages of any origin
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false",
-          default_missing_value = "true", action = clap::ArgAction::Set, hide_possible_values = true,
-          help_heading = "Signalling")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true",
+          action = clap::ArgAction::Set, hide_possible_values = true, help_heading = "Signalling")]
     pub open: bool,
 
     /// Origin whose pages may connect besides our own (`https://example.com`), or `*`. Repeatable
-    #[arg(long, value_name = "ORIGIN", value_parser = AllowedOrigin::parse, help_heading = "Signalling")]
+    #[arg(long, value_name = "ORIGIN", value_parser = AllowedOrigin::parse,
+          help_heading = "Signalling")]
     pub allow_origin: Vec<AllowedOrigin>,
 
     /// Certificate chain (PEM) for HTTPS and WSS; with --tls-key
@@ -93,8 +96,8 @@ pub struct ServeFlags {
     pub encoder: EncoderChoice,
 
     /// Size of the test picture; files bring their own
-    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720", value_parser = values::size,
-          help_heading = "Picture")]
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720",
+          value_parser = values::size, help_heading = "Picture")]
     pub size: (u32, u32),
 
     /// Frames a second: 30 for the test picture if not given; a file keeps its own if not given
@@ -107,11 +110,12 @@ pub struct ServeFlags {
     pub bitrate: u32,
 
     /// What the picture shows: camera, or screen (text, windows, games with still parts)
-    #[arg(long, value_name = "camera|screen", default_value = "camera", value_parser = values::content,
-          help_heading = "Picture")]
+    #[arg(long, value_name = "camera|screen", default_value = "camera",
+          value_parser = values::content, help_heading = "Picture")]
     pub content: Content,
 
-    /// Local UDP port or range; one port serves all viewers: the first free one. Any port if not given
+    /// Local UDP port or range; one port serves all viewers: the first free one. Any port if not
+    /// given
     #[arg(long, value_name = "PORT[-PORT]", value_parser = values::port_range,
           help_heading = "Addresses")]
     pub udp_ports: Option<values::PortRange>,
@@ -125,16 +129,20 @@ pub struct ServeFlags {
     #[arg(long, value_name = "LOCAL[-LOCAL]/udp=HOST:PORT[-PORT]", help_heading = "Addresses")]
     pub map: Vec<String>,
 
-    /// Outside address that forwards every local UDP port to the same port here. Repeatable (IPv4 and IPv6)
+    /// Outside address that forwards every local UDP port to the same port here. Repeatable (IPv4
+    /// and IPv6)
     #[arg(long, value_name = "ADDR", help_heading = "Addresses")]
     pub public_ip: Vec<String>,
 
-    /// Addresses that viewers are told: public, lan or both. public if something is mapped, else lan
-    #[arg(long, value_name = "AUDIENCE", value_parser = values::audience, help_heading = "Addresses")]
+    /// Addresses that viewers are told: public, lan or both. public if something is mapped, else
+    /// lan
+    #[arg(long, value_name = "AUDIENCE", value_parser = values::audience,
+          help_heading = "Addresses")]
     pub advertise: Option<Audience>,
 
-    /// STUN or TURN server, told to browsers: `stun:HOST[:PORT]`, `turn:HOST[:PORT][?transport=udp|tcp]`, `turns:…`.
-    /// Repeatable. The server's own use of them comes in a later version
+    /// STUN or TURN server, told to browsers: `stun:HOST[:PORT]`,
+    /// `turn:HOST[:PORT][?transport=udp|tcp]`, `turns:…`. Repeatable. The server's own use of them
+    /// comes in a later version
     #[arg(long, value_name = "URL[,USER,CREDENTIAL]", value_parser = IceServer::parse_flag,
           help_heading = "STUN and TURN")]
     pub ice_server: Vec<IceServer>,
@@ -143,9 +151,10 @@ pub struct ServeFlags {
     #[arg(long, value_name = "FILE", help_heading = "STUN and TURN")]
     pub ice_servers: Option<PathBuf>,
 
-    /// Shared secret of the TURN servers (coturn's static-auth-secret): credentials are made for each viewer.
-    /// Better set as PINHOLE_TURN_SECRET
-    #[arg(long, value_name = "SECRET", value_parser = values::secret, help_heading = "STUN and TURN")]
+    /// Shared secret of the TURN servers (coturn's static-auth-secret): credentials are made for
+    /// each viewer. Better set as PINHOLE_TURN_SECRET
+    #[arg(long, value_name = "SECRET", value_parser = values::secret,
+          help_heading = "STUN and TURN")]
     pub turn_secret: Option<String>,
 
     /// Event loop of the sessions: mio or smol

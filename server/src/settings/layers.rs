@@ -1,7 +1,8 @@
 //! The layers below the command line: environment, then file, become defaults of the flags.
 //!
-//! A flag `--udp-ports` is `PINHOLE_UDP_PORTS` in the environment and `udp-ports` in the file. Repeatable flags take
-//! a list there: separated by spaces or commas in the environment (`ice-server` by spaces), an array in the file.
+//! A flag `--udp-ports` is `PINHOLE_UDP_PORTS` in the environment and `udp-ports` in the file.
+//! Repeatable flags take a list there: separated by spaces or commas in the environment
+//! (`ice-server` by spaces), an array in the file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,10 @@
 //! The settings of the program: flag > environment > file > default.
 //!
-//! [`flags`] is the one table. [`layers`] turns the environment and the file into defaults of the flags, so that a
-//! value is parsed and refused the same way wherever it stands. [`check`] refuses what does not work together.
-//! [`markdown`] writes the reference from the same table. Nothing here touches the network; host names in a port map
-//! are resolved when the program starts ([`crate::serve`]).
+//! [`flags`] is the one table. [`layers`] turns the environment and the file into defaults of the
+//! flags, so that a value is parsed and refused the same way wherever it stands. [`check`] refuses
+//! what does not work together. [`markdown`] writes the reference from the same table. Nothing here
+//! touches the network; host names in a port map are resolved when the program starts
+//! ([`crate::serve`]).
 
 mod check;
 pub mod flags;
@@ -111,7 +112,8 @@ pub struct Addresses {
 /// Bounds of the HTTP side, each with what happens there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpLimits {
-    /// Time for a request's head, and for the next one on a kept connection; the connection is closed after it.
+    /// Time for a request's head, and for the next one on a kept connection; the connection is
+    /// closed after it.
     pub head_time: Duration,
     /// Time for a request's body, all of it; 408 after it.
     pub body_time: Duration,
@@ -163,7 +165,8 @@ impl std::fmt::Debug for IceServers {
 /// Why settings are refused; the text says what is wrong and what to write instead.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The command line, or a value that one of the layers below put in its place. Help and version come this way too.
+    /// The command line, or a value that one of the layers below put in its place. Help and version
+    /// come this way too.
     #[error("{error}{origin}")]
     CommandLine {
         /// What clap says.
@@ -202,8 +205,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads all layers: `arguments` with the program's name first, `environment`, and the settings file, which is
-    /// looked for in `directory` if none is named.
+    /// Reads all layers: `arguments` with the program's name first, `environment`, and the settings
+    /// file, which is looked for in `directory` if none is named.
     pub fn parse<I, T>(
         arguments: I,
         environment: &Environment,
@@ -220,7 +223,8 @@ impl Settings {
             let path = directory.join(DEFAULT_FILE);
             path.is_file().then_some(path)
         });
-        // A broken file must not keep help from being shown, nor a line without `serve` from being refused.
+        // A broken file must not keep help from being shown, nor a line without `serve` from being
+        // refused.
         let serving = arguments.get(1).is_some_and(|word| word == "serve");
         let asks_help = arguments.iter().any(|word| word == "--help" || word == "-h");
         let layers = match serving && !asks_help {
@@ -268,8 +272,8 @@ fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// The file that the command line or the environment names. It is needed before clap can run, because its values are
-/// clap's defaults.
+/// The file that the command line or the environment names. It is needed before clap can run,
+/// because its values are clap's defaults.
 fn named_file(arguments: &[OsString], environment: &Environment) -> Option<PathBuf> {
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
@@ -312,7 +316,8 @@ fn explain(
     SettingsError::CommandLine { error: Box::new(error), origin }
 }
 
-/// `--token` and `--open` are one setting in two spellings: the higher layer wins, and one layer has but one.
+/// `--token` and `--open` are one setting in two spellings: the higher layer wins, and one layer
+/// has but one.
 fn access(
     flags: &ServeFlags,
     matches: &ArgMatches,

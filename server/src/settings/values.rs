@@ -1,4 +1,5 @@
-//! How the value of each setting is written. A parser refuses with a text that says what to write instead.
+//! How the value of each setting is written. A parser refuses with a text that says what to write
+//! instead.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -27,7 +28,8 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
         return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
     }
     text.parse().map_err(|_| {
-        "write ADDRESS:PORT with a numeric address, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080"
+        "write ADDRESS:PORT with a numeric address, such as 127.0.0.1:8080, 0.0.0.0:8080 or \
+         [::]:8080"
             .to_string()
     })
 }

@@ -6,7 +6,8 @@ use pinhole::serve::{self, Running};
 use pinhole::settings::{Environment, Invocation, Settings};
 use reqwest::{Client, Method, RequestBuilder, Response};
 
-/// Settings as a command line gives them, on any port, with a picture small enough for a debug build.
+/// Settings as a command line gives them, on any port, with a picture small enough for a debug
+/// build.
 pub(crate) fn settings(line: &str) -> Settings {
     let words = ["pinhole", "--size", "320x180", "--listen", "127.0.0.1:0"];
     let words = words.into_iter().chain(line.split_whitespace());
@@ -82,7 +83,8 @@ pub(crate) fn header(response: &Response, name: &str) -> String {
     value.unwrap_or_else(|| panic!("no {name} in {response:?}")).to_str().unwrap().to_string()
 }
 
-/// What Chromium offers for `addTransceiver('video', {direction: 'recvonly'})`, with fewer payload types.
+/// What Chromium offers for `addTransceiver('video', {direction: 'recvonly'})`, with fewer payload
+/// types.
 pub(crate) const OFFER: &str = "v=0\r\n\
     o=- 4611731400430051336 2 IN IP4 127.0.0.1\r\n\
     s=-\r\n\
@@ -96,7 +98,8 @@ pub(crate) const OFFER: &str = "v=0\r\n\
     a=ice-ufrag:Vzq1\r\n\
     a=ice-pwd:9hVpGYhPcXzBHqAmR2SsR0Yf\r\n\
     a=ice-options:trickle\r\n\
-    a=fingerprint:sha-256 7B:8B:F0:65:5F:78:E2:51:3B:AC:6F:F3:3F:46:1B:35:DC:B8:5F:64:1A:24:C2:43:F0:A1:58:D0:A1:2C:19:08\r\n\
+    a=fingerprint:sha-256 7B:8B:F0:65:5F:78:E2:51:3B:AC:6F:F3:3F:46:1B:35:\
+    DC:B8:5F:64:1A:24:C2:43:F0:A1:58:D0:A1:2C:19:08\r\n\
     a=setup:actpass\r\n\
     a=mid:0\r\n\
     a=recvonly\r\n\

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use pinhole_core::gather::{CandidateKind, LocalCandidate};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -167,6 +168,29 @@ async fn a_user_who_offers_again_finds_a_place_even_where_all_are_taken() {
 
     let mut again = open(&server, "/ws/room").await;
     play(&mut again, "u").await;
+}
+
+#[tokio::test]
+async fn an_address_that_becomes_known_late_is_sent_to_the_viewer() {
+    let server = start("").await;
+    let mut socket = open(&server, "/ws/room").await;
+    play(&mut socket, "u").await;
+    let base = "127.0.0.1:9".parse().unwrap();
+    let late = LocalCandidate {
+        base,
+        address: "203.0.113.7:4000".parse().unwrap(),
+        kind: CandidateKind::ServerReflexive,
+    };
+
+    server.running.handle.add_local_candidate(late).await.unwrap();
+
+    let heard = hear(&mut socket).await.unwrap();
+    assert_eq!(heard["type"], "webrtc_ice_candidate", "{heard}");
+    assert_eq!(heard["user_id"], "u");
+    assert_eq!(heard["candidate"]["sdpMid"], "0");
+    assert_eq!(heard["candidate"]["sdpMLineIndex"], 0);
+    let line = heard["candidate"]["candidate"].as_str().unwrap();
+    assert!(line.starts_with("candidate:") && line.contains("203.0.113.7 4000"), "{line}");
 }
 
 #[tokio::test]

@@ -3,12 +3,14 @@
 //! ```text
 //! → {"type":"webrtc_offer","session_id":"…","user_id":"…","sdp":"v=0…"}
 //! ← {"type":"webrtc_answer","sdp":"v=0…"}
-//! ↔ {"type":"webrtc_ice_candidate","user_id":"…","candidate":{"candidate":"candidate:…","sdpMid":"0","sdpMLineIndex":0}}
+//! ↔ {"type":"webrtc_ice_candidate","user_id":"…",
+//!    "candidate":{"candidate":"candidate:…","sdpMid":"0","sdpMLineIndex":0}}
 //! ← {"type":"error","code":"…","message":"…"}
 //! ```
 //!
-//! One more, which only our own page sends: `{"type":"pinhole_clock","sent":…}`, answered with the server's time and
-//! the capture time of an RTP timestamp, so that a page can tell the age of a picture.
+//! One more, which only our own page sends: `{"type":"pinhole_clock","sent":…}`, answered with the
+//! server's time and the capture time of an RTP timestamp, so that a page can tell the age of a
+//! picture.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -86,13 +88,18 @@ pub(super) fn answer(sdp: &str) -> String {
     json!({"type": "webrtc_answer", "sdp": sdp}).to_string()
 }
 
-/// `webrtc_ice_candidate`. The picture's m-line is not always the first one; browsers go by `sdpMid`, and a wrong
-/// index beside it would do harm, so there is none.
-pub(super) fn late_candidate(user_id: &str, candidate: &str, mid: &str) -> String {
+/// `webrtc_ice_candidate`; `index` counts the m-lines of the answer, of which the picture's is not
+/// always the first.
+pub(super) fn late_candidate(
+    user_id: &str,
+    candidate: &str,
+    mid: &str,
+    index: Option<usize>,
+) -> String {
     json!({
         "type": "webrtc_ice_candidate",
         "user_id": user_id,
-        "candidate": {"candidate": candidate, "sdpMid": mid, "sdpMLineIndex": null},
+        "candidate": {"candidate": candidate, "sdpMid": mid, "sdpMLineIndex": index},
     })
     .to_string()
 }
@@ -213,6 +220,15 @@ mod tests {
             assert_eq!(fault.code, code, "{text:.80}");
             assert!(fault.message.contains(part), "{text:.80}: {}", fault.message);
         }
+    }
+
+    #[test]
+    fn a_late_candidate_is_said_as_browsers_take_it() {
+        assert_eq!(
+            late_candidate("u", "candidate:1", "v", Some(2)),
+            "{\"candidate\":{\"candidate\":\"candidate:1\",\"sdpMLineIndex\":2,\"sdpMid\":\"v\"},\
+             \"type\":\"webrtc_ice_candidate\",\"user_id\":\"u\"}"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `GET /ws/{session_id}`: signalling over a WebSocket.
 //!
-//! [`messages`] are the words, [`socket`] is one connection. `session_id` is a name of the front end's choice: it and
-//! the `user_id` of an offer tell one viewer from another, across reconnects.
+//! [`messages`] are the words, [`socket`] is one connection. `session_id` is a name of the front
+//! end's choice: it and the `user_id` of an offer tell one viewer from another, across reconnects.
 
 mod messages;
 mod socket;
@@ -19,13 +19,15 @@ use super::App;
 use super::access::Admitted;
 use super::refusal::Refusal;
 
-/// Bytes of a message beyond which the connection is cut unread. Between [`messages::MESSAGE_BYTES_MAX`] and this a
-/// message is read to its end and answered with an error.
+/// Bytes of a message beyond which the connection is cut unread. Between
+/// [`messages::MESSAGE_BYTES_MAX`] and this a message is read to its end and answered with an
+/// error.
 const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of `session_id`.
 const SESSION_ID_BYTES_MAX: usize = 256;
 
-/// Begins a WebSocket, or says in plain HTTP why not: a page whose socket does not open asks that way.
+/// Begins a WebSocket, or says in plain HTTP why not: a page whose socket does not open asks that
+/// way.
 pub(super) async fn upgrade(
     _: Admitted,
     State(app): State<Arc<App>>,

@@ -19,8 +19,8 @@ use crate::sessions::{Ending, SocketEvent, SocketNews, User};
 const SEND_TIME: Duration = Duration::from_secs(10);
 /// Users of one socket; the next one's offer is refused.
 const USERS_MAX: usize = 8;
-/// Messages at once, and a second; whoever sends more is cut off. A page trickles a dozen candidates and then asks for
-/// the time now and then.
+/// Messages at once, and a second; whoever sends more is cut off. A page trickles a dozen
+/// candidates and then asks for the time now and then.
 const MESSAGES_AT_ONCE: f64 = 100.0;
 const MESSAGES_A_SECOND: f64 = 50.0;
 /// News of sessions waiting for a slow socket; their followers wait then.
@@ -89,7 +89,8 @@ impl Conversation {
                 end => break end,
             }
         };
-        // News that follow are of no use to a socket that ends; their followers must not wait for it.
+        // News that follow are of no use to a socket that ends; their followers must not wait for
+        // it.
         inbox.close();
         for id in std::mem::take(&mut self.users).into_values() {
             self.app.sessions.close(id).await;
@@ -195,8 +196,10 @@ impl Conversation {
         match event.what {
             // Of a session that this socket has replaced since.
             _ if !current => Next::Continue,
-            SocketNews::Candidate { candidate, mid } => {
-                self.send_text(messages::late_candidate(&event.user_id, &candidate, &mid)).await
+            SocketNews::Candidate { candidate, mid, index } => {
+                let user_id = &event.user_id;
+                let text = messages::late_candidate(user_id, &candidate, &mid, index);
+                self.send_text(text).await
             }
             SocketNews::Ended(ending) => {
                 self.users.remove(&event.user_id);
