@@ -12,13 +12,15 @@ fn main() {
         matches!(extension, Some("html" | "js" | "css" | "svg" | "png"))
     };
     let entries = fs::read_dir(&web).expect("web/ stands beside server/");
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(served).collect();
+    let mut files: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(served).collect();
     files.sort();
     let mut table = "&[\n".to_string();
     for file in files.iter().map(|file| file.canonicalize().expect("it was just listed")) {
         println!("cargo::rerun-if-changed={}", file.display());
         let name = file.file_name().expect("a file has a name").to_string_lossy();
-        let _ = writeln!(table, "    ({name:?}, include_bytes!({:?})),", file.display().to_string());
+        let _ =
+            writeln!(table, "    ({name:?}, include_bytes!({:?})),", file.display().to_string());
     }
     table += "]\n";
     let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");

@@ -31,7 +31,7 @@
 //!     content: Content::Camera,
 //! })?;
 //! let (sender, woken) = mpsc::channel();
-//! stream.set_wake(Arc::new(move || drop(sender.send(()))));
+//! stream.set_wake(Arc::new(move || _ = sender.send(())));
 //! stream.set_active(true);
 //! woken.recv_timeout(Duration::from_secs(10))?;
 //! let first = stream.poll_access_unit().expect("woken for it");

@@ -27,7 +27,11 @@ impl Timer {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::READABLE)?;
-        Ok(Timer { fd, set: None, origin: (Instant::now(), monotonic()) })
+        let (now, reading) = (Instant::now(), clock_gettime(ClockId::Monotonic));
+        // The system's clock counts from its start: it is never negative.
+        let secs = u64::try_from(reading.tv_sec).unwrap_or(0);
+        let nanos = u32::try_from(reading.tv_nsec).unwrap_or(0);
+        Ok(Timer { fd, set: None, origin: (now, Duration::new(secs, nanos)) })
     }
 
     /// Sets it to a moment, or to never. A moment that has passed wakes at once.
@@ -35,7 +39,14 @@ impl Timer {
         if deadline == self.set {
             return Ok(());
         }
-        let it_value = deadline.map_or(NEVER, |at| self.timespec(at));
+        let (origin, reading) = self.origin;
+        let it_value = deadline.map_or(NEVER, |at| {
+            let since_boot = reading + at.saturating_duration_since(origin);
+            Timespec {
+                tv_sec: i64::try_from(since_boot.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: i64::from(since_boot.subsec_nanos()),
+            }
+        });
         let expiry = Itimerspec { it_interval: NEVER, it_value };
         // Never read: setting it anew forgets what fired, and each firing is a new edge.
         timerfd_settime(&self.fd, TimerfdTimerFlags::ABSTIME, &expiry)?;
@@ -47,23 +58,4 @@ impl Timer {
     pub(crate) fn hear(&mut self) {
         self.set = None;
     }
-
-    fn timespec(&self, at: Instant) -> Timespec {
-        let (origin, reading) = self.origin;
-        let since_boot = match at.checked_duration_since(origin) {
-            Some(after) => reading + after,
-            None => reading.saturating_sub(origin - at),
-        };
-        Timespec {
-            tv_sec: i64::try_from(since_boot.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(since_boot.subsec_nanos()),
-        }
-    }
-}
-
-fn monotonic() -> Duration {
-    let now = clock_gettime(ClockId::Monotonic);
-    let (secs, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
-    // The system's clock counts from its start.
-    Duration::new(secs.unwrap_or(0), nanos.unwrap_or(0))
 }

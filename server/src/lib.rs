@@ -1,6 +1,31 @@
-//! Pinhole's program as a library.
+//! Pinhole's program as a library, so that a test starts in-process what a user starts from a shell.
+//!
+//! A life of it: [`settings`] reads the command line, the environment and `pinhole.toml`, and refuses what cannot
+//! work. [`serve::start`] binds, opens the stream, starts one of the two event loops, and serves HTTP (`http/`): the
+//! page, WHEP, the WebSocket, metrics. A viewer's offer goes through `sessions.rs`, which knows under which name the
+//! viewer will ask for its session again, to the event loop by a [`pinhole_runtime::Handle`], and the answer goes back
+//! the same way. From then on media flows beside all this, and a task for each session only hears how it ends.
+//! [`serve::Running::shutdown`] tells every viewer and ends.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut settings = pinhole::settings::Settings::default();
+//! settings.listen = "127.0.0.1:0".parse()?;
+//! let server = pinhole::serve::start(settings).await?;
+//! println!("open {}", server.url);
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing here knows about packets; nothing below here knows about HTTP, names or files.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod health;
+mod http;
 pub mod ice_servers;
 pub mod origin;
+pub mod serve;
+mod sessions;
 pub mod settings;
+mod timings;

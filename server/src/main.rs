@@ -1,4 +1,122 @@
-//! The program `pinhole`.
-fn main() {
-    print!("{}", pinhole::settings::markdown());
+//! The program `pinhole`: reads settings, serves until the source ends or somebody says stop.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use pinhole::serve::{self, End};
+use pinhole::settings::{self, Invocation, Settings};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Threads for signalling; the sessions have their own.
+const SIGNALLING_THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let directory = std::env::current_dir().unwrap_or_default();
+    match Settings::parse(std::env::args_os(), &environment, &directory) {
+        Ok(Invocation::SettingsPage) => {
+            print!("{}", settings::markdown());
+            ExitCode::SUCCESS
+        }
+        Ok(Invocation::Serve(settings)) => serve(*settings),
+        Err(error) if error.is_help() => {
+            print!("{error}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let text = error.to_string();
+            eprintln!("{}", text.strip_prefix("error: ").map_or(text.as_str(), str::trim_end));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve(settings: Settings) -> ExitCode {
+    let filter = match EnvFilter::try_new(&settings.log) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!(
+                "--log {}: {error}; write a level such as info or pinhole=debug",
+                settings.log
+            );
+            return ExitCode::from(2);
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let executor = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(SIGNALLING_THREADS)
+        .thread_name("pinhole-http")
+        .enable_all()
+        .build();
+    let executor = match executor {
+        Ok(executor) => executor,
+        Err(error) => {
+            eprintln!("cannot start the signalling threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = executor.block_on(run(settings));
+    // A thread may still sit in a read of standard input, which nothing can interrupt.
+    executor.shutdown_timeout(Duration::from_millis(50));
+    code
+}
+
+async fn run(settings: Settings) -> ExitCode {
+    let stop = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = stop else {
+        eprintln!("cannot listen for Ctrl-C");
+        return ExitCode::FAILURE;
+    };
+    let started = tokio::select! {
+        started = serve::start(settings) => started,
+        () = stopped(&mut interrupt, &mut terminate) => return ExitCode::SUCCESS,
+    };
+    let mut server = match started {
+        Ok(server) => server,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for line in &server.report {
+        println!("{line}");
+    }
+    let code = tokio::select! {
+        () = stopped(&mut interrupt, &mut terminate) => {
+            println!("Stopping; once more to stop at once.");
+            ExitCode::SUCCESS
+        }
+        end = server.ended() => match end {
+            End::SourceEnded => {
+                println!("The source has ended.");
+                ExitCode::SUCCESS
+            }
+            End::Failed(text) => {
+                eprintln!("{text}");
+                ExitCode::FAILURE
+            }
+        },
+    };
+    tokio::select! {
+        () = server.shutdown() => code,
+        () = stopped(&mut interrupt, &mut terminate) => ExitCode::from(130),
+    }
+}
+
+async fn stopped(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
 }

@@ -243,7 +243,8 @@ impl Sessions {
         let number = names.count;
         names.live.insert(viewer.id, Live { number, since, kind, replaced: false });
         drop(names);
-        let follower = Follower { sessions: self.clone(), id: viewer.id, number, since, user_id, events };
+        let follower =
+            Follower { sessions: self.clone(), id: viewer.id, number, since, user_id, events };
         tokio::spawn(follower.run(viewer));
     }
 
@@ -285,7 +286,11 @@ impl Follower {
                     connected = true;
                     let took = self.since.elapsed();
                     self.sessions.connecting.observe(took);
-                    tracing::info!("viewer {} connected after {} ms", self.number, took.as_millis());
+                    tracing::info!(
+                        "viewer {} connected after {} ms",
+                        self.number,
+                        took.as_millis()
+                    );
                 }
                 ViewerEvent::State(state) => {
                     tracing::debug!("viewer {} is {state:?}", self.number);

@@ -4,8 +4,10 @@
 //! of its own and counts what arrives. It knows nothing of Pinhole, so it can judge any server that answers SDP.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod endpoint;
 pub mod http;
 pub mod jsep;
+pub mod runtime_suite;
 pub mod sdp;
 pub mod server;
 pub mod source;

@@ -22,6 +22,9 @@ const LONG_FILES: &[(&str, &str)] = &[];
 /// Functions that may be longer, as `file: name`, each with its reason.
 const LONG_FUNCTIONS: &[(&str, &str)] = &[];
 
+/// Files of the runtimes that may have helpers of their own: how each waits is what differs.
+const WAITING: &[&str] = &["timer.rs"];
+
 #[test]
 fn modules_of_the_core_import_only_from_below() {
     let core = root().join("core/src");
@@ -94,7 +97,8 @@ fn both_runtimes_have_the_same_files_and_functions() {
         let mut shape = BTreeSet::new();
         for file in files_below(&folder, &[".rs"]) {
             let name = file.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
-            let functions = functions(&read(&file));
+            let waits = WAITING.contains(&name.as_str());
+            let functions = if waits { Vec::new() } else { functions(&read(&file)) };
             shape.extend(functions.iter().map(|function| format!("{name}: {}", function.name)));
             shape.insert(name);
         }

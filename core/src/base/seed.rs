@@ -100,7 +100,7 @@ mod tests {
         let draw = |noise: usize| {
             let mut ambient = Ambient::new(&mut Seed::new([7; 32]).rng());
             fastrand::seed(noise as u64);
-            (0..noise).for_each(|_| drop(fastrand::u64(..)));
+            (0..noise).for_each(|_| _ = fastrand::u64(..));
             let before = fastrand::get_seed();
             let first = ambient.scope(|| fastrand::u64(..));
             assert_eq!(fastrand::get_seed(), before);

@@ -4,8 +4,10 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::lines::candidate_lines;
-use super::{Accepted, CandidateError, CloseCause, Endpoint, OfferError, SessionId, is_alive};
+use super::{
+    Accepted, CandidateError, CloseCause, Endpoint, OfferError, SessionId, candidate_lines,
+    is_alive,
+};
 use crate::gather::{CandidateKind, LocalCandidate};
 use crate::sdp::{parse_fragment, parse_offer};
 use crate::session::{Input, Session};

@@ -14,7 +14,6 @@ mod datagram;
 mod error;
 mod event;
 mod keyframes;
-mod lines;
 mod receive;
 mod routes;
 mod send;
@@ -31,11 +30,10 @@ pub use event::{CloseCause, DropReason, Event, SessionId, SessionState, TimeoutR
 pub use stats::{EndpointStats, SessionStats};
 
 use crate::base::{Deadlines, SeedRng, WallClock};
-use crate::gather::LocalCandidate;
+use crate::gather::{LocalCandidate, candidate_line};
 use crate::h264::{Packetizer, PayloadLimit};
 use crate::session::{Input, Patience, Session, SessionSetup, Signal};
 use keyframes::Keyframes;
-use lines::candidate_lines;
 use routes::Routes;
 
 /// Payload bytes of an RTP packet: with header (12), playout-delay (8), transport-wide sequence
@@ -125,7 +123,7 @@ impl Endpoint {
         while let Some(key) = self.deadlines.pop_due(now) {
             match key {
                 Key::Keyframe => {
-                    let needed = self.sessions.values().any(|session| session.needs_keyframe());
+                    let needed = self.sessions.values().any(|session| session.needs_keyframe(now));
                     if self.keyframes.on_timeout(now, needed) {
                         self.events.push_back(Event::KeyframeWanted);
                     }
@@ -251,4 +249,10 @@ impl Endpoint {
 
 fn is_alive(session: &Session) -> bool {
     !matches!(session.state(), SessionState::Closed(_))
+}
+
+/// The candidates as an answer carries them, the best first.
+fn candidate_lines(candidates: &[LocalCandidate]) -> Vec<String> {
+    let lines = candidates.iter().enumerate();
+    lines.map(|(index, candidate)| candidate_line(candidate, index)).collect()
 }

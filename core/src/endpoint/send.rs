@@ -24,6 +24,7 @@ impl Endpoint {
             self.keyframes.on_keyframe(now);
             self.deadlines.set(Key::Keyframe, None);
         }
+        let mut needed = false;
         for (id, session) in &mut self.sessions {
             if session.state() != SessionState::Connected {
                 continue;
@@ -33,6 +34,7 @@ impl Endpoint {
                 session.send_frame(now, frame.captured, rtp_time, unit.packets, unit.keyframe);
             if !sent {
                 report.skipped += 1;
+                needed |= session.needs_keyframe(now);
                 continue;
             }
             report.viewers += 1;
@@ -41,6 +43,9 @@ impl Endpoint {
             }
         }
         self.stats.frames_skipped_total += report.skipped as u64;
+        if needed {
+            self.need_keyframe(now);
+        }
         report
     }
 
@@ -59,7 +64,6 @@ impl Endpoint {
             let run = session.poll_run(now, buffer, &mut |signal| signals.push(signal));
             let (wake, patience) = (session.wake_at(), session.patience_ends_at());
             let (drained, finished) = (session.is_drained(), session.is_finished());
-            let needs_keyframe = drained && session.needs_keyframe();
             if drained {
                 self.ready.pop_front();
             }
@@ -67,9 +71,6 @@ impl Endpoint {
             self.deadlines.set(Key::Patience(id), patience);
             for signal in signals.drain(..) {
                 self.on_signal(now, id, signal);
-            }
-            if needs_keyframe {
-                self.need_keyframe(now);
             }
             if finished {
                 self.remove_session(id);

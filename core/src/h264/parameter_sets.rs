@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn what_is_no_legal_parameter_set_is_not_kept() {
         let mut sets = ParameterSets::default();
-        let long = [&SPS_0[..], &[1; PARAMETER_SET_BYTES_MAX]].concat();
+        let long = [SPS_0, &[1; PARAMETER_SET_BYTES_MAX]].concat();
         // The last: id 32, one more than legal ("00000 100001").
         let illegal: [&[u8]; 6] = [
             &[0x67],

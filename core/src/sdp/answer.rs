@@ -63,6 +63,10 @@ fn write_rejected(section: &Section, line: &mut impl FnMut(std::fmt::Arguments))
     if let Some(mid) = &section.mid {
         line(format_args!("a=mid:{mid}"));
     }
+    // Nobody needs it, but str0m as a viewer refuses an RTP section without.
+    if let Some(map) = &section.first_rtpmap {
+        line(format_args!("a=rtpmap:{} {map}", section.first_format));
+    }
     line(format_args!("a=inactive"));
 }
 
@@ -90,14 +94,18 @@ fn write_accepted(
     line(format_args!("a=sendonly"));
     line(format_args!("a=msid:{STREAM} video"));
     line(format_args!("a=rtcp-mux"));
-    line(format_args!("a=rtcp-rsize"));
+    if offer.video.rtcp_rsize {
+        line(format_args!("a=rtcp-rsize"));
+    }
     line(format_args!("a=rtpmap:{} H264/90000", payload.pt));
     let profile = answered_profile(payload.profile_level_id, parts.format);
     line(format_args!(
         "a=fmtp:{} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}",
         payload.pt
     ));
-    for feedback in feedback(parts.estimator) {
+    // RFC 4585 §4.2: nothing that was not offered.
+    let offered = |feedback: &&str| offer.video.feedback.iter().any(|offered| offered == feedback);
+    for feedback in feedback(parts.estimator).filter(offered) {
         line(format_args!("a=rtcp-fb:{} {feedback}", payload.pt));
     }
     if let Some((pt, _)) = rtx {

@@ -25,7 +25,7 @@ pub(crate) fn h264_payloads(media: &Media) -> Vec<H264Payload> {
 pub(crate) fn codec_names(media: &Media) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for name in payload_types(media).filter_map(|pt| codec(media, pt)) {
-        let is_helper = ["rtx", "red", "ulpfec", "flexfec-03"].iter().any(|helper| name == *helper);
+        let is_helper = ["rtx", "red", "ulpfec", "flexfec-03"].contains(&name);
         if !is_helper && !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }

@@ -35,6 +35,8 @@ pub(crate) struct Section {
     pub(crate) media: String,
     pub(crate) proto: String,
     pub(crate) first_format: String,
+    /// What `a=rtpmap` says of it.
+    pub(crate) first_rtpmap: Option<String>,
     pub(crate) mid: Option<String>,
 }
 
@@ -52,6 +54,10 @@ pub(crate) struct OfferedVideo {
     pub(crate) fingerprint: String,
     pub(crate) setup: Setup,
     pub(crate) ice_lite: bool,
+    /// RTCP feedback offered for the payload: `nack pli`.
+    pub(crate) feedback: Vec<String>,
+    /// Whether RTCP may be of reduced size, RFC 5506.
+    pub(crate) rtcp_rsize: bool,
     /// RTP header extensions: id and URI.
     pub(crate) extensions: Vec<(u8, String)>,
     /// `candidate:…` of all sections: with BUNDLE they share one transport.
@@ -75,10 +81,15 @@ pub(crate) fn parse_offer(sdp: &str, format: ProfileLevelId) -> Result<Offer, Of
 }
 
 fn section(media: &Media) -> Section {
+    let first_format = media.fmt.split_ascii_whitespace().next().unwrap_or("0").to_owned();
+    let maps = media.attributes.iter().filter(|a| a.attribute == "rtpmap");
+    let mut maps = maps.filter_map(|a| a.value.as_deref()?.trim().split_once(' '));
+    let first_rtpmap = maps.find(|(payload, _)| *payload == first_format);
     Section {
         media: media.media.clone(),
         proto: media.proto.clone(),
-        first_format: media.fmt.split_ascii_whitespace().next().unwrap_or("0").to_owned(),
+        first_rtpmap: first_rtpmap.map(|(_, map)| map.to_owned()),
+        first_format,
         mid: value(&media.attributes, "mid").map(str::to_owned),
     }
 }
@@ -144,6 +155,8 @@ fn read_video(
     let fingerprint = fingerprint(&media.attributes).or(fingerprint(&session.attributes));
     Ok(OfferedVideo {
         index,
+        feedback: feedback(media, payload.pt),
+        rtcp_rsize: media.has_attribute("rtcp-rsize"),
         payload,
         bundled: is_bundled(session, media),
         ufrag: ufrag.ok_or(OfferError::Missing("a valid a=ice-ufrag"))?.to_owned(),
@@ -171,6 +184,15 @@ fn fingerprint(attributes: &[Attribute]) -> Option<String> {
         hash.eq_ignore_ascii_case("sha-256") && bytes.len() == 32 && bytes.iter().all(Result::is_ok)
     };
     values.find(is_sha256).map(|text| format!("sha-256{}", &text["sha-256".len()..]))
+}
+
+/// What `a=rtcp-fb` says of a payload type, or of all by `*` (RFC 4585 §4.2).
+fn feedback(media: &Media, pt: u8) -> Vec<String> {
+    let lines = media.attributes.iter().filter(|a| a.attribute == "rtcp-fb");
+    let values = lines.filter_map(|a| a.value.as_deref()?.trim().split_once(' '));
+    let pt = pt.to_string();
+    let ours = values.filter(|(payload, _)| *payload == pt || *payload == "*");
+    ours.map(|(_, feedback)| feedback.trim().to_owned()).collect()
 }
 
 fn is_bundled(session: &Session, media: &Media) -> bool {

@@ -156,7 +156,7 @@ mod tests {
         for (name, path) in &states {
             for (input_name, at, input) in inputs {
                 let mut life = Lifecycle::new(start, patience);
-                path.iter().for_each(|step| drop(life.on(start, *step)));
+                path.iter().for_each(|step| _ = life.on(start, *step));
                 let told = life.on(at, input).is_some();
                 let left = life.deadline().map(|until| (until - start).as_secs());
                 let left = left.map(|s| format!(" until {s}")).unwrap_or_default();

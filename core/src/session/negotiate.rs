@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use str0m::bwe::Bitrate;
 use str0m::change::SdpOffer;
 use str0m::media::{Mid, Pt};
 use str0m::{Candidate, IceCreds, Rtc};
@@ -39,6 +40,11 @@ impl Session {
             }
         }
         ambient.scope(|| accept(&mut rtc, &offer.video, setup.estimator.is_some()))?;
+        if let Some(ceiling) = setup.estimator {
+            // Probing looks for more than the stream needs, so that a good path is known as one.
+            let desired = ceiling.saturating_mul(3) / 2;
+            ambient.scope(|| rtc.bwe().set_bitrate(Bitrate::ZERO, desired.into()));
+        }
         let outlet = ambient.scope(|| outlet(&mut rtc, &offer.video, rng.u32() as u16 & 0x7fff));
         let mut session = Session {
             id,
@@ -54,6 +60,7 @@ impl Session {
             held: None,
             drained: false,
             wake: None,
+            runs_ahead: setup.estimator.is_some(),
             seen: Seen::default(),
         };
         session.add_offered_candidates();

@@ -39,7 +39,8 @@ pub(crate) struct SessionSetup {
     /// What is sent.
     pub(crate) format: ProfileLevelId,
     pub(crate) patience: Patience,
-    /// Whether str0m estimates the path's bandwidth, and from what it starts, bits per second.
+    /// Whether str0m estimates the path's bandwidth: the most that the stream takes, bits per
+    /// second, which is also where the estimate starts.
     pub(crate) estimator: Option<u64>,
 }
 
@@ -55,8 +56,8 @@ impl SessionSetup {
             .set_send_buffer_video(RTX_CACHE_PACKETS)
             .clear_codecs()
             .set_extension_map(extension_map());
-        if let Some(initial) = self.estimator {
-            config = config.enable_bwe(Some(initial.into()));
+        if let Some(ceiling) = self.estimator {
+            config = config.enable_bwe(Some(ceiling.into()));
         }
         config.set_initial_stun_rto(CHECK_RTO_FIRST);
         config.set_max_stun_rto(CHECK_RTO_MAX);

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -137,6 +138,33 @@ impl Viewer {
         self.drain();
     }
 
+    /// Runs on a real socket until `done`, or `until`.
+    #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a shell")]
+    pub fn run_on(
+        &mut self,
+        socket: &std::net::UdpSocket,
+        until: Instant,
+        done: impl Fn(&Viewer) -> bool,
+    ) {
+        let mut buffer = [0; 2_048];
+        socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
+        while !done(self) && Instant::now() < until {
+            self.flush_to(socket);
+            if let Ok((length, source)) = socket.recv_from(&mut buffer) {
+                self.receive(Instant::now(), source, &buffer[..length]);
+            }
+            self.timeout(Instant::now());
+        }
+    }
+
+    #[expect(clippy::disallowed_types, reason = "a shell")]
+    pub fn flush_to(&mut self, socket: &std::net::UdpSocket) {
+        self.drain();
+        for (destination, bytes) in self.outgoing.drain(..) {
+            socket.send_to(&bytes, destination).unwrap();
+        }
+    }
+
     fn receive(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
         let received = Receive::new(Protocol::Udp, source, self.address, bytes).unwrap();
         self.rtc.handle_input(Input::Receive(now, received)).unwrap();
@@ -197,6 +225,12 @@ pub struct World {
     pub network: Box<dyn FnMut(bool, usize) -> Fate>,
     /// While false the shell cannot send.
     pub writable: bool,
+    /// A slow link to one viewer: its index, bits per second, how long its queue may get.
+    pub slow_link: Option<(usize, u64, Duration)>,
+    /// When the slow link has sent all that is in its queue.
+    link_free_at: Instant,
+    /// What is on its way over the slow link.
+    on_link: VecDeque<(Instant, SocketAddr, Vec<u8>)>,
     /// Where datagrams to the server really arrive: a relay on its machine delivers them from
     /// loopback, say, and carries replies back only from the address that it sent to.
     pub hit: Option<SocketAddr>,
@@ -217,6 +251,9 @@ impl World {
             sent: Vec::new(),
             network: Box::new(|_, _| Fate::Pass),
             writable: true,
+            slow_link: None,
+            link_free_at: now,
+            on_link: VecDeque::new(),
             hit: None,
         }
     }
@@ -278,9 +315,33 @@ impl World {
             None => transmit.local,
         };
         for datagram in bytes.chunks(transmit.segment_size) {
-            if (self.network)(true, index) == Fate::Pass {
-                self.viewers[index].receive(self.now, source, datagram);
+            if (self.network)(true, index) == Fate::Lose {
+                continue;
             }
+            match self.slow_link {
+                Some((slow, rate, queue)) if slow == index => {
+                    self.enqueue(rate, queue, source, datagram);
+                }
+                _ => self.viewers[index].receive(self.now, source, datagram),
+            }
+        }
+    }
+
+    fn enqueue(&mut self, rate: u64, queue: Duration, source: SocketAddr, datagram: &[u8]) {
+        let begins = self.link_free_at.max(self.now);
+        if begins - self.now > queue {
+            return;
+        }
+        let bits = (datagram.len() as u64 + 28) * 8;
+        self.link_free_at = begins + Duration::from_micros(bits * 1_000_000 / rate);
+        self.on_link.push_back((self.link_free_at, source, datagram.to_vec()));
+    }
+
+    fn arrive(&mut self) {
+        let Some((index, ..)) = self.slow_link else { return };
+        while self.on_link.front().is_some_and(|(at, ..)| *at <= self.now) {
+            let (_, source, bytes) = self.on_link.pop_front().unwrap();
+            self.viewers[index].receive(self.now, source, &bytes);
         }
     }
 
@@ -302,6 +363,7 @@ impl World {
             if self.endpoint.poll_timeout().is_some_and(|(at, _)| at <= self.now) {
                 self.endpoint.handle_timeout(self.now);
             }
+            self.arrive();
             for viewer in &mut self.viewers {
                 viewer.timeout(self.now);
             }

@@ -39,7 +39,7 @@ impl Size {
         if short < Self::SIDE_MIN || long > Self::LONG_SIDE_MAX || short > Self::SHORT_SIDE_MAX {
             return Err(SizeError::OutOfRange { width, height });
         }
-        if width % 2 != 0 || height % 2 != 0 {
+        if !width.is_multiple_of(2) || !height.is_multiple_of(2) {
             return Err(SizeError::Odd { width, height });
         }
         Ok(Size { width, height })

@@ -34,8 +34,9 @@ struct Job {
 impl EncoderThread {
     /// Pictures that must have been encoded between two failures for the second to be tried again.
     const RETRY_AFTER: u64 = 300;
-    /// Least distance of two pictures, where a live source's clock and ours meet.
-    const STEP: Duration = Duration::from_millis(1);
+    /// Least distance of two pictures, a little more than a tick of RTP's 90 kHz: a picture that is
+    /// repeated now must not collide with one that arrives.
+    const STEP: Duration = Duration::from_micros(12);
 
     pub(crate) fn new(
         encoder: Box<dyn Encoder>,

@@ -126,3 +126,22 @@ fn a_loop_with_work_enough_still_hears_datagrams() {
 
     assert!(sockets[0].is_readable());
 }
+
+#[test]
+fn a_broken_socket_is_bound_anew_to_its_port() {
+    let mut readiness = Readiness::new().unwrap();
+    let (mut sockets, address) = socket();
+    wait(&mut readiness, &mut sockets, Next::AtOnce);
+    sockets[0].on_broken();
+
+    wait(&mut readiness, &mut sockets, Next::AtOnce);
+
+    assert!(!sockets[0].is_broken());
+    sockets[0].on_read_dry();
+    UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"hello", address).unwrap();
+    let start = Instant::now();
+    while !sockets[0].is_readable() && start.elapsed() < LATE {
+        wait(&mut readiness, &mut sockets, Next::At(start + LATE));
+    }
+    assert!(sockets[0].is_readable());
+}

@@ -109,7 +109,7 @@ impl Sockets {
     }
 
     /// What was found out about the sockets, for the start-up log: "UDP port 40000 of 0.0.0.0 and ::,
-    /// GSO up to 64 segments, GRO, receive buffer 4194304 bytes, send buffer 8388608 bytes".
+    /// GSO up to 64 segments, GRO, receive buffer 4194304 bytes, send buffer 2097152 bytes".
     pub fn describe(&self) -> String {
         let addresses: Vec<_> =
             self.sockets.iter().map(|socket| socket.bound().ip().to_string()).collect();

@@ -19,3 +19,6 @@ pub use bind::{BindError, Sockets};
 pub(crate) use receive::Inbox;
 pub(crate) use send::{Outbox, Progress};
 pub use socket::{Descriptor, Socket};
+
+#[cfg(test)]
+mod tests;

@@ -87,9 +87,13 @@ impl Inbox {
             let local = SocketAddr::new(ip, bound.port());
             let joined = buffer.get(..meta.len).unwrap_or_default();
             tracing::trace!(%local, remote = %meta.addr, len = meta.len, stride = meta.stride, "in");
-            // An empty datagram has a stride of 0.
-            for payload in joined.chunks(meta.stride.max(1)) {
+            let mut hand = |payload: &[u8]| {
                 handle(Datagram { local, remote: meta.addr, transport: Transport::Udp, payload });
+            };
+            match meta.stride {
+                // An empty datagram; the endpoint counts it.
+                0 => hand(joined),
+                stride => joined.chunks(stride).for_each(hand),
             }
         }
     }

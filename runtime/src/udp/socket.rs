@@ -9,8 +9,10 @@ use socket2::{Domain, Protocol, Type};
 
 /// Asked of the system for datagrams that arrive while the loop works; it may give less.
 const RECEIVE_BUFFER_BYTES: usize = 2 << 20;
-/// Asked of the system for datagrams on their way out: a keyframe for a few dozen viewers.
-const SEND_BUFFER_BYTES: usize = 4 << 20;
+/// Asked of the system for datagrams on their way out: some ten milliseconds of a gigabit. What waits
+/// there is late and cannot be taken back, while what waits in the core can be dropped by whole
+/// frames, so this is no larger than a burst needs.
+const SEND_BUFFER_BYTES: usize = 1 << 20;
 
 /// One bound, non-blocking UDP socket. A runtime waits for it and says what it heard
 /// ([`Socket::on_readable`], [`Socket::on_writable`]); the turn reads and writes.
@@ -103,7 +105,8 @@ impl Socket {
         self.writable = false;
     }
 
-    pub(crate) fn on_broken(&mut self) {
+    /// Says that it is of no use any more.
+    pub fn on_broken(&mut self) {
         self.broken = true;
     }
 
@@ -117,6 +120,11 @@ impl Socket {
     /// Datagrams that one send may carry: 1 without segmentation offload.
     pub(crate) fn segments_max(&self) -> usize {
         self.segments_max
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_segments_max(&mut self, segments: usize) {
+        self.segments_max = segments;
     }
 
     /// One line for people: what the system gave.

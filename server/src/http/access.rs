@@ -22,8 +22,10 @@ use super::refusal::Refusal;
 use crate::origin::{AllowedOrigin, Origin};
 use crate::settings::{Access, Settings};
 
-const ALLOW_METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PATCH, DELETE, OPTIONS, HEAD");
-const ALLOW_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, If-Match");
+const ALLOW_METHODS: HeaderValue =
+    HeaderValue::from_static("GET, POST, PATCH, DELETE, OPTIONS, HEAD");
+const ALLOW_HEADERS: HeaderValue =
+    HeaderValue::from_static("Authorization, Content-Type, If-Match");
 /// WHEP players read these; without this line a page of another origin sees none of them.
 const EXPOSE_HEADERS: HeaderValue =
     HeaderValue::from_static("Location, ETag, Link, Retry-After, Accept-Post, Accept-Patch");
@@ -63,7 +65,8 @@ impl AccessRules {
         let own = host.and_then(|host| Origin::of_host(self.scheme, host)).ok_or_else(|| {
             Refusal::new(StatusCode::BAD_REQUEST, "the request has no usable Host header")
         })?;
-        if !self.listen.is_loopback() || self.access == Access::Open || self.knows_host(own.host()) {
+        if !self.listen.is_loopback() || self.access == Access::Open || self.knows_host(own.host())
+        {
             return Ok(own);
         }
         Err(Refusal::new(
@@ -141,10 +144,8 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         return finish(next.run(request).await, None);
     }
     let headers = request.headers();
-    let page = app
-        .access
-        .check_host(headers)
-        .and_then(|own| app.access.check_origin(headers, &own));
+    let page =
+        app.access.check_host(headers).and_then(|own| app.access.check_origin(headers, &own));
     let page = match page {
         Ok(page) => page,
         Err(refusal) => return finish(refusal.and_close().into_response(), None),

@@ -11,7 +11,8 @@ use crate::settings::HttpLimits;
 
 /// Refuses another content type than `wanted`; parameters such as a charset do not matter.
 pub(super) fn check_type(headers: &HeaderMap, wanted: &str) -> Result<(), Refusal> {
-    let found = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("nothing");
+    let found =
+        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("nothing");
     let essence = found.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case(wanted) {
         return Ok(());
@@ -32,7 +33,8 @@ pub(super) async fn read_text(
         let text = format!("the body is too long; at most {most} bytes are taken");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text).and_close()
     };
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let announced =
+        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > most as u64) {
         return Err(too_long());
     }

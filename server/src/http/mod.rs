@@ -7,6 +7,7 @@
 pub(crate) mod accept;
 pub(crate) mod access;
 mod api;
+mod exposition;
 mod limits;
 mod metrics;
 mod page;

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::digest;
 use axum::extract::Path;
-use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::StatusCode;
+use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 

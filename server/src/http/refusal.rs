@@ -1,6 +1,6 @@
 //! Answers that refuse: a status and a short text that says what is wrong and what to do.
 
-use axum::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use axum::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pinhole_core::OfferError;
@@ -14,13 +14,13 @@ const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 pub(crate) struct Refusal {
     status: StatusCode,
     text: String,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
     /// A status and its text for people.
     pub(crate) fn new(status: StatusCode, text: impl Into<String>) -> Refusal {
-        Refusal { status, text: text.into(), headers: HeaderMap::new() }
+        Refusal { status, text: text.into(), headers: Vec::new() }
     }
 
     /// The server cannot now, but will be able to later.
@@ -35,7 +35,7 @@ impl Refusal {
 
     /// Adds a header.
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Refusal {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 }
@@ -43,7 +43,9 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         // A String is text/plain; charset=utf-8.
-        (self.status, self.headers, self.text + "\n").into_response()
+        let mut response = (self.status, self.text + "\n").into_response();
+        response.headers_mut().extend(self.headers);
+        response
     }
 }
 

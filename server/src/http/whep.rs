@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::StatusCode;
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use pinhole_core::OfferError;
 use pinhole_runtime::HandleError;
@@ -50,7 +50,10 @@ pub(super) async fn offer(
 }
 
 /// `OPTIONS /whep`: what may be posted, and with the token the ICE servers, RFC 9725 §4.6.
-pub(super) async fn options(admitted: Result<Admitted, Refusal>, State(app): State<Arc<App>>) -> Response {
+pub(super) async fn options(
+    admitted: Result<Admitted, Refusal>,
+    State(app): State<Arc<App>>,
+) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(header::ALLOW, HeaderValue::from_static("POST, HEAD, OPTIONS"));
@@ -142,7 +145,7 @@ fn check_accept(headers: &HeaderMap) -> Result<(), Refusal> {
 /// RFC 9725 §4.3.1: trickling needs the ETag of the ICE generation; `*` says that a restart is meant.
 fn check_match(headers: &HeaderMap, etag: &str) -> Result<(), Refusal> {
     let Some(shown) = headers.get(header::IF_MATCH) else {
-        let text = format!("If-Match is missing: send the session's ETag, or \"*\" for an ICE restart");
+        let text = "If-Match is missing: send the session's ETag, or \"*\" for an ICE restart";
         return Err(Refusal::new(StatusCode::PRECONDITION_REQUIRED, text).and_close());
     };
     let shown = shown.to_str().unwrap_or_default();

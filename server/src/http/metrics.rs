@@ -1,0 +1,209 @@
+//! `GET /metrics`: what the endpoint, the event loop, the stream and signalling have counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse as _, Response};
+use pinhole_core::{CloseCause, DropReason, EndpointStats};
+use pinhole_encoder::StreamStats;
+use pinhole_runtime::RuntimeStats;
+use tokio::time::timeout;
+
+use super::App;
+use super::access::Admitted;
+use super::exposition::{self, Exposition, Kind};
+use super::refusal::Refusal;
+
+/// A loop that does not answer in this time is in trouble; the scraper should see that as a failed scrape.
+const SNAPSHOT_TIME: Duration = Duration::from_secs(2);
+
+/// `GET /metrics`
+pub(super) async fn metrics(_: Admitted, State(app): State<Arc<App>>) -> Result<Response, Refusal> {
+    let snapshot = timeout(SNAPSHOT_TIME, app.handle.snapshot())
+        .await
+        .map_err(|_| Refusal::later("the event loop does not answer"))?
+        .map_err(|error| Refusal::later(error.to_string()))?;
+    let mut text = Exposition::default();
+    endpoint(&mut text, &snapshot.endpoint);
+    traffic(&mut text, &snapshot.endpoint);
+    event_loop(&mut text, &snapshot.runtime);
+    stream(&mut text, &app.stream);
+    signalling(&mut text, &app);
+    let kind = HeaderValue::from_static(exposition::CONTENT_TYPE);
+    Ok(([(CONTENT_TYPE, kind)], text.into_text()).into_response())
+}
+
+fn endpoint(text: &mut Exposition, stats: &EndpointStats) {
+    let states = [
+        ("connecting", stats.connecting),
+        ("connected", stats.connected),
+        ("interrupted", stats.interrupted),
+    ];
+    let all: usize = states.iter().map(|(_, count)| count).sum();
+    text.one(Kind::Gauge, "pinhole_sessions", "Sessions now, in any state.", all);
+    text.family(
+        Kind::Gauge,
+        "pinhole_sessions_by_state",
+        "Sessions now, by state.",
+        "state",
+        states,
+    );
+    text.one(
+        Kind::Counter,
+        "pinhole_sessions_total",
+        "Offers accepted since the start.",
+        stats.sessions_total,
+    );
+    let closed = CAUSES.map(|cause| {
+        let count = stats.closed_total.get(&cause).copied().unwrap_or(0);
+        (cause_label(cause), count)
+    });
+    text.family(
+        Kind::Counter,
+        "pinhole_sessions_closed_total",
+        "Sessions ended, by cause.",
+        "cause",
+        closed,
+    );
+}
+
+fn traffic(text: &mut Exposition, stats: &EndpointStats) {
+    let counters = [
+        ("pinhole_datagrams_received_total", "Datagrams received.", stats.datagrams_received_total),
+        ("pinhole_datagrams_sent_total", "Datagrams sent.", stats.datagrams_sent_total),
+        ("pinhole_sent_bytes_total", "Bytes of the datagrams sent.", stats.bytes_sent_total),
+        ("pinhole_frames_total", "Frames handed to the endpoint.", stats.frames_total),
+        ("pinhole_keyframes_total", "Keyframes handed to the endpoint.", stats.keyframes_total),
+        (
+            "pinhole_frames_skipped_total",
+            "Frames that a viewer lost whole, over all viewers.",
+            stats.frames_skipped_total,
+        ),
+        (
+            "pinhole_keyframe_requests_total",
+            "PLI and FIR received from viewers.",
+            stats.keyframe_requests_total,
+        ),
+        (
+            "pinhole_retransmitted_packets_total",
+            "Packets sent again after a NACK.",
+            stats.nacks_total,
+        ),
+    ];
+    for (name, help, value) in counters {
+        text.one(Kind::Counter, name, help, value);
+    }
+    let dropped = REASONS.map(|reason| {
+        let count = stats.dropped_total.get(&reason).copied().unwrap_or(0);
+        (reason_label(reason), count)
+    });
+    text.family(
+        Kind::Counter,
+        "pinhole_datagrams_dropped_total",
+        "Datagrams received and dropped, by reason.",
+        "reason",
+        dropped,
+    );
+}
+
+fn event_loop(text: &mut Exposition, stats: &RuntimeStats) {
+    let counters = [
+        ("pinhole_loop_turns_total", "Turns of the event loop.", stats.turns),
+        ("pinhole_loop_sends_total", "Send system calls.", stats.sends),
+        ("pinhole_loop_sends_blocked_total", "Sends that had to wait.", stats.sends_blocked),
+        ("pinhole_loop_send_errors_total", "Sends that failed.", stats.send_errors),
+        (
+            "pinhole_loop_receives_total",
+            "Receive system calls that returned something.",
+            stats.receives,
+        ),
+    ];
+    for (name, help, value) in counters {
+        text.one(Kind::Counter, name, help, value);
+    }
+}
+
+fn stream(text: &mut Exposition, stats: &StreamStats) {
+    let counters = [
+        ("pinhole_source_frames_total", "Pictures from the source.", &stats.frames_captured),
+        ("pinhole_encoder_frames_total", "Pictures encoded.", &stats.frames_encoded),
+        (
+            "pinhole_encoder_frames_dropped_total",
+            "Pictures dropped because the encoder was busy.",
+            &stats.frames_dropped,
+        ),
+        ("pinhole_encoder_keyframes_total", "Keyframes encoded.", &stats.keyframes),
+        ("pinhole_encoder_bytes_total", "Bytes encoded.", &stats.bytes),
+    ];
+    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    for (name, help, counter) in counters {
+        text.one(Kind::Counter, name, help, load(counter));
+    }
+    let seconds = load(&stats.encode_micros) as f64 / 1e6;
+    let help = "Seconds spent in the encoder.";
+    text.one(Kind::Counter, "pinhole_encoder_seconds_total", help, seconds);
+}
+
+fn signalling(text: &mut Exposition, app: &App) {
+    let open = app.limits.sockets - app.sockets.available_permits();
+    text.one(Kind::Gauge, "pinhole_websockets", "WebSockets open now.", open);
+    let up = u8::from(app.health.fault().is_none());
+    text.one(Kind::Gauge, "pinhole_stream_up", "1 while the source and the encoder work.", up);
+    text.histogram(
+        "pinhole_answer_seconds",
+        "From an offer to its answer.",
+        &app.sessions.answering,
+    );
+    text.histogram(
+        "pinhole_connect_seconds",
+        "From an offer to a connected viewer.",
+        &app.sessions.connecting,
+    );
+    let encoder = [(app.format.encoder.as_str(), 1)];
+    text.family(Kind::Gauge, "pinhole_encoder_info", "The encoder.", "encoder", encoder);
+    let version = [(env!("CARGO_PKG_VERSION"), 1)];
+    text.family(Kind::Gauge, "pinhole_build_info", "The version.", "version", version);
+}
+
+/// Every cause, so that each has its line from the start.
+const CAUSES: [CloseCause; 5] = [
+    CloseCause::Local,
+    CloseCause::Remote,
+    CloseCause::NeverConnected,
+    CloseCause::Vanished,
+    CloseCause::Failed,
+];
+
+fn cause_label(cause: CloseCause) -> &'static str {
+    match cause {
+        CloseCause::Local => "local",
+        CloseCause::Remote => "remote",
+        CloseCause::NeverConnected => "never_connected",
+        CloseCause::Vanished => "vanished",
+        CloseCause::Failed => "failed",
+    }
+}
+
+/// Every reason, so that each has its line from the start.
+const REASONS: [DropReason; 6] = [
+    DropReason::Unknown,
+    DropReason::BadStun,
+    DropReason::NoSession,
+    DropReason::BadIntegrity,
+    DropReason::NoRoute,
+    DropReason::Malformed,
+];
+
+fn reason_label(reason: DropReason) -> &'static str {
+    match reason {
+        DropReason::Unknown => "unknown",
+        DropReason::BadStun => "bad_stun",
+        DropReason::NoSession => "no_session",
+        DropReason::BadIntegrity => "bad_integrity",
+        DropReason::NoRoute => "no_route",
+        DropReason::Malformed => "malformed",
+    }
+}

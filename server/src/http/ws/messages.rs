@@ -1,0 +1,223 @@
+//! The JSON messages of the WebSocket, word for word as existing front ends send and expect them.
+//!
+//! ```text
+//! → {"type":"webrtc_offer","session_id":"…","user_id":"…","sdp":"v=0…"}
+//! ← {"type":"webrtc_answer","sdp":"v=0…"}
+//! ↔ {"type":"webrtc_ice_candidate","user_id":"…","candidate":{"candidate":"candidate:…","sdpMid":"0","sdpMLineIndex":0}}
+//! ← {"type":"error","code":"…","message":"…"}
+//! ```
+//!
+//! One more, which only our own page sends: `{"type":"pinhole_clock","sent":…}`, answered with the server's time and
+//! the capture time of an RTP timestamp, so that a page can tell the age of a picture.
+
+use serde_json::{Map, Number, Value, json};
+
+/// Bytes of a message; a longer one gets an error.
+pub(super) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a user's name.
+const USER_ID_BYTES_MAX: usize = 128;
+
+/// What a viewer says.
+#[derive(Debug, PartialEq)]
+pub(super) enum Request {
+    /// `webrtc_offer`; its `session_id` is that of the WebSocket's path, and not read.
+    Offer { user_id: String, sdp: String },
+    /// `webrtc_ice_candidate`; an empty or null candidate, the end of them, is an empty string.
+    Candidate { user_id: String, candidate: String },
+    /// `pinhole_clock`
+    Clock { sent: Number },
+}
+
+/// What is wrong with a message, or with what it asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// For programs.
+    pub(super) code: &'static str,
+    /// For people.
+    pub(super) message: String,
+}
+
+impl Fault {
+    /// A code and a text.
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Fault {
+        Fault { code, message: message.into() }
+    }
+
+    /// The message that tells it.
+    pub(super) fn to_json(&self) -> String {
+        json!({"type": "error", "code": self.code, "message": self.message}).to_string()
+    }
+}
+
+/// Reads a message.
+pub(super) fn parse(text: &str) -> Result<Request, Fault> {
+    if text.len() > MESSAGE_BYTES_MAX {
+        let message =
+            format!("the message has {} bytes; at most {MESSAGE_BYTES_MAX} are taken", text.len());
+        return Err(Fault::new("too_large", message));
+    }
+    // The parser's own limit of depth makes an error of deep JSON.
+    let value: Value = serde_json::from_str(text)
+        .map_err(|error| Fault::new("bad_json", format!("the message is not JSON: {error}")))?;
+    let Value::Object(fields) = value else {
+        return Err(Fault::new("bad_message", "the message is not a JSON object"));
+    };
+    match string(&fields, "type")? {
+        "webrtc_offer" => Ok(Request::Offer {
+            user_id: user_id(&fields)?,
+            sdp: string(&fields, "sdp")?.to_string(),
+        }),
+        "webrtc_ice_candidate" => {
+            Ok(Request::Candidate { user_id: user_id(&fields)?, candidate: candidate(&fields)? })
+        }
+        "pinhole_clock" => match fields.get("sent") {
+            Some(Value::Number(sent)) => Ok(Request::Clock { sent: sent.clone() }),
+            _ => Err(Fault::new("bad_message", "sent must be a number")),
+        },
+        _ => Err(Fault::new(
+            "unknown_type",
+            "unknown type; this server takes webrtc_offer, webrtc_ice_candidate and pinhole_clock",
+        )),
+    }
+}
+
+/// `webrtc_answer`
+pub(super) fn answer(sdp: &str) -> String {
+    json!({"type": "webrtc_answer", "sdp": sdp}).to_string()
+}
+
+/// `webrtc_ice_candidate`. The picture's m-line is not always the first one; browsers go by `sdpMid`, and a wrong
+/// index beside it would do harm, so there is none.
+pub(super) fn late_candidate(user_id: &str, candidate: &str, mid: &str) -> String {
+    json!({
+        "type": "webrtc_ice_candidate",
+        "user_id": user_id,
+        "candidate": {"candidate": candidate, "sdpMid": mid, "sdpMLineIndex": null},
+    })
+    .to_string()
+}
+
+/// `pinhole_clock`: both times in milliseconds since the Unix epoch.
+pub(super) fn clock(sent: &Number, server_ms: f64, rtp_time: u32, rtp_ms: f64) -> String {
+    json!({
+        "type": "pinhole_clock",
+        "sent": sent,
+        "server_ms": server_ms,
+        "rtp_time": rtp_time,
+        "rtp_ms": rtp_ms,
+    })
+    .to_string()
+}
+
+fn string<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a str, Fault> {
+    match fields.get(name) {
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(Fault::new("bad_message", format!("{name} must be a string"))),
+        None => Err(Fault::new("bad_message", format!("{name} is missing"))),
+    }
+}
+
+/// A string; a number is taken too, because front ends have numbered users.
+fn user_id(fields: &Map<String, Value>) -> Result<String, Fault> {
+    let id = match fields.get("user_id") {
+        Some(Value::Number(number)) => number.to_string(),
+        _ => string(fields, "user_id")?.to_string(),
+    };
+    if id.len() > USER_ID_BYTES_MAX {
+        let message = format!("user_id is longer than {USER_ID_BYTES_MAX} bytes");
+        return Err(Fault::new("bad_message", message));
+    }
+    Ok(id)
+}
+
+/// The line of an `RTCIceCandidateInit`, alone or in its object.
+fn candidate(fields: &Map<String, Value>) -> Result<String, Fault> {
+    let wrong = || {
+        Fault::new(
+            "bad_message",
+            "candidate must be {\"candidate\":\"candidate:…\",\"sdpMid\":…} or null",
+        )
+    };
+    match fields.get("candidate") {
+        None => Err(Fault::new("bad_message", "candidate is missing")),
+        Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(line)) => Ok(line.clone()),
+        Some(Value::Object(init)) => match init.get("candidate") {
+            None | Some(Value::Null) => Ok(String::new()),
+            Some(Value::String(line)) => Ok(line.clone()),
+            Some(_) => Err(wrong()),
+        },
+        Some(_) => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_messages_of_existing_front_ends_are_understood() {
+        let offer = r#"{"type":"webrtc_offer","session_id":"s","user_id":"u","sdp":"v=0"}"#;
+        assert_eq!(parse(offer), Ok(Request::Offer { user_id: "u".into(), sdp: "v=0".into() }));
+
+        let line = "candidate:1 1 udp 1 192.0.2.1 9 typ host";
+        let trickled = json!({"type": "webrtc_ice_candidate", "user_id": 7,
+            "candidate": {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}});
+        let expected = Request::Candidate { user_id: "7".into(), candidate: line.into() };
+        assert_eq!(parse(&trickled.to_string()), Ok(expected));
+    }
+
+    #[test]
+    fn every_way_to_say_that_candidates_end_is_taken() {
+        for end in
+            ["null", "\"\"", "{}", r#"{"candidate":""}"#, r#"{"candidate":null,"sdpMid":"0"}"#]
+        {
+            let text =
+                format!(r#"{{"type":"webrtc_ice_candidate","user_id":"u","candidate":{end}}}"#);
+            let expected = Request::Candidate { user_id: "u".into(), candidate: String::new() };
+            assert_eq!(parse(&text), Ok(expected), "{end}");
+        }
+    }
+
+    #[test]
+    fn a_fault_names_what_is_wrong() {
+        let deep = "[".repeat(10_000);
+        let long = format!("{{\"type\":\"{}\"}}", "x".repeat(MESSAGE_BYTES_MAX));
+        let table = [
+            ("", "bad_json", "not JSON"),
+            ("{", "bad_json", "not JSON"),
+            (&deep, "bad_json", "recursion"),
+            (&long, "too_large", "65536"),
+            ("[]", "bad_message", "object"),
+            ("{}", "bad_message", "type is missing"),
+            (r#"{"type":1}"#, "bad_message", "type must be a string"),
+            (r#"{"type":"dance"}"#, "unknown_type", "webrtc_offer"),
+            (r#"{"type":"webrtc_offer"}"#, "bad_message", "user_id is missing"),
+            (r#"{"type":"webrtc_offer","user_id":"u"}"#, "bad_message", "sdp is missing"),
+            (r#"{"type":"webrtc_offer","user_id":"u","sdp":1}"#, "bad_message", "sdp must be"),
+            (r#"{"type":"webrtc_offer","user_id":[],"sdp":""}"#, "bad_message", "user_id must be"),
+            (
+                r#"{"type":"webrtc_ice_candidate","user_id":"u"}"#,
+                "bad_message",
+                "candidate is missing",
+            ),
+            (
+                r#"{"type":"webrtc_ice_candidate","user_id":"u","candidate":1}"#,
+                "bad_message",
+                "or null",
+            ),
+            (r#"{"type":"pinhole_clock","sent":"now"}"#, "bad_message", "sent must be a number"),
+        ];
+        for (text, code, part) in table {
+            let fault = parse(text).unwrap_err();
+            assert_eq!(fault.code, code, "{text:.80}");
+            assert!(fault.message.contains(part), "{text:.80}: {}", fault.message);
+        }
+    }
+
+    #[test]
+    fn what_we_say_is_what_the_front_ends_expect() {
+        assert_eq!(answer("v=0\r\n"), r#"{"sdp":"v=0\r\n","type":"webrtc_answer"}"#);
+        assert_eq!(Fault::new("c", "m").to_json(), r#"{"code":"c","message":"m","type":"error"}"#);
+    }
+}

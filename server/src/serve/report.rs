@@ -1,0 +1,76 @@
+//! What the program says when it has started: where to look, what is sent, which addresses are offered.
+
+use std::net::{IpAddr, SocketAddr};
+
+use pinhole_core::gather::{Audience, CandidateKind};
+use pinhole_encoder::{SourceKind, StreamFormat};
+
+use super::addresses::Bound;
+use crate::settings::{Access, RuntimeKind, Settings};
+
+/// The lines, in order.
+pub(super) fn lines(
+    settings: &Settings,
+    bound: &Bound,
+    format: &StreamFormat,
+    url: &str,
+) -> Vec<String> {
+    let fps = f64::from(format.frames_per_1000s) / 1000.0;
+    let source = match &settings.stream.source {
+        SourceKind::Test => "test picture".to_string(),
+        SourceKind::Y4mFile(path) | SourceKind::H264File(path) => path.display().to_string(),
+        SourceKind::Stdin => "y4m on standard input".to_string(),
+    };
+    let mut lines = vec![
+        format!("Pinhole {} serves {url}", env!("CARGO_PKG_VERSION")),
+        format!("  access   {}", access(&settings.access)),
+        format!("  source   {source}, {}x{}, {fps} fps", format.width, format.height),
+        format!("  encoder  {}", format.encoder),
+        format!("  socket   {}, on {}", bound.sockets.describe(), runtime(settings.runtime)),
+    ];
+    let audience = match bound.audience {
+        Audience::Public => "public: only outside addresses",
+        Audience::Lan => "lan: addresses of this machine",
+        Audience::Both => "both: addresses of this machine, then outside ones",
+    };
+    lines.push(format!("  viewers are told ({audience})"));
+    for candidate in &bound.candidates {
+        lines.push(match candidate.kind {
+            CandidateKind::Host => format!("    udp {}", candidate.address),
+            CandidateKind::ServerReflexive => {
+                format!("    udp {} forwarded to {}", candidate.address, candidate.base)
+            }
+        });
+    }
+    for (name, address) in &bound.resolved {
+        lines.push(format!("    ({name} is {address} now)"));
+    }
+    lines
+}
+
+/// The address to open: a wildcard is no address, so loopback stands for it.
+pub(super) fn url(settings: &Settings, listening: SocketAddr) -> String {
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    let host = match listening.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => "127.0.0.1".to_string(),
+        IpAddr::V6(address) if address.is_unspecified() => "[::1]".to_string(),
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    };
+    format!("{scheme}://{host}:{}/", listening.port())
+}
+
+fn access(access: &Access) -> &'static str {
+    match access {
+        Access::Local => "programs and pages of this machine",
+        Access::Token(_) => "whoever has the token (add ?token=… to the address)",
+        Access::Open => "whoever reaches the port",
+    }
+}
+
+fn runtime(runtime: RuntimeKind) -> &'static str {
+    match runtime {
+        RuntimeKind::Mio => "mio",
+        RuntimeKind::Smol => "smol",
+    }
+}
