@@ -97,6 +97,15 @@ fn an_encoder_that_fails_twice_fails_for_good() {
 }
 
 #[test]
+fn a_new_encoder_that_fails_soon_is_not_replaced_again() {
+    let encoder = Scripted::new(|n| if n == 5 || n == 40 { Act::Fail } else { Act::Encode });
+    let again = encoder.clone();
+    let remake: Remake = Box::new(move |_| Ok(Box::new(again.clone())));
+    let mut watched = Watched::new(stream(Grey::on_the_clock(100), &encoder, Some(remake)));
+    assert_eq!(watched.event(), MediaEvent::Failed("failed at 40".into()));
+}
+
+#[test]
 fn panics_are_failures_with_their_text() {
     let encoder = Scripted::new(|n| if n == 2 { Act::Panic } else { Act::Encode });
     let mut watched = Watched::new(stream(Grey::on_the_clock(100), &encoder, None));

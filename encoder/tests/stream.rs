@@ -81,11 +81,12 @@ fn nothing_is_encoded_while_nobody_watches_and_an_idr_comes_at_once_when_somebod
 
 #[test]
 fn a_picture_left_over_from_the_last_viewer_is_not_shown_to_the_next() {
-    let encoder = Scripted::new(|_| Act::Sleep(30));
-    let mut watched = Watched::new(stream(Grey::on_the_clock(100), &encoder, None));
+    let encoder = Scripted::new(|_| Act::Sleep(150));
+    let source = Grey { takes: MS * 40, ..Grey::on_the_clock(100) };
+    let mut watched = Watched::new(stream(source, &encoder, None));
     watched.unit();
     // By now the mailbox holds a picture, and the encoder another.
-    std::thread::sleep(MS * 20);
+    std::thread::sleep(MS * 80);
     watched.stream.set_active(false);
     std::thread::sleep(MS * 300);
     let began = Instant::now();

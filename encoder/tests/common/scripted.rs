@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use pinhole_encoder::encoder::{Capabilities, Effect, EncodeError, Encoded, FrameControl, Remake};
 use pinhole_encoder::frame::I420;
@@ -97,13 +98,23 @@ pub struct Grey {
     /// Pictures a live source gives; it blocks while there are none.
     pub give: Arc<AtomicU64>,
     pub given: u64,
+    /// How long making one takes.
+    pub takes: Duration,
     pub end: fn(u64) -> Option<Result<(), String>>,
 }
 
 impl Grey {
     pub fn on_the_clock(fps: u32) -> Grey {
         let (pacing, give) = (Pacing::Clock, Arc::default());
-        Grey { pacing, fps, size: |_| (64, 64), give, given: 0, end: |_| None }
+        Grey {
+            pacing,
+            fps,
+            size: |_| (64, 64),
+            give,
+            given: 0,
+            takes: Duration::ZERO,
+            end: |_| None,
+        }
     }
 
     pub fn live(give: &Arc<AtomicU64>) -> Grey {
@@ -133,6 +144,7 @@ impl Source for Grey {
                 std::thread::sleep(MS);
             }
         }
+        std::thread::sleep(self.takes);
         let (width, height) = (self.size)(self.given);
         self.given += 1;
         match (self.end)(self.given) {
