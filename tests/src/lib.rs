@@ -11,3 +11,4 @@ pub mod sdp;
 pub mod server;
 pub mod source;
 pub mod viewer;
+pub mod ws;
