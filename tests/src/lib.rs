@@ -10,5 +10,6 @@ pub mod jsep;
 pub mod sdp;
 pub mod server;
 pub mod source;
+pub mod stun;
 pub mod viewer;
 pub mod ws;
