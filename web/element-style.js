@@ -46,7 +46,7 @@ canvas { position: absolute; inset: 0; visibility: hidden; opacity: .35; }
 .start:focus-visible { outline: 2px solid #9cc4ff; outline-offset: 3px; }
 
 .overlay {
-  position: absolute; left: 14px; bottom: 14px; margin: 0; padding: 9px 13px;
+  position: absolute; right: 14px; bottom: 14px; margin: 0; padding: 9px 13px;
   display: none; grid-template-columns: auto auto; gap: 1px 14px;
   font-size: 12px; line-height: 1.5; font-variant-numeric: tabular-nums;
   background: #0b0f14c9; border: 1px solid #ffffff14; border-radius: 9px;

@@ -19,7 +19,7 @@ const POLL_MS = 1000;
 /** Without a new picture for this long, the picture has stopped. */
 const STOPPED_MS = 2000;
 /** A session that played this long was a good one: the next pause is short again. */
-const GOOD_SESSION_MS = 5000;
+const GOOD_SESSION_MS = 1000;
 /** Questions for the server's time: a few at once, for a fast round trip, then now and then. */
 const CLOCK_FIRST = 4;
 const CLOCK_FIRST_MS = 150;
@@ -177,7 +177,7 @@ export class PinholePlayer extends EventTarget {
     this.#session = session;
     const watch = new PictureWatch(
       video,
-      (rtpTimestamp, shownMs, metadata) => this.#ageOf(rtpTimestamp, shownMs, metadata),
+      (rtpTimestamp, shownMs) => this.#clock.ageMs(rtpTimestamp, shownMs),
       () => this.#onPicture(),
     );
     const polling = setInterval(() => this.#poll(session, watch), POLL_MS);
@@ -221,13 +221,6 @@ export class PinholePlayer extends EventTarget {
     if (video.srcObject === stream) return;
     video.srcObject = stream;
     this.play();
-  }
-
-  /** The clock of the server knows best; without one, Chromium estimates from sender reports. */
-  #ageOf(rtpTimestamp, shownMs, metadata) {
-    const age = this.#clock.ageMs(rtpTimestamp, shownMs);
-    if (age !== null || metadata.captureTime === undefined) return age;
-    return shownMs - metadata.captureTime;
   }
 
   #onPicture() {

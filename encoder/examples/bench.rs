@@ -2,14 +2,20 @@
 //!
 //! `cargo run --release -p pinhole-encoder --example bench [WIDTHxHEIGHT] [FPS] [BITRATE]`
 
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use pinhole_encoder::encoder::FrameControl;
+use pinhole_encoder::encoder::{Encoded, FrameControl};
 use pinhole_encoder::frame::I420;
 use pinhole_encoder::source::{Moment, TestPicture};
-use pinhole_encoder::{Content, Encoder, EncoderSettings, Frame, FrameRate, OpenH264, Size};
+use pinhole_encoder::{
+    Content, Encoder, EncoderChoice, EncoderSettings, Frame, FrameRate, Media, OpenH264, Size,
+    SourceKind, Stream, StreamConfig,
+};
 
 const FRAMES: u32 = 300;
+const JOINS: usize = 100;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -25,6 +31,33 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             measure(&settings)?;
         }
     }
+    measure_joining(size)
+}
+
+/// From the first viewer to the first access unit, with the threads and the wake-up in between.
+fn measure_joining(size: Size) -> Result<(), Box<dyn std::error::Error>> {
+    let mut stream = Stream::start(&StreamConfig {
+        source: SourceKind::Test,
+        encoder: EncoderChoice::Auto,
+        size: (size.width(), size.height()),
+        fps: None,
+        bitrate: 3_000_000,
+        content: Content::Camera,
+    })?;
+    let (sender, woken) = channel();
+    stream.set_wake(Arc::new(move || _ = sender.send(())));
+    let mut times = Vec::new();
+    for _ in 0..JOINS {
+        std::thread::sleep(Duration::from_millis(50));
+        while woken.try_recv().is_ok() {}
+        let began = Instant::now();
+        stream.set_active(true);
+        woken.recv_timeout(Duration::from_secs(5))?;
+        stream.poll_access_unit().ok_or("woken for nothing")?;
+        times.push(began.elapsed());
+        stream.set_active(false);
+    }
+    println!("{size} {}: joining {}", stream.format().encoder, percentiles(&mut times));
     Ok(())
 }
 
@@ -33,7 +66,7 @@ fn measure(settings: &EncoderSettings) -> Result<(), Box<dyn std::error::Error>>
     let mut encoder = OpenH264::new(settings)?;
     let mut frame = Frame::I420(I420::black(settings.size));
     let (mut draw, mut encode) = (Vec::new(), Vec::new());
-    let (mut bytes, mut first) = (0, 0);
+    let (mut bytes, mut first, mut idrs) = (0, 0, 0);
     let mut out = Vec::new();
     for n in 0..FRAMES {
         let at = settings.rate.due(n.into());
@@ -45,7 +78,8 @@ fn measure(settings: &EncoderSettings) -> Result<(), Box<dyn std::error::Error>>
         }
         let drawn = Instant::now();
         out.clear();
-        encoder.encode(&frame, FrameControl { force_idr: false, at }, &mut out)?;
+        let encoded = encoder.encode(&frame, FrameControl { force_idr: false, at }, &mut out)?;
+        idrs += u32::from(encoded == Encoded::Idr);
         encode.push(drawn.elapsed());
         draw.push(drawn - began);
         bytes += out.len();
@@ -55,7 +89,7 @@ fn measure(settings: &EncoderSettings) -> Result<(), Box<dyn std::error::Error>>
     }
     let seconds = settings.rate.due(FRAMES.into()).as_secs_f64();
     println!(
-        "{} {} fps {:?}, {}: draw {}, encode {}, first {} (IDR {first} bytes), {:.2} Mbit/s",
+        "{} {} fps {:?}, {}: draw {}, encode {}, first {} (IDR {first} bytes), {:.2} Mbit/s, {idrs} IDR",
         settings.size,
         settings.rate,
         settings.content,

@@ -37,22 +37,23 @@ pub enum ViewerEvent {
 /// Who hears of which session.
 #[derive(Default)]
 pub(crate) struct Observers {
-    viewers: BTreeMap<SessionId, async_channel::Sender<ViewerEvent>>,
+    viewers: BTreeMap<SessionId, Observer>,
 }
 
 impl Observers {
     /// Begins to listen for a new session.
     pub(crate) fn watch(&mut self, id: SessionId, answer: String) -> Viewer {
-        // One place more than events may take, kept free for `Closed`.
-        let (sender, events) = async_channel::bounded(EVENTS_MAX + 1);
-        self.viewers.insert(id, sender);
+        let (observer, events) = Observer::new();
+        self.viewers.insert(id, observer);
         Viewer { id, answer, events }
     }
 
     /// Tells a session's program of its new state.
     pub(crate) fn on_state(&mut self, id: SessionId, state: SessionState) {
         match state {
-            SessionState::Closed(cause) => self.on_closed(id, cause),
+            SessionState::Closed(cause) => {
+                self.viewers.remove(&id).into_iter().for_each(|viewer| viewer.close(cause));
+            }
             SessionState::Connecting | SessionState::Connected | SessionState::Interrupted => {
                 self.tell(id, ViewerEvent::State(state));
             }
@@ -67,20 +68,14 @@ impl Observers {
     /// Tells every program that is left that its session ended, and forgets them.
     pub(crate) fn close_all(&mut self, cause: CloseCause) {
         while let Some((_, viewer)) = self.viewers.pop_first() {
-            close(&viewer, cause);
-        }
-    }
-
-    fn on_closed(&mut self, id: SessionId, cause: CloseCause) {
-        if let Some(viewer) = self.viewers.remove(&id) {
-            close(&viewer, cause);
+            viewer.close(cause);
         }
     }
 
     fn tell(&self, id: SessionId, event: ViewerEvent) {
         // A session without a program: its offer was given up while it was answered.
         let Some(viewer) = self.viewers.get(&id) else { return };
-        if viewer.len() >= EVENTS_MAX || viewer.try_send(event).is_err() {
+        if !viewer.tell(event) {
             tracing::debug!(?id, "an event was dropped: the viewer's program does not read");
         }
     }
@@ -93,8 +88,48 @@ impl Drop for Observers {
     }
 }
 
-fn close(viewer: &async_channel::Sender<ViewerEvent>, cause: CloseCause) {
-    // Fails only where nobody listens any more: `tell` leaves a place free, and this comes once.
-    let _ = viewer.try_send(ViewerEvent::Closed(cause));
-    viewer.close();
+/// The way to one session's program.
+struct Observer(async_channel::Sender<ViewerEvent>);
+
+impl Observer {
+    fn new() -> (Observer, async_channel::Receiver<ViewerEvent>) {
+        // One place more than events may take, kept free for `Closed`.
+        let (sender, events) = async_channel::bounded(EVENTS_MAX + 1);
+        (Observer(sender), events)
+    }
+
+    /// False: it was dropped.
+    fn tell(&self, event: ViewerEvent) -> bool {
+        self.0.len() < EVENTS_MAX && self.0.try_send(event).is_ok()
+    }
+
+    fn close(self, cause: CloseCause) {
+        // Fails only where nobody listens any more: `tell` leaves a place free, and this comes once.
+        let _ = self.0.try_send(ViewerEvent::Closed(cause));
+        self.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_channel_keeps_the_oldest_events_and_still_ends_with_closed() {
+        let (observer, events) = Observer::new();
+        let state = |number| ViewerEvent::Candidate {
+            candidate: format!("candidate:{number}"),
+            mid: "0".to_owned(),
+        };
+
+        let told = (0..200).filter(|number| observer.tell(state(*number))).count();
+        observer.close(CloseCause::Remote);
+
+        assert_eq!(told, EVENTS_MAX);
+        for number in 0..EVENTS_MAX {
+            assert_eq!(events.try_recv().unwrap(), state(number));
+        }
+        assert_eq!(events.try_recv().unwrap(), ViewerEvent::Closed(CloseCause::Remote));
+        assert_eq!(events.try_recv(), Err(async_channel::TryRecvError::Closed));
+    }
 }

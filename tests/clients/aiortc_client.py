@@ -225,9 +225,9 @@ async def watch_whep(http, args, measured):
         await accept(connection, body)
         return await receive(connection, args.frames, measured)
     finally:
-        await connection.close()
         async with http.delete(resource, headers=headers) as response:
             measured["delete_status"] = response.status
+        await connection.close()
 
 
 WAYS = {"ws": watch_ws, "whep": watch_whep}
@@ -242,7 +242,7 @@ def server_of_our_own():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    command = [program, "serve", "--listen", address, "--udp-bind", "127.0.0.1"]
+    command = [program, "serve", "--listen", address, "--udp-bind", "127.0.0.1", "--log", "warn"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
         try:
             for _ in range(START_MAX_S * 20):

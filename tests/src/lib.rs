@@ -7,6 +7,7 @@
 pub mod endpoint;
 pub mod http;
 pub mod jsep;
+pub mod runtime_suite;
 pub mod sdp;
 pub mod server;
 pub mod source;

@@ -20,7 +20,9 @@ impl Endpoint {
     pub fn accept_offer(&mut self, now: Instant, sdp: &str) -> Result<Accepted, OfferError> {
         self.check_length(sdp)?;
         let offer = parse_offer(sdp, self.setup.format)?;
-        if self.sessions.len() >= self.limits.sessions {
+        // One that only has its farewell left to send takes no place.
+        let living = self.sessions.values().filter(|session| is_alive(session)).count();
+        if living >= self.limits.sessions {
             return Err(OfferError::TooManyViewers(self.limits.sessions));
         }
         let id = SessionId(self.next_id);

@@ -15,8 +15,8 @@ const LOCAL_PREFERENCE_MAX: u16 = u16::MAX;
 const FNV_OFFSET: u32 = 0x811c_9dc5;
 const FNV_PRIME: u32 = 0x0100_0193;
 
-/// The priority of a candidate, RFC 8445 §5.1.2.1. `local_preference_index` is its place among ours, 0
-/// the best; places beyond 65535 are all as bad as that one.
+/// The priority of a candidate, RFC 8445 §5.1.2.1. `local_preference_index` is its place among
+/// ours, 0 the best; places beyond 65535 are all as bad as that one.
 pub fn priority(kind: CandidateKind, local_preference_index: usize) -> u32 {
     let type_preference = match kind {
         CandidateKind::Host => HOST_PREFERENCE,
@@ -27,12 +27,13 @@ pub fn priority(kind: CandidateKind, local_preference_index: usize) -> u32 {
     type_preference << 24 | local_preference << 8 | (256 - COMPONENT)
 }
 
-/// The foundation of a candidate, RFC 8445 §5.1.1.3: eight hex digits, the same for candidates of one
-/// kind and one address.
+/// The foundation of a candidate, RFC 8445 §5.1.1.3: eight hex digits, the same for candidates of
+/// one kind and one address.
 ///
-/// Deviates from the RFC, which groups mapped candidates by their base: the base is private, and few
-/// enough addresses are private that a digest of one gives it away. The outside address stands in for
-/// it. All that follows is the order of checks when several sockets share an outside address.
+/// Deviates from the RFC, which groups mapped candidates by their base: the base is private, and
+/// few enough addresses are private that a digest of one gives it away. The outside address stands
+/// in for it. All that follows is the order of checks when several sockets share an outside
+/// address.
 pub fn foundation(candidate: &LocalCandidate) -> String {
     let kind: u8 = match candidate.kind {
         CandidateKind::Host => 0,
@@ -48,8 +49,8 @@ pub fn foundation(candidate: &LocalCandidate) -> String {
     format!("{digest:08x}")
 }
 
-/// The value of `a=candidate`, beginning with `candidate:` (RFC 8839 §5.1). A mapped candidate names no
-/// base: `raddr` is the unspecified address, and `rport` 9, the discard port.
+/// The value of `a=candidate`, beginning with `candidate:` (RFC 8839 §5.1). A mapped candidate
+/// names no base: `raddr` is the unspecified address, and `rport` 9, the discard port.
 ///
 /// ```
 /// use pinhole_core::gather::{CandidateKind, LocalCandidate, candidate_line};

@@ -1,12 +1,12 @@
 //! The candidates of an endpoint: which addresses viewers are told.
 //!
-//! Gathered once, for all sessions: the addresses of our sockets (host candidates) and those that the
-//! [port map](crate::portmap) says reach them (server-reflexive candidates, whose base is the socket).
-//! The [`Audience`] decides who is told what; a public one sees no private address, neither as a
-//! candidate nor as anything derived from one.
+//! Gathered once, for all sessions: the addresses of our sockets (host candidates) and those that
+//! the [port map](crate::portmap) says reach them (server-reflexive candidates, whose base is the
+//! socket). The [`Audience`] decides who is told what; a public one sees no private address,
+//! neither as a candidate nor as anything derived from one.
 //!
-//! Implements RFC 8445 §5.1.1.1 (host), §5.1.1.3 (foundation), §5.1.2.1 (priority) and RFC 8839 §5.1
-//! (the candidate line). Left out so far: candidates found by STUN and TURN, and over TCP.
+//! Implements RFC 8445 §5.1.1.1 (host), §5.1.1.3 (foundation), §5.1.2.1 (priority) and RFC 8839
+//! §5.1 (the candidate line). Left out so far: candidates found by STUN and TURN, and over TCP.
 
 mod candidate_line;
 
@@ -47,8 +47,8 @@ pub enum Audience {
     Both,
 }
 
-/// How near a base is, the nearest first. A viewer on the LAN mostly has IPv4 there; loopback serves
-/// nobody but a browser on this machine.
+/// How near a base is, the nearest first. A viewer on the LAN mostly has IPv4 there; loopback
+/// serves nobody but a browser on this machine.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reach {
     PrivateV4,
@@ -61,10 +61,10 @@ enum Reach {
 
 /// The candidates to offer, best first: pure function of sockets, map and audience.
 ///
-/// Hosts come before mapped addresses, private IPv4 before other addresses and loopback last of all;
-/// otherwise in the order of `bases` and of the map's entries. No address comes twice. A base that is
-/// unspecified is no address and left out. Where the map says that a socket's own address is the
-/// outside one, it is a host candidate for every audience (RFC 8445 §5.1.3).
+/// Hosts come before mapped addresses, private IPv4 before other addresses and loopback last of
+/// all; otherwise in the order of `bases` and of the map's entries. No address comes twice. A base
+/// that is unspecified is no address and left out. Where the map says that a socket's own address
+/// is the outside one, it is a host candidate for every audience (RFC 8445 §5.1.3).
 pub fn local_candidates(
     bases: &[SocketAddr],
     map: &PortMap,

@@ -46,8 +46,8 @@ pub enum LevelError {
     },
     /// Beyond level 6.2.
     #[error(
-        "{width}x{height} at {fps} frames a second and {bitrate} bit/s is more than H.264 level 6.2 \
-         allows; lower one of them"
+        "{width}x{height} at {fps} frames a second and {bitrate} bit/s is more than H.264 level \
+         6.2 allows; lower one of them"
     )]
     TooMuch {
         /// Samples a line.

@@ -30,9 +30,10 @@ pub struct Match {
     pub level_suffices: bool,
 }
 
-/// Chooses the best of the `offered` formats for a stream: first by [`Compatibility`], then one whose
-/// level is high enough, then the nearest profile, then the first. `None` if none can take the stream:
-/// it has more than 8 bits or other chroma than 4:2:0, or a profile nobody knows, and no offer the same.
+/// Chooses the best of the `offered` formats for a stream: first by [`Compatibility`], then one
+/// whose level is high enough, then the nearest profile, then the first. `None` if none can take
+/// the stream: it has more than 8 bits or other chroma than 4:2:0, or a profile nobody knows, and
+/// no offer the same.
 ///
 /// ```
 /// use pinhole_core::h264::{Compatibility, ProfileLevelId, best_match};

@@ -230,7 +230,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_split_as_the_definition_says(
-            stream in prop::collection::vec(prop_oneof![Just(0u8), Just(1), Just(3), any::<u8>()], 0..400)
+            stream in prop::collection::vec(
+                prop_oneof![Just(0u8), Just(1), Just(3), any::<u8>()], 0..400
+            )
         ) {
             prop_assert_eq!(split(&stream), split_slowly(&stream));
         }

@@ -1,10 +1,10 @@
 //! RTP payloads of an access unit: RFC 6184 with packetization-mode 1 (§6.3).
 //!
-//! Cut once, for all viewers. NAL units that fit together leave as one STAP-A (§5.7.1), one that fits
-//! alone as it is (§5.6), a longer one as FU-As (§5.8) of one size, the last perhaps shorter: equal
-//! datagrams leave in one system call (UDP GSO). Order is kept. Delimiters and filler, which decoders
-//! do not need, are dropped, and so are end marks, because a file that is looped goes on behind them,
-//! and types that RFC 6184 uses itself. The interleaved mode and MTAPs are left out.
+//! Cut once, for all viewers. NAL units that fit together leave as one STAP-A (§5.7.1), one that
+//! fits alone as it is (§5.6), a longer one as FU-As (§5.8) of one size, the last perhaps shorter:
+//! equal datagrams leave in one system call (UDP GSO). Order is kept. Delimiters and filler, which
+//! decoders do not need, are dropped, and so are end marks, because a file that is looped goes on
+//! behind them, and types that RFC 6184 uses itself. The interleaved mode and MTAPs are left out.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -228,9 +228,8 @@ impl Cutter<'_> {
     }
 
     fn fits_aggregate(&self, nal: Nal<'_>) -> bool {
-        let header = usize::from(self.aggregate.units == 0);
-        let before = if self.aggregate.units == 0 { 0 } else { self.aggregate.stap.len() };
-        header + before + STAP_LENGTH_BYTES + nal.bytes().len() <= self.limit
+        let before = if self.aggregate.units == 0 { 1 } else { self.aggregate.stap.len() };
+        before + STAP_LENGTH_BYTES + nal.bytes().len() <= self.limit
     }
 
     /// RFC 6184 §5.7: F is set if it is in any NAL unit, NRI is the highest of all.

@@ -1,4 +1,5 @@
-//! `profile-level-id`, the three bytes by which SDP says what H.264 a decoder takes (RFC 6184 §8.1).
+//! `profile-level-id`, the three bytes by which SDP says what H.264 a decoder takes (RFC 6184
+//! §8.1).
 
 use std::fmt;
 use std::str::FromStr;
@@ -218,6 +219,7 @@ mod tests {
             ("4d001f", "Main", Some(Level::L3_1)),
             ("4d4028", "Main", Some(Level::L4)),
             ("64001f", "High", Some(Level::L3_1)),
+            ("64041f", "High", Some(Level::L3_1)),
             ("640c2a", "Constrained High", Some(Level::L4_2)),
             ("640834", "Progressive High", Some(Level::L5_2)),
             ("6e0033", "High 10", Some(Level::L5_1)),

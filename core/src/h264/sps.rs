@@ -1,8 +1,8 @@
 //! What a server must know of a stream that it did not encode: the sequence parameter set, ITU-T
 //! H.264 §7.3.2.1.1.
 //!
-//! Read to the end, checked as far as the values are used. Scaling lists, HRD parameters and colours
-//! are skipped; the SVC and MVC extensions are left out.
+//! Read to the end, checked as far as the values are used. Scaling lists, HRD parameters and
+//! colours are skipped; the SVC and MVC extensions are left out.
 
 use super::bits::BitReader;
 use super::nal::{Nal, NalType};
@@ -221,7 +221,8 @@ struct Size {
 }
 
 impl Size {
-    /// Reads the size in macroblocks and takes off the cropping (§7.4.2.1.1, equations 7-19 to 7-22).
+    /// Reads the size in macroblocks and takes off the cropping (§7.4.2.1.1, equations 7-19 to
+    /// 7-22).
     fn read(reader: &mut BitReader<'_>, chroma: Chroma) -> Result<Size, SpsError> {
         let columns = need(reader.unsigned())?;
         let rows = need(reader.unsigned())?;

@@ -165,8 +165,8 @@ fn parse_local(address: &str, entry: &str) -> Result<IpAddr, PortMapError> {
     parse_host(address, entry, |_name| None)
 }
 
-/// An IPv4 address, an IPv6 address in brackets, or a name. An IPv4 address in IPv6 form is taken for
-/// what it is.
+/// An IPv4 address, an IPv6 address in brackets, or a name. An IPv4 address in IPv6 form is taken
+/// for what it is.
 fn parse_host(
     host: &str,
     entry: &str,

@@ -35,8 +35,8 @@ pub enum PortMapError {
     NoBrackets { entry: String, host: String },
     /// A name, or nonsense, in place of an address.
     #[error(
-        "`{host}` in `{entry}` is no IP address, and no name that could be resolved; the map itself \
-         holds addresses only, so write the address, like 203.0.113.10"
+        "`{host}` in `{entry}` is no IP address, and no name that could be resolved; the map \
+         itself holds addresses only, so write the address, like 203.0.113.10"
     )]
     HostNotAnIp { entry: String, host: String },
     /// An address that no viewer could send to.

@@ -1,12 +1,12 @@
-//! The checked map of internal to external addresses: which outside address and port reaches which of
-//! our own.
+//! The checked map of internal to external addresses: which outside address and port reaches which
+//! of our own.
 //!
 //! A server in a private network is reached through ports that somebody forwards to it, often under
 //! other numbers. The map says so, in one form for flag, environment, file and API:
 //! `LOCAL[-LOCAL]/udp=HOST:PORT[-PORT]`, where a local address may stand before `LOCAL` for servers
 //! with several. Several external addresses for one local port are allowed. What cannot work is
-//! refused with [`PortMapError`], whose text names the mistake and the fix, so that it shows at start
-//! and not as a viewer that never connects.
+//! refused with [`PortMapError`], whose text names the mistake and the fix, so that it shows at
+//! start and not as a viewer that never connects.
 //!
 //! Pure values: names are resolved by the shells, which hand their addresses to
 //! [`PortMap::parse_resolving`]. TCP entries are kept for candidates over TCP (RFC 6544).
@@ -24,8 +24,8 @@ pub use entry::{Entry, Protocol};
 pub use error::PortMapError;
 pub use range::PortRange;
 
-/// Entries of a map; one more is refused with [`PortMapError::TooMany`]. Ranges make do with few, and
-/// each entry is compared with all others.
+/// Entries of a map; one more is refused with [`PortMapError::TooMany`]. Ranges make do with few,
+/// and each entry is compared with all others.
 pub const ENTRIES_MAX: usize = 256;
 
 /// A checked map; empty by default.
@@ -53,8 +53,8 @@ impl PortMap {
         PortMap::parse_resolving(entries, |_name| None)
     }
 
-    /// Parses entries whose hosts may be names, which `resolve` turns into addresses; `None` refuses
-    /// the entry with [`PortMapError::HostNotAnIp`].
+    /// Parses entries whose hosts may be names, which `resolve` turns into addresses; `None`
+    /// refuses the entry with [`PortMapError::HostNotAnIp`].
     pub fn parse_resolving<'a>(
         entries: impl IntoIterator<Item = &'a str>,
         mut resolve: impl FnMut(&str) -> Option<IpAddr>,
@@ -103,8 +103,8 @@ impl PortMap {
         entries.filter_map(|entry| entry.external_of(base)).collect()
     }
 
-    /// Refuses a map that says nothing about one of the bound UDP ports. An empty map maps nothing on
-    /// purpose and is never refused.
+    /// Refuses a map that says nothing about one of the bound UDP ports. An empty map maps nothing
+    /// on purpose and is never refused.
     pub fn check_bound(&self, ports: &[u16]) -> Result<(), PortMapError> {
         if self.is_empty() {
             return Ok(());

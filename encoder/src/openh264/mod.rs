@@ -79,7 +79,7 @@ impl OpenH264 {
 
 impl Encoder for OpenH264 {
     fn describe(&self) -> String {
-        let threads = match slices(&self.settings) {
+        let threads = match threads(&self.settings) {
             1 => "1 thread".to_owned(),
             n => format!("{n} threads"),
         };
@@ -183,13 +183,24 @@ fn bits(settings: &EncoderSettings) -> c_int {
     settings.bitrate.min(OpenH264::BITRATE_MAX) as c_int
 }
 
-/// One slice a thread; one for pictures too small to share out.
-fn slices(settings: &EncoderSettings) -> u16 {
-    const MACROBLOCKS_MIN: u32 = 400;
-    if settings.size.macroblocks() < MACROBLOCKS_MIN {
+/// Pictures smaller than this are not worth sharing out.
+const SHARED_MACROBLOCKS_MIN: u32 = 400;
+
+fn threads(settings: &EncoderSettings) -> u16 {
+    if settings.size.macroblocks() < SHARED_MACROBLOCKS_MIN {
         return 1;
     }
     settings.threads.clamp(1, OpenH264::THREADS_MAX)
+}
+
+/// One slice a thread. Screens get two at least: with one, the library's rate control for them was
+/// measured to overshoot by half for good where all the bits fall into one part of the picture.
+fn slices(settings: &EncoderSettings) -> u16 {
+    let large = settings.size.macroblocks() >= SHARED_MACROBLOCKS_MIN;
+    match settings.content {
+        Content::Screen if large => threads(settings).max(2),
+        Content::Screen | Content::Camera => threads(settings),
+    }
 }
 
 fn fill(params: &mut SEncParamExt, settings: &EncoderSettings, level: u8) {
@@ -221,7 +232,7 @@ fn fill(params: &mut SEncParamExt, settings: &EncoderSettings, level: u8) {
     params.iLoopFilterDisableIdc = DEBLOCKING_IDC_0;
     params.iSpatialLayerNum = 1;
     params.iTemporalLayerNum = 1;
-    params.iMultipleThreadIdc = slices;
+    params.iMultipleThreadIdc = threads(settings);
 
     let layer = &mut params.sSpatialLayers[0];
     layer.iVideoWidth = width;

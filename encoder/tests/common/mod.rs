@@ -1,6 +1,10 @@
 //! What the tests of this crate share.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod scripted;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -12,9 +16,63 @@ use pinhole_encoder::frame::I420;
 use pinhole_encoder::source::test_picture::{Stamp, read_blocks};
 use pinhole_encoder::source::{Moment, TestPicture};
 use pinhole_encoder::{
-    AccessUnit, Content, Encoder, EncoderSettings, Frame, FrameRate, Media, MediaEvent, OpenH264,
-    Size, Stream,
+    AccessUnit, Content, Encoder, EncoderChoice, EncoderSettings, Frame, FrameRate, Media,
+    MediaEvent, OpenH264, Size, SourceKind, Stream, StreamConfig,
 };
+
+pub const MS: Duration = Duration::from_millis(1);
+
+/// A folder of this test run, removed at the end of the test.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("pinhole-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    pub fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Settings of a stream of a file.
+pub fn config(source: SourceKind) -> StreamConfig {
+    StreamConfig {
+        source,
+        encoder: EncoderChoice::Auto,
+        size: (1, 1),
+        fps: None,
+        bitrate: 1_000_000,
+        content: Content::Camera,
+    }
+}
+
+/// Makes a file with ffmpeg, of `testsrc2` at 320x240 and 25 frames a second, or says that it is not
+/// there.
+pub fn ffmpeg(arguments: &[&str], into: &Path) -> bool {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25"]);
+    match command.args(arguments).arg(into).status() {
+        Ok(status) => {
+            assert!(status.success(), "ffmpeg {arguments:?}");
+            true
+        }
+        Err(error) => {
+            println!("skipped, ffmpeg is not there: {error}");
+            false
+        }
+    }
+}
 
 pub fn settings(width: u32, height: u32, fps: u32, bitrate: u32) -> EncoderSettings {
     EncoderSettings {

@@ -161,7 +161,7 @@ mod tests {
             (&["1-5/udp=203.0.113.1:1-4"][..], &[][..], "--map"),
             (&["nonsense"], &[], "--map"),
             (&[], &["203.0.113.1/x"], "--public-ip"),
-            (&["1/udp=no such host:1"], &[], "no such host"),
+            (&["1/udp=no-such-host.invalid:1"], &[], "no-such-host.invalid"),
         ] {
             let refusal = mapped(map, public_ip).unwrap_err();
             assert!(refusal.contains(part), "{refusal}");

@@ -9,6 +9,17 @@ const VIEWPORT = { width: 1280, height: 800 };
 /** The sandbox of Chromium refuses to run as root, which containers often are. */
 const sandbox = () => (process.getuid?.() === 0 ? ['--no-sandbox'] : []);
 
+/** Fills `problems` with what a developer would see in red. */
+function listen(page, problems) {
+  page.on('console', (message) => {
+    const { url } = typeof message.location === 'function' ? message.location() : message;
+    // Browsers ask for an icon where a page that is not ours names none.
+    if (message.type() !== 'error' || url?.endsWith('/favicon.ico')) return;
+    problems.push(message.text());
+  });
+  page.on('pageerror', (error) => problems.push(String(error)));
+}
+
 /** Headless Chromium; calls `use(page, problems)`, with a list that fills with what goes wrong. */
 export async function withChromium(profile, use) {
   const context = await chromium.launchPersistentContext(profile, {
@@ -20,8 +31,7 @@ export async function withChromium(profile, use) {
   try {
     const page = context.pages()[0] ?? (await context.newPage());
     const problems = [];
-    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-    page.on('pageerror', (error) => problems.push(String(error)));
+    listen(page, problems);
     return await use(page, problems, context);
   } finally {
     await context.close();
@@ -55,8 +65,7 @@ export async function withFirefox(profile, use) {
   try {
     const page = await browser.newPage();
     const problems = [];
-    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-    page.on('pageerror', (error) => problems.push(String(error)));
+    listen(page, problems);
     return await use(page, problems, browser);
   } finally {
     await browser.close();

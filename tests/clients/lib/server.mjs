@@ -32,7 +32,8 @@ export class Server {
    */
   constructor(program, args, port, input) {
     this.#program = program;
-    this.#arguments = ['serve', '--listen', `127.0.0.1:${port}`, '--udp-bind', '127.0.0.1', ...args];
+    const listen = ['--listen', `127.0.0.1:${port}`, '--udp-bind', '127.0.0.1'];
+    this.#arguments = ['serve', ...listen, '--log', 'warn', ...args];
     this.#input = input;
     this.url = `http://127.0.0.1:${port}`;
   }

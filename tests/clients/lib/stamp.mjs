@@ -20,6 +20,7 @@ async function readStamps(ms) {
     for (let i = 0; i < 8; i += 1) rest = ((rest << 1) ^ (rest & 0x80 ? 0x07 : 0)) & 0xff;
     return rest;
   }, 0);
+  const luma = (data, i) => (data[i] * 77 + data[i + 1] * 150 + data[i + 2] * 29) / 256;
   const read = () => {
     context.drawImage(video, 0, 0, width, height, 0, 0, width, height);
     const { data } = context.getImageData(0, 0, width, height);
@@ -29,7 +30,7 @@ async function readStamps(ms) {
       const top = ORIGIN + Math.floor(bit / COLUMNS) * CELL + CELL / 4;
       let sum = 0;
       for (let y = top; y < top + CELL / 2; y += 1) {
-        for (let x = left; x < left + CELL / 2; x += 1) sum += data[4 * (y * width + x) + 1];
+        for (let x = left; x < left + CELL / 2; x += 1) sum += luma(data, 4 * (y * width + x));
       }
       if (sum > 128 * (CELL / 2) ** 2) bytes[bit >> 3] |= 0x80 >> (bit % 8);
     }

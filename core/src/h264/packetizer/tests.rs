@@ -279,7 +279,8 @@ proptest! {
     fn any_bytes_are_cut_without_harm(
         frames in prop::collection::vec(
             prop::collection::vec(
-                prop_oneof![3 => Just(0u8), 2 => Just(1), 1 => 0x60u8..0x70, 1 => any::<u8>()], 0..600
+                prop_oneof![3 => Just(0u8), 2 => Just(1), 1 => 0x60u8..0x70, 1 => any::<u8>()],
+                0..600,
             ),
             1..6,
         ),

@@ -30,29 +30,58 @@ fn written(profile_idc: u8, bits: &str) -> Vec<u8> {
     bytes
 }
 
-/// Written by x264 (from ffmpeg 5.1.9); expected values as ffprobe reads them. Frame rates are those
-/// that ffmpeg was asked for.
+/// An SPS in hex; its profile-level-id, size, frames a second, reordering.
+type Real = (&'static str, &'static str, (u32, u32), f64, Reordering);
+
+/// Written by x264 (from ffmpeg 5.1.9); expected values as ffprobe reads them, frame rates as
+/// ffmpeg was asked for.
+const REAL: [Real; 10] = [
+    // baseline
+    ("6742c01fd9005005bb0110000003001000000303c0f1832480", "42c01f", (1280, 720), 30.0, InOrder),
+    // zerolatency
+    ("6764001facb402802dd80880000003008000001e478c1950", "64001f", (1280, 720), 30.0, InOrder),
+    // 60000/1001, with B frames
+    ("6764002aacd940780227e5c04400000fa4000753003c60c658", "64002a", (1920, 1080), 59.94, UpTo(2)),
+    // interlaced
+    ("674d4028eca03c0227ef011000000300100000030321f162d960", "4d4028", (1920, 1080), 25.0, UpTo(2)),
+    // 10 bits
+    ("676e001ea6cd940d83de6f011000000300100000030300f162d960", "6e001e", (854, 480), 24.0, UpTo(2)),
+    // 4:2:2
+    ("677a001ebcd940a02ff9f011000003000100000300300f162d96", "7a001e", (640, 362), 24.0, UpTo(2)),
+    // 4:4:4
+    (
+        "67f4001e919b281485fc211180880000030008000003018078b16cb0",
+        "f4001e",
+        (641, 361),
+        24.0,
+        UpTo(2),
+    ),
+    // NAL HRD
+    (
+        "6742c01fda014016ec0440000003004000000f1810000b71b00016e37930801e306540",
+        "42c01f",
+        (1280, 720),
+        30.0,
+        InOrder,
+    ),
+    // scaling lists, aspect ratio and colours
+    (
+        "6764000dacb202c12dff8036003cb701020240000003004000000f03c50a92",
+        "64000d",
+        (352, 288),
+        30.0,
+        InOrder,
+    ),
+    // intra, reordering not said
+    ("677a101eb6cb81407b60220000030002000003007808", "7a101e", (640, 480), 30.0, InOrder),
+];
+
 #[test]
 fn real_parameter_sets_read_as_ffprobe_reads_them() {
-    #[rustfmt::skip]
-    let cases = [
-        // baseline; zerolatency; 60000/1001 with B frames; interlaced
-        ("6742c01fd9005005bb0110000003001000000303c0f1832480", "42c01f", 1280, 720, 30.0, InOrder),
-        ("6764001facb402802dd80880000003008000001e478c1950", "64001f", 1280, 720, 30.0, InOrder),
-        ("6764002aacd940780227e5c04400000fa4000753003c60c658", "64002a", 1920, 1080, 59.94, UpTo(2)),
-        ("674d4028eca03c0227ef011000000300100000030321f162d960", "4d4028", 1920, 1080, 25.0, UpTo(2)),
-        // 10 bits; 4:2:2; 4:4:4; NAL HRD; scaling lists, aspect ratio and colours; intra, no reordering said
-        ("676e001ea6cd940d83de6f011000000300100000030300f162d960", "6e001e", 854, 480, 24.0, UpTo(2)),
-        ("677a001ebcd940a02ff9f011000003000100000300300f162d96", "7a001e", 640, 362, 24.0, UpTo(2)),
-        ("67f4001e919b281485fc211180880000030008000003018078b16cb0", "f4001e", 641, 361, 24.0, UpTo(2)),
-        ("6742c01fda014016ec0440000003004000000f1810000b71b00016e37930801e306540", "42c01f", 1280, 720, 30.0, InOrder),
-        ("6764000dacb202c12dff8036003cb701020240000003004000000f03c50a92", "64000d", 352, 288, 30.0, InOrder),
-        ("677a101eb6cb81407b60220000030002000003007808", "7a101e", 640, 480, 30.0, InOrder),
-    ];
-    for (hex, id, width, height, fps, reordering) in cases {
+    for (hex, id, size, fps, reordering) in REAL {
         let sps = parse(&unhex(hex)).unwrap();
         assert_eq!(sps.profile_level_id.to_string(), id, "{hex}");
-        assert_eq!((sps.width, sps.height), (width, height), "{hex}");
+        assert_eq!((sps.width, sps.height), size, "{hex}");
         let said = sps.frame_rate.unwrap().fps();
         assert!((said - fps).abs() < 0.01, "{said} {hex}");
         assert_eq!(sps.reordering, reordering, "{hex}");
@@ -94,6 +123,19 @@ fn cropping_counts_in_chroma_samples_and_fields() {
         let sps = parse(&written(profile_idc, &bits)).unwrap();
         assert_eq!((sps.width, sps.height), size, "{profile_idc} {fields}");
     }
+}
+
+#[test]
+fn scaling_lists_of_both_sizes_are_skipped() {
+    // All lists are sent: six of 16 and two of 64, without a change from one entry to the next.
+    let lists =
+        format!("1{}", "1".repeat(16)).repeat(6) + &format!("1{}", "1".repeat(64)).repeat(2);
+    let sps = parse(&written(100, &format!("1 010 1 1 0 1 {lists} 1 011 010 0 010 1 1 1 0 0")));
+    assert_eq!(sps.map(|sps| (sps.width, sps.height)), Ok((32, 16)));
+    // A list ends where the next scale is 0: 8 - 8, the code of se(-8).
+    let lists = "1 000010001".repeat(8);
+    let sps = parse(&written(100, &format!("1 010 1 1 0 1 {lists} 1 011 010 0 010 1 1 1 0 0")));
+    assert_eq!(sps.map(|sps| (sps.width, sps.height)), Ok((32, 16)));
 }
 
 #[test]

@@ -1,0 +1,12 @@
+//! The HTTP side of a whole server, started in-process on a free port: what each request gets, and what it never gets.
+//! No media flows here; the tests in `tests/` of the workspace connect viewers.
+#![allow(clippy::unwrap_used)]
+
+mod access;
+mod bounds;
+mod operators;
+mod page;
+mod server;
+mod tls;
+mod websocket;
+mod whep;
