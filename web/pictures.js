@@ -14,7 +14,7 @@ export class PictureWatch {
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {(rtpTimestamp: number|undefined, shownMs: number, metadata: object) => number|null} ageOf
+   * @param {(rtpTimestamp: number|undefined, shownMs: number) => number|null} ageOf
    * @param {() => void} onPicture
    */
   constructor(video, ageOf, onPicture) {
@@ -39,7 +39,7 @@ export class PictureWatch {
     this.#handle = this.#video.requestVideoFrameCallback?.((now, metadata) => {
       // The picture reaches the eye when the browser expects it to, which may be after `now`.
       const shownMs = Math.max(now, metadata.expectedDisplayTime ?? now);
-      const age = this.#ageOf(metadata.rtpTimestamp, shownMs, metadata);
+      const age = this.#ageOf(metadata.rtpTimestamp, shownMs);
       if (age !== null && this.#ages.length < AGES_MAX) this.#ages.push(age);
       this.#onPicture();
       this.#next();

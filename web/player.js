@@ -177,7 +177,7 @@ export class PinholePlayer extends EventTarget {
     this.#session = session;
     const watch = new PictureWatch(
       video,
-      (rtpTimestamp, shownMs, metadata) => this.#ageOf(rtpTimestamp, shownMs, metadata),
+      (rtpTimestamp, shownMs) => this.#clock.ageMs(rtpTimestamp, shownMs),
       () => this.#onPicture(),
     );
     const polling = setInterval(() => this.#poll(session, watch), POLL_MS);
@@ -221,13 +221,6 @@ export class PinholePlayer extends EventTarget {
     if (video.srcObject === stream) return;
     video.srcObject = stream;
     this.play();
-  }
-
-  /** The clock of the server knows best; without one, Chromium estimates from sender reports. */
-  #ageOf(rtpTimestamp, shownMs, metadata) {
-    const age = this.#clock.ageMs(rtpTimestamp, shownMs);
-    if (age !== null || metadata.captureTime === undefined) return age;
-    return shownMs - metadata.captureTime;
   }
 
   #onPicture() {

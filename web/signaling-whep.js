@@ -3,8 +3,7 @@
  * `Location`, candidates follow by PATCH (RFC 8840 fragments), DELETE ends the session.
  *
  * Left out: the counter-offer of a 406, and ICE restart by PATCH, because the player starts a new
- * session instead. There is no clock, so the age of a picture is only known where the browser
- * estimates it.
+ * session instead. There is no clock, so the age of a picture is not known.
  */
 import { Failure, failureOfResponse, notReachable } from './failure.js';
 

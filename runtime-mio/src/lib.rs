@@ -22,3 +22,8 @@ mod timer;
 mod wake;
 
 pub use run::spawn;
+
+/// Compiles what the page on embedding shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/embedding.md")]
+struct Embedding;

@@ -16,7 +16,9 @@ pub fn spawn(config: RuntimeConfig) -> Result<Running, RuntimeError> {
 fn run(mut turn: Turn, mut readiness: Readiness) -> Result<(), RuntimeError> {
     while !turn.is_over() {
         let next = turn.next();
-        readiness.wait(turn.sockets(), next).map_err(RuntimeError::io("cannot wait for events"))?;
+        readiness
+            .wait(turn.sockets(), next)
+            .map_err(RuntimeError::io("the sockets cannot be waited for"))?;
         turn.begin(Instant::now());
         turn.receive()?;
         turn.run_commands();

@@ -20,7 +20,7 @@ async fn run(mut turn: Turn, mut readiness: Readiness) -> Result<(), RuntimeErro
         readiness
             .wait(turn.sockets(), next)
             .await
-            .map_err(RuntimeError::io("cannot wait for events"))?;
+            .map_err(RuntimeError::io("the sockets cannot be waited for"))?;
         turn.begin(Instant::now());
         turn.receive()?;
         turn.run_commands();

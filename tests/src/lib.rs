@@ -11,4 +11,6 @@ pub mod runtime_suite;
 pub mod sdp;
 pub mod server;
 pub mod source;
+pub mod stun;
 pub mod viewer;
+pub mod ws;

@@ -2,9 +2,9 @@
 
 use sdp_types::{Attribute, Media, Session};
 
+use super::error::OfferError;
 use super::fmtp::{H264Payload, codec_names, h264_payloads};
-use crate::endpoint::OfferError;
-use crate::h264::{ProfileLevelId, best_match};
+use crate::h264::{Compatibility, ProfileLevelId, best_match};
 
 /// m-lines of one offer; more are refused.
 const MEDIA_LINES_MAX: usize = 128;
@@ -107,8 +107,12 @@ fn choose_video(
         let all = h264_payloads(media);
         let usable: Vec<_> = all.iter().filter(|p| p.packetization_mode == 1).collect();
         let offered = usable.iter().map(|p| p.profile_level_id);
-        let best = best_match(format, offered).and_then(|best| usable.get(best.index));
-        if let Some(payload) = best {
+        let best = best_match(format, offered);
+        if let Some((best, payload)) = best.and_then(|b| Some((b, usable.get(b.index)?))) {
+            if best.compatibility == Compatibility::Unsure {
+                tracing::warn!(stream = %format, offered = %best.id,
+                    "the viewer offers no profile that must decode the stream; most do");
+            }
             return Ok((index, **payload));
         }
         let names = codecs.get_or_insert_default();

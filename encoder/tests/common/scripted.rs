@@ -106,7 +106,15 @@ pub struct Grey {
 impl Grey {
     pub fn on_the_clock(fps: u32) -> Grey {
         let (pacing, give) = (Pacing::Clock, Arc::default());
-        Grey { pacing, fps, size: |_| (64, 64), give, given: 0, takes: MS * 0, end: |_| None }
+        Grey {
+            pacing,
+            fps,
+            size: |_| (64, 64),
+            give,
+            given: 0,
+            takes: Duration::ZERO,
+            end: |_| None,
+        }
     }
 
     pub fn live(give: &Arc<AtomicU64>) -> Grey {

@@ -79,11 +79,16 @@ impl Socket {
 
     /// Closes a broken socket and binds a new one to the same address and port.
     pub fn rebind(&mut self) -> io::Result<()> {
+        let port = self.bound.port();
+        let refused = |error: io::Error| {
+            let text = format!("UDP port {port} was shut down and cannot be bound again: {error}");
+            io::Error::new(error.kind(), text)
+        };
         // Replacing the broken one closes it: its port must be free before the new one takes it.
-        self.io = Arc::new(open(self.bound)?);
-        (self.state, self.bound) = set_up(&self.io, self.bound)?;
+        self.io = Arc::new(open(self.bound).map_err(refused)?);
+        (self.state, self.bound) = set_up(&self.io, self.bound).map_err(refused)?;
         (self.readable, self.writable, self.broken) = (true, true, false);
-        tracing::warn!(port = self.bound.port(), "a UDP socket was shut down and is bound anew");
+        tracing::warn!(port, "a UDP socket was shut down and is bound anew");
         Ok(())
     }
 

@@ -136,7 +136,8 @@ impl Default for HttpLimits {
         HttpLimits {
             head_time: Duration::from_secs(30),
             body_time: Duration::from_secs(30),
-            body_bytes: 64 * 1024,
+            // Chromium's offer of 30 m-lines has 78 kB.
+            body_bytes: 256 * 1024,
             tls_time: Duration::from_secs(10),
             connections: 1024,
             sockets: 1024,

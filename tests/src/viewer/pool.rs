@@ -249,6 +249,28 @@ impl Viewer {
         self.run(Session::vanish)
     }
 
+    /// Sends any bytes from its socket.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn send_raw(&self, to: SocketAddr, bytes: &[u8]) -> Result<()> {
+        let bytes = bytes.to_vec();
+        self.run(move |session| session.send_raw(to, &bytes))?
+    }
+
+    /// Datagrams that its kernel buffer had no room for: lost here and not in the server.
+    ///
+    /// # Errors
+    /// The operating system does not tell.
+    pub fn socket_drops(&self) -> Result<u64> {
+        let table = std::fs::read_to_string("/proc/net/udp")?;
+        let port = format!(":{:04X}", self.local.port());
+        let ours = |line: &&str| line.split_whitespace().nth(1).is_some_and(|l| l.ends_with(&port));
+        let line = table.lines().find(ours).context("the socket is not in /proc/net/udp")?;
+        let drops = line.split_whitespace().next_back().and_then(|word| word.parse().ok());
+        drops.context("drops is the last column")
+    }
+
     fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Session) -> T + Send + 'static,

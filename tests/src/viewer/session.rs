@@ -137,6 +137,11 @@ impl Session {
         self.deadline = None;
     }
 
+    pub(super) fn send_raw(&mut self, to: SocketAddr, bytes: &[u8]) -> Result<()> {
+        self.socket.send_to(bytes, to).context("sending raw bytes")?;
+        Ok(())
+    }
+
     /// Reads a bounded batch; true if more may wait.
     pub(super) fn on_readable(&mut self, now: Instant) -> bool {
         let mut buffer = [0; 2048];

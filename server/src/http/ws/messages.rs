@@ -15,7 +15,7 @@
 use serde_json::{Map, Number, Value, json};
 
 /// Bytes of a message; a longer one gets an error.
-pub(super) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+pub(super) const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of a user's name.
 const USER_ID_BYTES_MAX: usize = 128;
 
@@ -194,7 +194,7 @@ mod tests {
             ("", "bad_json", "not JSON"),
             ("{", "bad_json", "not JSON"),
             (&deep, "bad_json", "recursion"),
-            (&long, "too_large", "65536"),
+            (&long, "too_large", "262144"),
             ("[]", "bad_message", "object"),
             ("{}", "bad_message", "type is missing"),
             (r#"{"type":1}"#, "bad_message", "type must be a string"),
