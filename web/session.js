@@ -57,6 +57,7 @@ export class Session {
   interrupted = false;
 
   #connection = null;
+  #dtls = null;
   #signaling;
   #handlers;
   #remoteCandidates = [];
@@ -128,6 +129,7 @@ export class Session {
     if (connection) {
       connection.ontrack = connection.onicecandidate = null;
       connection.onconnectionstatechange = connection.oniceconnectionstatechange = null;
+      if (this.#dtls) this.#dtls.onstatechange = null;
       connection.close();
     }
     this.#finish(failure);
@@ -161,8 +163,8 @@ export class Session {
   #onAnswered() {
     this.#answered = true;
     this.#remoteCandidates.splice(0).forEach((candidate) => this.#onRemoteCandidate(candidate));
-    const dtls = this.#connection.getReceivers()[0]?.transport;
-    if (dtls) dtls.onstatechange = () => this.#onDtls(dtls.state);
+    this.#dtls = this.#connection.getReceivers()[0]?.transport ?? null;
+    if (this.#dtls) this.#dtls.onstatechange = () => this.#onDtls(this.#dtls.state);
     this.#connectTimer = setTimeout(() => this.end(this.#noConnection()), CONNECT_MAX_MS);
     this.#onConnection();
   }

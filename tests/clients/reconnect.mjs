@@ -18,6 +18,11 @@ const AWAY_MS = 2500;
 const BACK_MAX_MS = 9000;
 /** Without a socket that closes, a vanished server is only noticed by silence. */
 const NOTICED_MAX_MS = options.whep ? 20_000 : 3000;
+/**
+ * What the console says while a server is away; and that there was nothing to DELETE, where the
+ * server heard of the end of a WHEP session by DTLS first.
+ */
+const EXPECTED_PROBLEMS = options.whep ? /ERR_CONNECTION_REFUSED|404/ : /ERR_CONNECTION_REFUSED|WebSocket/;
 const HEAP_GROWTH_MAX = 2_000_000;
 
 const isPlaying = (page) => page.evaluate(() => window.pinhole.state === 'playing');
@@ -120,7 +125,7 @@ async function watch(page, problems, context, server, measured) {
     measured.rounds.push(await goAndComeBack(page, server, signal));
   }
   if (connects > 0) await checkLeaks(page, context, server, measured);
-  const others = problems.filter((text) => !/ERR_CONNECTION_REFUSED|WebSocket/.test(text));
+  const others = problems.filter((text) => !EXPECTED_PROBLEMS.test(text));
   check(others.length === 0, `the console shows errors: ${others.join('; ')}`);
 }
 

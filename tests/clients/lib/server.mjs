@@ -27,13 +27,12 @@ export class Server {
 
   /**
    * @param {string} program
-   * @param {string[]} args its further arguments; address and port are ours
+   * @param {string[]} args its further arguments; where HTTP listens is ours
    * @param {string[]} [input] a command whose output is the server's standard input
    */
   constructor(program, args, port, input) {
     this.#program = program;
-    const listen = ['--listen', `127.0.0.1:${port}`, '--udp-bind', '127.0.0.1'];
-    this.#arguments = ['serve', ...listen, '--log', 'warn', ...args];
+    this.#arguments = ['serve', '--listen', `127.0.0.1:${port}`, '--log', 'warn', ...args];
     this.#input = input;
     this.url = `http://127.0.0.1:${port}`;
   }
@@ -86,11 +85,17 @@ function feed(child, [program, ...args]) {
 
 /**
  * Calls `use(server)` with a running server, and stops it afterwards.
- * @param {string} [program] default: what the environment variable PINHOLE names
+ * @param {object} options
+ * @param {string} [options.program] default: what the environment variable PINHOLE names
+ * @param {string[]} [options.args] its further arguments
+ * @param {string[]} [options.input] a command whose output is its standard input
+ * @param {boolean} [options.loopback] whether media goes over 127.0.0.1 alone (default)
  */
-export async function withServer({ program = process.env.PINHOLE, args = [], input }, use) {
+export async function withServer(options, use) {
+  const { program = process.env.PINHOLE, args = [], input, loopback = true } = options;
   if (!program) throw new Error('name the address of a server, or its program in PINHOLE');
-  const server = new Server(program, args, await freePort(), input);
+  const bind = loopback ? ['--udp-bind', '127.0.0.1'] : [];
+  const server = new Server(program, [...bind, ...args], await freePort(), input);
   try {
     await server.start();
     return await use(server);
@@ -101,5 +106,5 @@ export async function withServer({ program = process.env.PINHOLE, args = [], inp
 
 /** Calls `use(url)`: with the address of the command line, or else with a server of our own. */
 export function withUrl(options, use) {
-  return options.url ? use(options.url) : withServer({}, ({ url }) => use(url));
+  return options.url ? use(options.url) : withServer(options, ({ url }) => use(url));
 }

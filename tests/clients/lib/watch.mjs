@@ -34,6 +34,7 @@ async function takeScreenshots(page, directory, name) {
   if (directory) {
     await mkdir(directory, { recursive: true });
     await until(3000, 'the overlay does not come back', () => overlayText(page));
+    await sleep(300); // The button fades.
     await page.screenshot({ path: join(directory, `${name}.png`) });
   }
   return [first, second];
