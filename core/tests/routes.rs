@@ -97,6 +97,20 @@ fn hostile_datagrams_are_counted_and_change_nothing() {
 }
 
 #[test]
+fn the_place_of_a_closed_session_is_free_at_once() {
+    let mut world = World::new();
+    let sessions: Vec<_> =
+        (0..8).map(|index| world.join(&format!("192.0.2.7:{}", 6_000 + index), true).1).collect();
+    let offer = support::Viewer::new(world.now, "192.0.2.7:7000", true).offer;
+
+    assert!(world.endpoint.close(world.now, sessions[3]));
+
+    assert!(world.endpoint.accept_offer(world.now, &offer).is_ok());
+    let refused = world.endpoint.accept_offer(world.now, &offer);
+    assert_eq!(refused, Err(OfferError::TooManyViewers(8)));
+}
+
+#[test]
 fn places_are_limited_and_the_refusal_says_so() {
     let mut world = World::new();
     for index in 0..8 {

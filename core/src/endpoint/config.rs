@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use str0m::config::DtlsCert;
-
 use crate::base::{Seed, WallClock};
 use crate::gather::LocalCandidate;
 use crate::h264::ProfileLevelId;
+use crate::session::Certificate;
 
 /// What is sent, as far as SDP says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,22 +74,3 @@ pub enum ConfigError {
     #[error("{0} is no address that a datagram can be sent to; give each interface's own address")]
     Unspecified(SocketAddr),
 }
-
-/// The DTLS certificate that all sessions of an endpoint share.
-#[derive(Debug, Clone)]
-pub struct Certificate(pub(crate) DtlsCert);
-
-impl Certificate {
-    /// Makes a self-signed ECDSA P-256 certificate. Takes about a millisecond, and its randomness
-    /// from the crypto library: the one thing here that the seed does not decide.
-    pub fn generate() -> Result<Certificate, CertificateError> {
-        let provider = str0m::crypto::from_feature_flags();
-        let certificate = provider.dtls_provider.generate_certificate();
-        certificate.map(Certificate).ok_or(CertificateError)
-    }
-}
-
-/// The crypto library failed.
-#[derive(Debug, thiserror::Error)]
-#[error("the crypto library cannot make a DTLS certificate")]
-pub struct CertificateError;

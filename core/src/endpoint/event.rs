@@ -1,36 +1,6 @@
 //! What an endpoint tells: events, states, reasons.
 
-/// Names one viewer's session for the life of an endpoint; never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(pub(crate) u64);
-
-/// Where a session stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionState {
-    /// Offer answered; waiting for checks and DTLS.
-    Connecting,
-    /// Media flows.
-    Connected,
-    /// The path broke; waiting for it, or for an ICE restart.
-    Interrupted,
-    /// Over.
-    Closed(CloseCause),
-}
-
-/// Why a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CloseCause {
-    /// The program closed it.
-    Local,
-    /// The viewer closed it (DTLS close_notify).
-    Remote,
-    /// No connection within the limit.
-    NeverConnected,
-    /// The viewer stopped answering.
-    Vanished,
-    /// The DTLS handshake or another part of the session failed.
-    Failed,
-}
+use crate::session::{SessionId, SessionState};
 
 /// What happened. Drain after each input.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,19 +37,11 @@ pub enum TimeoutReason {
     Keyframe,
 }
 
-/// Why a datagram was dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DropReason {
-    /// Neither STUN, DTLS, RTP nor RTCP by its first byte.
-    Unknown,
-    /// STUN that does not parse.
-    BadStun,
-    /// STUN for a ufrag of no session.
-    NoSession,
-    /// STUN whose integrity does not verify.
-    BadIntegrity,
-    /// DTLS, RTP or RTCP from an address of no session.
-    NoRoute,
-    /// A session found it malformed.
-    Malformed,
+/// An accepted offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The new session.
+    pub session: SessionId,
+    /// The SDP answer, with CRLF line ends and all our candidates.
+    pub answer: String,
 }

@@ -11,7 +11,6 @@
 mod commands;
 mod config;
 mod datagram;
-mod error;
 mod event;
 mod keyframes;
 mod receive;
@@ -23,11 +22,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-pub use config::{Certificate, CertificateError, ConfigError, EndpointConfig, Limits, VideoFormat};
+pub use crate::sdp::{CandidateError, OfferError};
+pub use crate::session::{
+    Certificate, CertificateError, CloseCause, SessionId, SessionState, SessionStats,
+};
+pub use crate::wire::DropReason;
+pub use config::{ConfigError, EndpointConfig, Limits, VideoFormat};
 pub use datagram::{Datagram, Frame, FrameReport, Transmit, Transport};
-pub use error::{Accepted, CandidateError, OfferError};
-pub use event::{CloseCause, DropReason, Event, SessionId, SessionState, TimeoutReason};
-pub use stats::{EndpointStats, SessionStats};
+pub use event::{Accepted, Event, TimeoutReason};
+pub use stats::EndpointStats;
 
 use crate::base::{Deadlines, SeedRng, WallClock};
 use crate::gather::{LocalCandidate, candidate_line};

@@ -1,10 +1,9 @@
 //! Counters and gauges.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::time::Duration;
 
-use super::event::{CloseCause, DropReason, SessionId, SessionState};
+use crate::session::CloseCause;
+use crate::wire::DropReason;
 
 /// Counters of an endpoint since its start, and gauges of now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,23 +36,4 @@ pub struct EndpointStats {
     pub keyframe_requests_total: u64,
     /// NACKed packets sent again.
     pub nacks_total: u64,
-}
-
-/// One session, seen from outside.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SessionStats {
-    /// Which.
-    pub id: SessionId,
-    /// State.
-    pub state: SessionState,
-    /// Where its packets go now.
-    pub remote: Option<SocketAddr>,
-    /// Round trip.
-    pub rtt: Option<Duration>,
-    /// Fraction of packets that the viewer reports lost, 0..=1.
-    pub loss: Option<f32>,
-    /// Frames sent to it.
-    pub frames: u64,
-    /// Frames it lost whole.
-    pub frames_skipped: u64,
 }

@@ -10,6 +10,7 @@
 
 mod answer;
 mod candidate;
+mod error;
 mod fmtp;
 mod fragment;
 mod offer;
@@ -17,6 +18,7 @@ mod reduced;
 
 pub(crate) use answer::{AnswerParts, write_answer};
 pub(crate) use candidate::{RemoteCandidate, parse_candidate};
+pub use error::{CandidateError, OfferError};
 pub(crate) use fragment::{Fragment, parse_fragment, write_fragment};
 pub(crate) use offer::{Offer, OfferedVideo, parse_offer};
 pub(crate) use reduced::reduced_offer;

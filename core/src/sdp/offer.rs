@@ -2,8 +2,8 @@
 
 use sdp_types::{Attribute, Media, Session};
 
+use super::error::OfferError;
 use super::fmtp::{H264Payload, codec_names, h264_payloads};
-use crate::endpoint::OfferError;
 use crate::h264::{Compatibility, ProfileLevelId, best_match};
 
 /// m-lines of one offer; more are refused.

@@ -12,7 +12,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::endpoint::{CloseCause, SessionState};
+use super::state::{CloseCause, SessionState};
 
 /// The state with its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

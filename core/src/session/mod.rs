@@ -6,11 +6,14 @@
 //! str0m is polled only while the shell takes datagrams, so nothing queues up here beyond what
 //! str0m itself holds, and a path that takes nothing shows as a session that is not drained.
 
+mod certificate;
 mod lifecycle;
 mod negotiate;
 mod outlet;
 mod run;
 mod setup;
+mod state;
+mod stats;
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,17 +26,18 @@ use str0m::{
     Rtc,
 };
 
+pub use certificate::{Certificate, CertificateError};
 use lifecycle::Lifecycle;
 pub(crate) use lifecycle::{Input, Patience};
 use outlet::Outlet;
 pub(crate) use setup::SessionSetup;
+pub use state::{CloseCause, SessionId, SessionState};
+pub use stats::SessionStats;
 
 use crate::base::{Ambient, SeedRng};
-use crate::endpoint::{
-    CandidateError, CloseCause, DropReason, SessionId, SessionState, SessionStats,
-};
 use crate::h264::Packet;
-use crate::sdp::{Offer, RemoteCandidate, parse_candidate};
+use crate::sdp::{CandidateError, Offer, RemoteCandidate, parse_candidate};
+use crate::wire::DropReason;
 
 /// Candidates that a viewer may send in all; more are refused.
 const REMOTE_CANDIDATES_MAX: usize = 64;

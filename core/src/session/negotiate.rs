@@ -9,11 +9,11 @@ use str0m::{Candidate, IceCreds, Rtc};
 
 use super::outlet::Outlet;
 use super::setup::{RTX_CACHE_AGE, RTX_CACHE_PACKETS, RTX_SHARE_MAX};
-use super::{Input, Lifecycle, Seen, Session, SessionSetup};
+use super::{Input, Lifecycle, Seen, Session, SessionId, SessionSetup};
 use crate::base::{Ambient, SeedRng};
-use crate::endpoint::{OfferError, SessionId};
 use crate::sdp::{
-    AnswerParts, Fragment, Offer, OfferedVideo, reduced_offer, write_answer, write_fragment,
+    AnswerParts, Fragment, Offer, OfferError, OfferedVideo, reduced_offer, write_answer,
+    write_fragment,
 };
 
 /// The one section that str0m knows; the viewer never sees this name.

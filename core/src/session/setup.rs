@@ -7,8 +7,8 @@ use str0m::media::Pt;
 use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{IceCreds, Rtc, RtcConfig};
 
+use super::certificate::Certificate;
 use super::lifecycle::Patience;
-use crate::endpoint::Certificate;
 use crate::h264::ProfileLevelId;
 use crate::sdp::OfferedVideo;
 

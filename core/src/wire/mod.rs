@@ -2,7 +2,9 @@
 //! little of a STUN request that routing needs. The codec is `stun-types`.
 
 mod demux;
+mod drop_reason;
 mod stun;
 
 pub(crate) use demux::{Kind, demux};
+pub use drop_reason::DropReason;
 pub(crate) use stun::{StunKind, parse_stun};

@@ -160,3 +160,30 @@ impl Slice {
 fn begins_access_unit(kind: u8) -> bool {
     matches!(kind, nal_type::SEI | nal_type::SPS | nal_type::PPS | nal_type::DELIMITER | 14..=18)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::annexb::nal_units;
+
+    proptest! {
+        /// Of NAL units with any content, each lands in one access unit, in order, or is given up.
+        #[test]
+        fn any_bytes_are_cut_without_loss_or_overlap(nals in vec((0u8..32, any::<Vec<u8>>()), 0..20)) {
+            let mut data = Vec::new();
+            for (kind, payload) in nals {
+                data.extend_from_slice(&[0, 0, 0, 1, 0x60 | kind]);
+                data.extend(payload);
+            }
+            let mut cutter = Cutter::default();
+            let mut units: Vec<Unit> =
+                nal_units(&data).filter_map(|range| cutter.push(&data, range)).collect();
+            units.extend(cutter.finish());
+            let cut = units.iter().flat_map(|unit| unit.nals.clone());
+            prop_assert!(cut.eq(nal_units(&data).take(units.iter().map(|u| u.nals.len()).sum())));
+        }
+    }
+}

@@ -184,3 +184,41 @@ fn parse_timing(bits: &mut Bits) -> Option<Option<(u32, u32)>> {
     let (units, scale) = (bits.bits(32)?, bits.bits(32)?);
     Some((units > 0 && scale > 0).then_some((units, scale)))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Of x264: High, level 4.0, 1920x1080 at 30000/1001, cropped from 1088 lines.
+    const X264: [u8; 25] = [
+        0x67, 0x64, 0x00, 0x28, 0xac, 0xb2, 0x00, 0xf0, 0x04, 0x4f, 0xcb, 0x80, 0x88, 0x00, 0x00,
+        0x1f, 0x48, 0x00, 0x07, 0x53, 0x00, 0x78, 0xc1, 0x92, 0x40,
+    ];
+
+    #[test]
+    fn size_level_and_timing_are_read() {
+        let sps = Sps::parse(&X264).unwrap();
+        assert_eq!(sps.profile_level_id, [0x64, 0, 0x28]);
+        assert_eq!((sps.width, sps.height), (1920, 1080));
+        assert_eq!((sps.chroma_format_idc, sps.bit_depth, sps.frames_only), (1, 8, true));
+        assert_eq!(sps.timing, Some((1001, 60_000)));
+    }
+
+    #[test]
+    fn one_cut_short_before_the_vui_is_none() {
+        for length in 0..10 {
+            assert_eq!(Sps::parse(&X264[..length]), None, "{length} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            if let Some(sps) = Sps::parse(&bytes) {
+                prop_assert!(sps.id < 32 && sps.width > 0 && sps.height > 0);
+            }
+        }
+    }
+}

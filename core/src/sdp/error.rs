@@ -1,15 +1,4 @@
-//! Why commands are refused. Each text says what is wrong and what to do.
-
-use super::event::SessionId;
-
-/// An accepted offer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
-    /// The new session.
-    pub session: SessionId,
-    /// The SDP answer, with CRLF line ends and all our candidates.
-    pub answer: String,
-}
+//! Why offers and candidates are refused. Each text says what is wrong and what to do.
 
 /// Why an offer is refused. The text says what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

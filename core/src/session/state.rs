@@ -1,0 +1,33 @@
+//! A session's name, and where it stands, as everybody sees it.
+
+/// Names one viewer's session for the life of an endpoint; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub(crate) u64);
+
+/// Where a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionState {
+    /// Offer answered; waiting for checks and DTLS.
+    Connecting,
+    /// Media flows.
+    Connected,
+    /// The path broke; waiting for it, or for an ICE restart.
+    Interrupted,
+    /// Over.
+    Closed(CloseCause),
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CloseCause {
+    /// The program closed it.
+    Local,
+    /// The viewer closed it (DTLS close_notify).
+    Remote,
+    /// No connection within the limit.
+    NeverConnected,
+    /// The viewer stopped answering.
+    Vanished,
+    /// The DTLS handshake or another part of the session failed.
+    Failed,
+}

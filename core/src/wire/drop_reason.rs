@@ -1,0 +1,18 @@
+//! What can be wrong with a datagram.
+
+/// Why a datagram was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DropReason {
+    /// Neither STUN, DTLS, RTP nor RTCP by its first byte.
+    Unknown,
+    /// STUN that does not parse.
+    BadStun,
+    /// STUN for a ufrag of no session.
+    NoSession,
+    /// STUN whose integrity does not verify.
+    BadIntegrity,
+    /// DTLS, RTP or RTCP from an address of no session.
+    NoRoute,
+    /// A session found it malformed.
+    Malformed,
+}
