@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod endpoint;
+pub mod fuzz;
 pub mod http;
 pub mod jsep;
 pub mod runtime_suite;

@@ -10,7 +10,7 @@ use crate::paths;
 use crate::run::{program, run};
 
 /// One client, with its browser.
-const CLIENT_LIMIT: Duration = Duration::from_secs(4 * 60);
+const CLIENT_LIMIT: Duration = Duration::from_secs(6 * 60);
 
 /// Runs every client, also after one has failed.
 ///

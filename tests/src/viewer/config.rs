@@ -49,16 +49,16 @@ impl Default for ViewerConfig {
 }
 
 /// An `Rtc` with its offer, before anything is sent.
-pub(super) struct Offered {
-    pub(super) rtc: Rtc,
-    pub(super) video: Mid,
-    pub(super) pending: SdpPendingOffer,
-    pub(super) sdp: String,
+pub(crate) struct Offered {
+    pub(crate) rtc: Rtc,
+    pub(crate) video: Mid,
+    pub(crate) pending: SdpPendingOffer,
+    pub(crate) sdp: String,
 }
 
 impl ViewerConfig {
     /// Makes the `Rtc` and its offer. `candidate` is added before the offer is written or after it, as configured.
-    pub(super) fn offer(&self, now: Instant, candidate: &str0m::Candidate) -> Option<Offered> {
+    pub(crate) fn make_offer(&self, now: Instant, candidate: &str0m::Candidate) -> Option<Offered> {
         let mut config: RtcConfig =
             Rtc::builder().set_rtp_mode(true).clear_codecs().enable_opus(self.audio, false);
         for (index, profile) in self.profile_level_ids.iter().enumerate() {

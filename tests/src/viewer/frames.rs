@@ -112,7 +112,7 @@ impl Assembler {
 }
 
 /// Appends what a payload holds as Annex B.
-fn append_annex_b(out: &mut Vec<u8>, payload: &[u8]) {
+pub(crate) fn append_annex_b(out: &mut Vec<u8>, payload: &[u8]) {
     const START_CODE: [u8; 4] = [0, 0, 0, 1];
     let Some(&first) = payload.first() else { return };
     match first & 0x1f {

@@ -17,7 +17,9 @@ mod pool;
 mod session;
 mod stats;
 
+pub(crate) use config::Offered;
 pub use config::{Candidates, ViewerConfig};
 pub use frames::AccessUnit;
+pub(crate) use frames::append_annex_b;
 pub use pool::{Viewer, ViewerPool, WaitingViewer};
 pub use stats::{ViewerState, ViewerStats};

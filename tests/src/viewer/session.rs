@@ -43,7 +43,7 @@ impl Session {
         socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
         let local = socket.local_addr()?;
         let candidate = Candidate::host(local, "udp").context("the viewer's candidate")?;
-        let offered = config.offer(now, &candidate).ok_or_else(|| anyhow!("no offer"))?;
+        let offered = config.make_offer(now, &candidate).ok_or_else(|| anyhow!("no offer"))?;
         let session = Session {
             rtc: offered.rtc,
             socket: UdpSocket::from_std(socket),

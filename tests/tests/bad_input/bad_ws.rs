@@ -30,10 +30,10 @@ pub(crate) fn messages(server: &Server) -> usize {
     // A message of 4 MB ends its socket or is refused; the server reads no more of it than it takes.
     let mut socket = WsClient::connect(server.http, "large").unwrap();
     let large = json!({"type": "webrtc_offer", "user_id": "u", "sdp": "x".repeat(4 << 20)});
-    if socket.send(&large).is_ok() {
-        if let Ok(reply) = socket.receive(REPLY_MAX) {
-            check("a message of 4 MB", &reply, "bytes");
-        }
+    if socket.send(&large).is_ok()
+        && let Ok(reply) = socket.receive(REPLY_MAX)
+    {
+        check("a message of 4 MB", &reply, "bytes");
     }
     cases.len() + 2
 }

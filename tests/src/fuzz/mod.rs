@@ -1,0 +1,28 @@
+//! The bodies of the fuzz targets: each takes any bytes and panics where something that must hold does not.
+//!
+//! `fuzz/` runs them under libFuzzer; `tests/tests/corpora.rs` runs them over the committed corpora, so that each
+//! input that once did harm is an ordinary test for ever.
+
+mod datagrams;
+mod joined;
+mod media;
+mod texts;
+
+pub use datagrams::{datagrams, record};
+pub use joined::Joined;
+pub use media::{annex_b, parameter_sets};
+pub use texts::{candidate, fragment, offer, port_map};
+
+/// A target: its name, which is that of its folder in `fuzz/corpus/`, and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    ("annex_b", annex_b),
+    ("parameter_sets", parameter_sets),
+    ("offer", offer),
+    ("fragment", fragment),
+    ("candidate", candidate),
+    ("port_map", port_map),
+    ("datagrams", datagrams),
+];
