@@ -137,6 +137,33 @@ fn the_end_of_standard_input_ends_it_with_success() {
 }
 
 #[test]
+fn a_source_that_breaks_ends_it_with_failure_however_early() {
+    for pause in [Duration::ZERO, Duration::from_millis(500)] {
+        let mut program = Program::start("--listen 127.0.0.1:0 --source -");
+        let mut input = program.input.take().unwrap();
+        input.write_all(b"YUV4MPEG2 W64 H64 F30:1 Ip A1:1 C420jpeg\n").unwrap();
+        std::thread::sleep(pause);
+        input.write_all(b"this is no picture\n").unwrap();
+
+        let status = program.end();
+
+        let (_, err) = program.rest();
+        assert_eq!(status.code(), Some(1), "{err}");
+        assert!(err.contains("standard input"), "{err}");
+    }
+}
+
+#[test]
+fn a_source_that_is_over_at_once_ends_it_too() {
+    let mut program = Program::start("--listen 127.0.0.1:0 --source -");
+    let mut input = program.input.take().unwrap();
+    input.write_all(b"YUV4MPEG2 W16 H16 F30:1 Ip A1:1 C420jpeg\nFRAME\n").unwrap();
+    input.write_all(&[128; 16 * 16 * 3 / 2]).unwrap();
+    drop(input);
+    assert_eq!(program.end().code(), Some(0), "{}", program.rest().1);
+}
+
+#[test]
 fn ctrl_c_while_it_waits_for_standard_input_ends_it() {
     let mut program = Program::start("--listen 127.0.0.1:0 --source -");
     std::thread::sleep(Duration::from_millis(500));

@@ -73,7 +73,8 @@ impl Turn {
             observers: Observers::default(),
             bell,
             life: Life::Running,
-            more: false,
+            // The stream may have had something to say before anybody could be woken.
+            more: true,
             drained: false,
             stats: RuntimeStats::default(),
         };

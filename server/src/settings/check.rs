@@ -66,9 +66,19 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         },
         ice_servers,
         log: flags.log,
-        http: HttpLimits::default(),
+        http: http_limits(flags.max_viewers),
         warnings: Vec::new(),
     })
+}
+
+/// Room for every viewer's WebSocket and request, and as many again that come and go.
+fn http_limits(max_viewers: usize) -> HttpLimits {
+    let usual = HttpLimits::default();
+    HttpLimits {
+        connections: usual.connections.max(2 * max_viewers),
+        sockets: usual.sockets.max(2 * max_viewers),
+        ..usual
+    }
 }
 
 fn refused(text: &str) -> Result<Settings, SettingsError> {

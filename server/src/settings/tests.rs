@@ -222,3 +222,25 @@ fn the_settings_page_is_a_command_of_its_own() {
     let asked = Settings::parse(["pinhole", "settings-page"], &Environment::new(), &scratch.0);
     assert!(matches!(asked, Ok(Invocation::SettingsPage)));
 }
+
+#[test]
+fn a_file_that_is_named_is_read_instead_of_the_one_that_lies_around() {
+    let scratch = Scratch::with("fps = 1");
+    let named = scratch.0.join("other.toml");
+    std::fs::write(&named, "fps = 2").unwrap();
+    let third = scratch.0.join("third.toml");
+    std::fs::write(&third, "fps = 3").unwrap();
+    let fps = |words: &[&str], pairs: &[(&str, &str)]| {
+        let words = std::iter::once("pinhole").chain(words.iter().copied());
+        match Settings::parse(words, &environment(pairs), &scratch.0) {
+            Ok(Invocation::Serve(settings)) => settings.stream.fps,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (named, third) = (named.to_str().unwrap(), third.to_str().unwrap());
+
+    assert_eq!(fps(&[], &[]), Some(1));
+    assert_eq!(fps(&["--config", named], &[("PINHOLE_CONFIG", third)]), Some(2));
+    assert_eq!(fps(&[&format!("--config={named}")], &[]), Some(2));
+    assert_eq!(fps(&[], &[("PINHOLE_CONFIG", third)]), Some(3));
+}

@@ -15,6 +15,7 @@ fn short() -> Settings {
     settings.http.head_time = LIMIT;
     settings.http.body_time = LIMIT;
     settings.http.tls_time = LIMIT;
+    settings.http.body_bytes = 64 * 1024;
     settings
 }
 

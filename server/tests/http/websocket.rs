@@ -213,7 +213,7 @@ async fn bad_input_is_named_and_the_socket_goes_on() {
         (text(r#"{"type":"dance"}"#), "unknown_type"),
         (text(r#"{"type":"webrtc_ice_candidate","user_id":"w","candidate":null}"#), "no_session"),
         (text(r#"{"type":"webrtc_ice_candidate","user_id":"u","candidate":"x"}"#), "bad_candidate"),
-        (text(&format!("\"{}\"", "x".repeat(70_000))), "too_large"),
+        (text(&format!("\"{}\"", "x".repeat(300_000))), "too_large"),
         (Message::binary(vec![0, 1, 2]), "binary"),
         (sdp("hello"), "bad_sdp"),
         (sdp(&without_media), "no_media"),

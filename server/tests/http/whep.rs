@@ -38,7 +38,6 @@ async fn what_cannot_be_answered_gets_its_status_and_a_text() {
         .collect();
     let sending = OFFER.replace("a=recvonly", "a=sendonly");
     let no_ufrag = OFFER.replace("a=ice-ufrag:Vzq1\r\n", "");
-    let long = format!("{OFFER}{}", "a=x\r\n".repeat(20_000));
     for (offer, status, part) in [
         ("", 400, "SDP"),
         ("hello", 400, "SDP"),
@@ -47,7 +46,6 @@ async fn what_cannot_be_answered_gets_its_status_and_a_text() {
         (&no_media, 422, "addTransceiver"),
         (&sending, 422, "receive"),
         (&no_h264, 422, "H.264"),
-        (&long, 413, "65536"),
     ] {
         let response = server.post_offer(offer).send().await.unwrap();
         let found = response.status();
