@@ -70,7 +70,7 @@ pub enum ConfigError {
     /// No socket.
     #[error("an endpoint needs at least one local address")]
     NoBase,
-    /// 0.0.0.0 or [::].
+    /// `0.0.0.0` or `[::]`.
     #[error("{0} is no address that a datagram can be sent to; give each interface's own address")]
     Unspecified(SocketAddr),
 }
