@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pinhole_tests::server::Server;
@@ -26,9 +25,6 @@ const GROWTH_BYTES_MAX: u64 = 6 << 20;
 const FILES_GROWTH_MAX: usize = 2;
 
 const OFFERS: usize = 500;
-
-/// One load at a time: the machine has few cores.
-static LOAD: Mutex<()> = Mutex::new(());
 
 #[test]
 fn two_hundred_rounds_leave_nothing_behind_on_mio() {
@@ -61,7 +57,6 @@ fn offers_never_followed_by_a_packet_hurt_nobody_on_smol() {
 }
 
 fn two_hundred_rounds(runtime: &str) {
-    let _alone = LOAD.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::start(runtime, "--size 320x180").unwrap();
     let pool = ViewerPool::spawn().unwrap();
     for round in 0..WARM_UP_ROUNDS {
@@ -120,7 +115,6 @@ fn come_and_go(server: &Server, pool: &ViewerPool, round: usize) {
 }
 
 fn viewers_vanish(runtime: &str) {
-    let _alone = LOAD.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::start(runtime, "--size 320x180").unwrap();
     let pool = ViewerPool::spawn().unwrap();
     let viewers: Vec<Viewer> =
@@ -146,7 +140,6 @@ fn viewers_vanish(runtime: &str) {
 }
 
 fn nobody_follows(runtime: &str) {
-    let _alone = LOAD.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::start(runtime, "--max-viewers 1000 --size 320x180").unwrap();
     let pool = ViewerPool::spawn().unwrap();
     let watcher = server.connect(&pool, &ViewerConfig::default()).unwrap().0;
