@@ -12,6 +12,12 @@ const CONNECT_MAX_MS = 15_000;
 /** Consent checks may be lost in a burst; a path that is silent for longer is given up. */
 const INTERRUPTED_MAX_MS = 3000;
 const ICE_SERVERS_MAX_MS = 2000;
+/**
+ * Chromium 156 never frees a connection that is closed in the first few milliseconds of its gathering,
+ * which is when a WHEP server that is away refuses the offer. Such a connection is closed this much
+ * later; it has no answer, so it carries nothing.
+ */
+const GATHERING_SETTLES_MS = 300;
 
 /** Asks `url` for the ICE servers of this deployment. Only a refusal to talk to us is an error. */
 export async function fetchIceServers(url, token) {
@@ -130,7 +136,8 @@ export class Session {
       connection.ontrack = connection.onicecandidate = null;
       connection.onconnectionstatechange = connection.oniceconnectionstatechange = null;
       if (this.#dtls) this.#dtls.onstatechange = null;
-      connection.close();
+      if (this.#answered) connection.close();
+      else setTimeout(() => connection.close(), GATHERING_SETTLES_MS);
     }
     this.#finish(failure);
   }

@@ -99,10 +99,14 @@ fn keyframe_requests_of_many_viewers_are_one_request() {
     for viewer in &mut world.viewers {
         viewer.ask_for_keyframe();
     }
+    world.run_ms(40);
+    assert_eq!(keyframes_wanted(&world), 1, "these crossed the IDR on the way");
+    world.run_ms(60);
+    world.join("192.0.2.7:7000", true);
     world.run_ms(100);
     assert_eq!(keyframes_wanted(&world), 1, "within 250 ms of the last");
-    world.run_ms(200);
-    assert_eq!(keyframes_wanted(&world), 2, "but not later");
+    world.run_ms(100);
+    assert_eq!(keyframes_wanted(&world), 2, "but whoever joins waits no longer");
 }
 
 #[test]

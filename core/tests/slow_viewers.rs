@@ -64,3 +64,27 @@ fn a_good_path_loses_nothing_to_the_estimator() {
     let wakes = world.sent.len();
     assert!(wakes < 300 * 6, "{wakes} sends for 300 frames of 11 packets");
 }
+
+#[test]
+fn a_viewer_that_asks_for_idrs_all_the_time_costs_the_others_few() {
+    let mut world = World::new();
+    let (needy, _) = world.join("192.0.2.7:6000", true);
+    let (calm, _) = world.join("192.0.2.8:6000", true);
+    world.run_ms(300);
+    let (mut idrs, mut wanted) = (0, true);
+
+    for _ in 0..600 {
+        world.frame(wanted, 12_500);
+        idrs += usize::from(wanted);
+        world.events.clear();
+        world.viewers[needy].ask_for_keyframe();
+        world.run_ms(33);
+        wanted = keyframes_wanted(&world) > 0;
+    }
+    world.run_ms(300);
+
+    assert!((9..=16).contains(&idrs), "{idrs} IDRs in 20 s");
+    let calm = &world.viewers[calm].frames;
+    assert_eq!(calm.len(), 600);
+    assert!(calm.iter().all(|frame| frame.contiguous));
+}

@@ -229,9 +229,11 @@ impl Endpoint {
                     self.need_keyframe(now);
                 }
             }
-            Signal::KeyframeRequested => {
+            Signal::KeyframeRequested { needed } => {
                 self.stats.keyframe_requests_total += 1;
-                self.need_keyframe(now);
+                if needed {
+                    self.need_keyframe(now);
+                }
             }
             Signal::Nacks(count) => self.stats.nacks_total += count,
         }

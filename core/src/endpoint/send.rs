@@ -32,13 +32,14 @@ impl Endpoint {
             let was_drained = session.is_drained();
             let sent =
                 session.send_frame(now, frame.captured, rtp_time, unit.packets, unit.keyframe);
-            if !sent {
+            if sent {
+                report.viewers += 1;
+            } else {
                 report.skipped += 1;
                 needed |= session.needs_keyframe(now);
-                continue;
             }
-            report.viewers += 1;
-            if was_drained {
+            // Also where it failed: then it has its end to tell.
+            if was_drained && !session.is_drained() {
                 self.ready.push_back(*id);
             }
         }
@@ -64,8 +65,10 @@ impl Endpoint {
             let run = session.poll_run(now, buffer, &mut |signal| signals.push(signal));
             let (wake, patience) = (session.wake_at(), session.patience_ends_at());
             let (drained, finished) = (session.is_drained(), session.is_finished());
-            if drained {
-                self.ready.pop_front();
+            // One run each in turn: a large frame to one viewer holds up no other.
+            self.ready.pop_front();
+            if !drained {
+                self.ready.push_back(id);
             }
             self.deadlines.set(Key::Session(id), wake);
             self.deadlines.set(Key::Patience(id), patience);

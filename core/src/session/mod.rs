@@ -52,8 +52,11 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     State(SessionState),
-    /// The viewer asked for a picture that needs no other (PLI or FIR).
-    KeyframeRequested,
+    /// The viewer asked for a picture that needs no other (PLI or FIR). `needed`: now, and not
+    /// only later or because the request crossed one on the way.
+    KeyframeRequested {
+        needed: bool,
+    },
     /// Packets newly reported missing.
     Nacks(u64),
 }
@@ -317,7 +320,9 @@ impl Session {
             ) => Some(Input::PathBack),
             Event::Closed => Some(Input::Close(CloseCause::Remote)),
             Event::KeyframeRequest(_) => {
-                signal(Signal::KeyframeRequested);
+                self.outlet.on_keyframe_request(now, self.seen.rtt);
+                let needed = self.needs_keyframe(now);
+                signal(Signal::KeyframeRequested { needed });
                 None
             }
             Event::PeerStats(stats) => {

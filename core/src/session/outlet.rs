@@ -12,12 +12,15 @@ use crate::h264::Packet;
 /// How long a viewer's packets may wait to be sent before its frames are lost instead.
 const BACKLOG_MAX: Duration = Duration::from_millis(100);
 
-/// After a clog a viewer asks for an IDR no sooner than this, and twice as late for each further
-/// clog: an IDR costs every other viewer too.
-const RECOVERY_MIN: Duration = Duration::from_millis(500);
+/// A viewer that breaks again gets its IDR no sooner than this, and twice as late for each further
+/// break: an IDR costs every other viewer too.
+const RECOVERY_MIN: Duration = Duration::from_millis(250);
 const RECOVERY_MAX: Duration = Duration::from_secs(2);
-/// Without a clog for this long, a path counts as good again.
+/// Without a break for this long, a path counts as good again.
 const GOOD_AFTER: Duration = Duration::from_secs(10);
+/// A request that arrives this soon after an IDR left has crossed it on the way, on a path without
+/// delay of its own. One that was lost is repeated by every browser.
+const CROSSING: Duration = Duration::from_millis(50);
 
 /// The RTP stream of one viewer.
 #[derive(Debug)]
@@ -32,8 +35,10 @@ pub(super) struct Outlet {
     waits_for_keyframe: bool,
     /// Since when the session was never seen drained.
     backlog_since: Option<Instant>,
-    /// When the last clog was, and how long to wait from there before an IDR is asked for.
-    clogged: Option<(Instant, Duration)>,
+    /// When the picture last broke, and how long from there no IDR is asked for.
+    broken: Option<(Instant, Duration)>,
+    /// When the last IDR was written.
+    keyframe_at: Option<Instant>,
     frames: u64,
     frames_skipped: u64,
 }
@@ -55,7 +60,8 @@ impl Outlet {
             next_sequence: u64::from(first_sequence),
             waits_for_keyframe: true,
             backlog_since: None,
-            clogged: None,
+            broken: None,
+            keyframe_at: None,
             frames: 0,
             frames_skipped: 0,
         }
@@ -87,7 +93,7 @@ impl Outlet {
 
     /// Whether an IDR should be asked for: none of the frames before it can be shown.
     pub(super) fn needs_keyframe(&self, now: Instant) -> bool {
-        let recovered = self.clogged.is_none_or(|(at, pause)| now >= at + pause);
+        let recovered = self.broken.is_none_or(|(at, pause)| now >= at + pause);
         self.waits_for_keyframe && recovered
     }
 
@@ -110,26 +116,42 @@ impl Outlet {
         let since = queued.map_or(since, |queued| queued.min(since));
         let clogged = now.saturating_duration_since(since) >= BACKLOG_MAX;
         if clogged {
-            self.on_clog(now);
+            self.on_break(now, RECOVERY_MIN);
         }
         if clogged || (self.waits_for_keyframe && !keyframe) {
             self.waits_for_keyframe = true;
             self.frames_skipped += 1;
             return false;
         }
+        if keyframe {
+            self.keyframe_at = Some(now);
+        }
         self.waits_for_keyframe = false;
         self.frames += 1;
         true
     }
 
-    fn on_clog(&mut self, now: Instant) {
-        let pause = match self.clogged {
-            // The same clog goes on.
+    /// The viewer asked for an IDR: it can show nothing until it has one, so nothing else is sent.
+    pub(super) fn on_keyframe_request(&mut self, now: Instant, rtt: Option<Duration>) {
+        let crossing = CROSSING + rtt.unwrap_or_default();
+        let crossed = self.keyframe_at.is_some_and(|at| now < at + crossing);
+        if !crossed && !self.waits_for_keyframe {
+            self.on_break(now, Duration::ZERO);
+            self.waits_for_keyframe = true;
+        }
+    }
+
+    /// `pause`: how long the first break of a good path goes without an IDR.
+    fn on_break(&mut self, now: Instant, pause: Duration) {
+        let pause = match self.broken {
+            // The same break goes on.
             Some((_, pause)) if self.waits_for_keyframe => pause,
-            Some((at, pause)) if now < at + GOOD_AFTER => (pause * 2).min(RECOVERY_MAX),
-            Some(_) | None => RECOVERY_MIN,
+            Some((at, pause)) if now < at + GOOD_AFTER => {
+                (pause * 2).clamp(RECOVERY_MIN, RECOVERY_MAX)
+            }
+            Some(_) | None => pause,
         };
-        self.clogged = Some((now, pause));
+        self.broken = Some((now, pause));
     }
 
     /// Since when the oldest packet waits in str0m's pacer. Without the estimator none does.
@@ -227,6 +249,25 @@ mod tests {
             pauses.push((now - clogged_at).as_millis());
         }
 
-        assert_eq!(pauses, [500, 1_000, 2_000, 2_000, 2_000, 2_000, 2_000, 2_000]);
+        assert_eq!(pauses, [300, 500, 1_000, 2_000, 2_000, 2_000, 2_000, 2_000]);
+    }
+
+    #[test]
+    fn a_request_stops_the_frames_that_nobody_could_show_until_the_idr() {
+        let start = crate::test_clock();
+        let at = |ms| start + Duration::from_millis(ms);
+        let rtt = Some(Duration::from_millis(40));
+        let mut outlet = outlet();
+        assert!(outlet.admits(at(0), true, None, true));
+
+        outlet.on_keyframe_request(at(80), rtt);
+        assert!(outlet.admits(at(83), true, None, false), "it crossed the IDR on the way");
+        outlet.on_keyframe_request(at(100), rtt);
+        assert!(outlet.needs_keyframe(at(100)), "the first break is mended at once");
+        assert!(!outlet.admits(at(116), true, None, false));
+        assert!(outlet.admits(at(150), true, None, true));
+        outlet.on_keyframe_request(at(1_000), rtt);
+        assert!(!outlet.needs_keyframe(at(1_249)), "the second one soon after is not");
+        assert!(outlet.needs_keyframe(at(1_250)));
     }
 }

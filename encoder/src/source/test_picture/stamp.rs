@@ -38,6 +38,8 @@ const MARKER: u8 = 0b1011_0010;
 const BYTES: usize = COLUMNS * ROWS / 8;
 const BLACK: u8 = 16;
 const WHITE: u8 = 235;
+/// Chroma of black and white.
+const GREY: u8 = 128;
 
 /// What a test picture says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +80,13 @@ fn crc8(bytes: &[u8]) -> u8 {
 /// Draws the cells, and the ground under them. The picture must be at least as large as the ground.
 pub(super) fn draw(stamp: Stamp, picture: &mut I420) {
     let bytes = stamp.to_bytes();
-    let [luma, ..] = picture.planes_mut();
+    let [luma, chroma @ ..] = picture.planes_mut();
+    for plane in chroma {
+        let stride = plane.stride();
+        for row in plane.bytes_mut().chunks_mut(stride).take(GROUND_HEIGHT / 2) {
+            row[..GROUND_WIDTH / 2].fill(GREY);
+        }
+    }
     let stride = luma.stride();
     let mut line = [BLACK; GROUND_WIDTH];
     for (y, row) in luma.bytes_mut().chunks_mut(stride).take(GROUND_HEIGHT).enumerate() {
@@ -148,6 +156,20 @@ mod tests {
         let luma = picture.planes()[0].bytes();
         let marker: Vec<bool> = (0..8).map(|i| luma[320 * 24 + 24 + 16 * i] > 128).collect();
         assert_eq!(marker, [true, false, true, true, false, false, true, false]);
+    }
+
+    #[test]
+    fn the_ground_has_no_colour_whatever_it_is_drawn_over() {
+        let mut picture = I420::black(Size::new(320, 180).unwrap());
+        picture.planes_mut().into_iter().for_each(|plane| plane.bytes_mut().fill(40));
+
+        draw(Stamp { frame: 1, unix_ms: 2 }, &mut picture);
+
+        for plane in &picture.planes()[1..] {
+            let rows = plane.bytes().chunks(plane.stride()).take(GROUND_HEIGHT / 2);
+            let ground: Vec<u8> = rows.flat_map(|row| &row[..GROUND_WIDTH / 2]).copied().collect();
+            assert!(ground.iter().all(|&chroma| chroma == GREY));
+        }
     }
 
     #[test]
