@@ -6,20 +6,8 @@ mod support;
 
 use std::time::Duration;
 
-use pinhole_core::{Event, SessionState};
+use pinhole_core::SessionState;
 use support::{Fate, World, address, frame_bytes, start};
-
-fn states(world: &World) -> Vec<SessionState> {
-    let state = |event: &Event| match event {
-        Event::Session { state, .. } => Some(*state),
-        Event::Candidate { .. } | Event::KeyframeWanted => None,
-    };
-    world.events.iter().filter_map(state).collect()
-}
-
-fn keyframes_wanted(world: &World) -> usize {
-    world.events.iter().filter(|event| **event == Event::KeyframeWanted).count()
-}
 
 #[test]
 fn a_viewer_connects_and_gets_every_frame_whole_and_in_order() {
@@ -27,8 +15,8 @@ fn a_viewer_connects_and_gets_every_frame_whole_and_in_order() {
     let (viewer, _) = world.join("192.0.2.7:6000", true);
     world.run_ms(300);
     assert!(world.viewers[viewer].connected);
-    assert_eq!(states(&world), [SessionState::Connected]);
-    assert_eq!(keyframes_wanted(&world), 1);
+    assert_eq!(world.states(), [SessionState::Connected]);
+    assert_eq!(world.keyframes_wanted(), 1);
 
     for index in 0..30 {
         let report = world.frame(index == 0, 17_000);
@@ -85,7 +73,7 @@ fn keyframe_requests_of_many_viewers_are_one_request() {
         world.join(&format!("192.0.2.7:{}", 6_000 + index), true);
     }
     world.run_ms(400);
-    assert_eq!(keyframes_wanted(&world), 1, "all joined at once");
+    assert_eq!(world.keyframes_wanted(), 1, "all joined at once");
     world.frame(true, 2_000);
     world.run_ms(300);
     world.events.clear();
@@ -94,19 +82,19 @@ fn keyframe_requests_of_many_viewers_are_one_request() {
         viewer.ask_for_keyframe();
     }
     world.run_ms(100);
-    assert_eq!(keyframes_wanted(&world), 1);
+    assert_eq!(world.keyframes_wanted(), 1);
     world.frame(true, 2_000);
     for viewer in &mut world.viewers {
         viewer.ask_for_keyframe();
     }
     world.run_ms(40);
-    assert_eq!(keyframes_wanted(&world), 1, "these crossed the IDR on the way");
+    assert_eq!(world.keyframes_wanted(), 1, "these crossed the IDR on the way");
     world.run_ms(60);
     world.join("192.0.2.7:7000", true);
     world.run_ms(100);
-    assert_eq!(keyframes_wanted(&world), 1, "within 250 ms of the last");
+    assert_eq!(world.keyframes_wanted(), 1, "within 250 ms of the last");
     world.run_ms(100);
-    assert_eq!(keyframes_wanted(&world), 2, "but whoever joins waits no longer");
+    assert_eq!(world.keyframes_wanted(), 2, "but whoever joins waits no longer");
 }
 
 #[test]
@@ -153,10 +141,10 @@ fn a_shell_that_cannot_send_loses_whole_frames_and_then_asks_for_an_idr() {
     world.writable = true;
     world.run_ms(5);
     assert_eq!(world.frame(false, 5_000).skipped, 1, "its reference was lost");
-    assert_eq!(keyframes_wanted(&world), 0, "an IDR into a clogged path would only clog it more");
+    assert_eq!(world.keyframes_wanted(), 0, "an IDR into a clogged path would only clog it more");
     world.run_ms(600);
     assert_eq!(world.frame(false, 5_000).skipped, 1);
-    assert_eq!(keyframes_wanted(&world), 1);
+    assert_eq!(world.keyframes_wanted(), 1);
     assert_eq!(world.frame(true, 5_000).viewers, 1);
     world.run_ms(100);
 

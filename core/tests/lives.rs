@@ -6,20 +6,8 @@ mod support;
 
 use std::time::Duration;
 
-use pinhole_core::{CandidateError, CloseCause, Event, OfferError, SessionState};
+use pinhole_core::{CandidateError, CloseCause, OfferError, SessionState};
 use support::{Fate, World, config, frame_bytes, start};
-
-fn states(world: &World) -> Vec<SessionState> {
-    let state = |event: &Event| match event {
-        Event::Session { state, .. } => Some(*state),
-        Event::Candidate { .. } | Event::KeyframeWanted => None,
-    };
-    world.events.iter().filter_map(state).collect()
-}
-
-fn keyframes_wanted(world: &World) -> usize {
-    world.events.iter().filter(|event| **event == Event::KeyframeWanted).count()
-}
 
 #[test]
 fn closing_tells_the_viewer_at_once() {
@@ -32,7 +20,7 @@ fn closing_tells_the_viewer_at_once() {
     world.settle();
 
     assert!(world.viewers[viewer].closed);
-    assert_eq!(states(&world).last(), Some(&SessionState::Closed(CloseCause::Local)));
+    assert_eq!(world.states().last(), Some(&SessionState::Closed(CloseCause::Local)));
     assert!(!world.endpoint.close(world.now, session));
     let refused = world.endpoint.add_candidate(world.now, session, "");
     assert_eq!(refused, Err(CandidateError::NoSession));
@@ -49,7 +37,7 @@ fn a_viewer_that_closes_is_gone() {
     world.run_ms(100);
 
     assert!(world.endpoint.is_idle());
-    assert_eq!(states(&world).last(), Some(&SessionState::Closed(CloseCause::Remote)));
+    assert_eq!(world.states().last(), Some(&SessionState::Closed(CloseCause::Remote)));
 }
 
 #[test]
@@ -60,10 +48,10 @@ fn a_viewer_that_vanishes_is_gone_within_30_s() {
     world.network = Box::new(|_, _| Fate::Lose);
 
     world.run(Duration::from_secs(18));
-    assert_eq!(states(&world).last(), Some(&SessionState::Interrupted));
+    assert_eq!(world.states().last(), Some(&SessionState::Interrupted));
     world.run(Duration::from_secs(10));
 
-    assert_eq!(states(&world).last(), Some(&SessionState::Closed(CloseCause::Vanished)));
+    assert_eq!(world.states().last(), Some(&SessionState::Closed(CloseCause::Vanished)));
     assert!(world.endpoint.is_idle());
     assert_eq!(world.endpoint.poll_timeout(), None, "nothing is left behind");
 }
@@ -77,16 +65,16 @@ fn a_path_that_comes_back_in_time_plays_on_after_an_idr() {
     world.network = Box::new(|_, _| Fate::Lose);
     let lost_at = world.now;
     world.run(Duration::from_secs(18));
-    assert_eq!(states(&world).last(), Some(&SessionState::Interrupted));
+    assert_eq!(world.states().last(), Some(&SessionState::Interrupted));
     world.events.clear();
 
     world.network = Box::new(|_, _| Fate::Pass);
-    while states(&world).is_empty() && world.now < lost_at + Duration::from_secs(25) {
+    while world.states().is_empty() && world.now < lost_at + Duration::from_secs(25) {
         world.run_ms(10);
     }
 
-    assert_eq!(states(&world), [SessionState::Connected]);
-    assert_eq!(keyframes_wanted(&world), 1);
+    assert_eq!(world.states(), [SessionState::Connected]);
+    assert_eq!(world.keyframes_wanted(), 1);
     assert_eq!(world.frame(false, 3_000).skipped, 1, "what it would refer to may be lost");
     world.frame(true, 3_000);
     world.run_ms(200);
@@ -133,7 +121,7 @@ fn an_ice_restart_moves_the_session_to_new_credentials() {
     assert_eq!(world.frame(false, 2_000).viewers, 1);
     world.run(Duration::from_secs(15));
 
-    assert_eq!(states(&world), [SessionState::Connected], "nobody noticed");
+    assert_eq!(world.states(), [SessionState::Connected], "nobody noticed");
     assert_eq!(world.viewers[viewer].frames.len(), 2);
 }
 

@@ -4,16 +4,8 @@
 
 mod support;
 
-use pinhole_core::{Datagram, DropReason, Endpoint, Event, OfferError, SessionState, Transport};
+use pinhole_core::{Datagram, DropReason, Endpoint, OfferError, Transport};
 use support::{World, address, config};
-
-fn states(world: &World) -> Vec<SessionState> {
-    let state = |event: &Event| match event {
-        Event::Session { state, .. } => Some(*state),
-        Event::Candidate { .. } | Event::KeyframeWanted => None,
-    };
-    world.events.iter().filter_map(state).collect()
-}
 
 #[test]
 fn a_reply_leaves_from_the_address_that_was_hit_though_it_is_not_offered() {
@@ -89,7 +81,7 @@ fn hostile_datagrams_are_counted_and_change_nothing() {
     }
     world.run_ms(50);
 
-    assert_eq!(world.frame(true, 5_000).viewers, 1, "{:?}", states(&world));
+    assert_eq!(world.frame(true, 5_000).viewers, 1, "{:?}", world.states());
     world.run_ms(100);
     assert_eq!(world.viewers[viewer].frames.len(), 1);
     let dropped: u64 = world.endpoint.stats().dropped_total.values().sum();

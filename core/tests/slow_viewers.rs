@@ -6,12 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use pinhole_core::Event;
 use support::{World, config, start};
-
-fn keyframes_wanted(world: &World) -> usize {
-    world.events.iter().filter(|event| **event == Event::KeyframeWanted).count()
-}
 
 #[test]
 fn a_slow_viewer_loses_whole_frames_and_gets_an_idr_and_the_others_lose_nothing() {
@@ -32,7 +27,7 @@ fn a_slow_viewer_loses_whole_frames_and_gets_an_idr_and_the_others_lose_nothing(
         skipped += report.skipped;
         world.events.clear();
         world.run_ms(33);
-        wanted = keyframes_wanted(&world) > 0;
+        wanted = world.keyframes_wanted() > 0;
     }
     world.run_ms(500);
 
@@ -79,7 +74,7 @@ fn a_viewer_that_asks_for_idrs_all_the_time_costs_the_others_few() {
         world.events.clear();
         world.viewers[needy].ask_for_keyframe();
         world.run_ms(33);
-        wanted = keyframes_wanted(&world) > 0;
+        wanted = world.keyframes_wanted() > 0;
     }
     world.run_ms(300);
 

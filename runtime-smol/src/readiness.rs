@@ -93,4 +93,5 @@ fn wait(readiness: &mut Readiness, sockets: &mut [Socket], next: Next) {
 }
 
 #[cfg(test)]
+#[path = "../../runtime/shells/readiness_tests.rs"]
 mod tests;

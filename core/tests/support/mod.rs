@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pinhole_core::gather::{CandidateKind, LocalCandidate};
 use pinhole_core::{
     Accepted, Certificate, Datagram, Endpoint, EndpointConfig, Event, Frame, FrameReport, Limits,
-    Seed, SessionId, Transmit, Transport, VideoFormat, WallClock,
+    Seed, SessionId, SessionState, Transmit, Transport, VideoFormat, WallClock,
 };
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
@@ -256,6 +256,20 @@ impl World {
             on_link: VecDeque::new(),
             hit: None,
         }
+    }
+
+    /// The states that sessions were told to have reached, in order.
+    pub fn states(&self) -> Vec<SessionState> {
+        let state = |event: &Event| match event {
+            Event::Session { state, .. } => Some(*state),
+            Event::Candidate { .. } | Event::KeyframeWanted => None,
+        };
+        self.events.iter().filter_map(state).collect()
+    }
+
+    /// How often the encoder was asked for an IDR.
+    pub fn keyframes_wanted(&self) -> usize {
+        self.events.iter().filter(|event| **event == Event::KeyframeWanted).count()
     }
 
     /// Adds a viewer and lets it offer.

@@ -16,9 +16,14 @@ pub(crate) fn run(shared: &Shared, mut file: H264File) {
     let _running = shared.running(Worker::Source);
     let mut clock = Clock::new(file.rate(), Instant::now());
     let mut generation = 0;
-    while let Some((captured, missed)) =
-        wait_until_due(shared, &mut clock, &mut file, &mut generation)
-    {
+    loop {
+        let on_wake = |state: &mut State, clock: &mut Clock, fresh: bool, now: Instant| {
+            if fresh {
+                file.jump_to_idr();
+            }
+            serve_keyframe(state, clock, &mut file, now);
+        };
+        let Some(tick) = shared.wait_until_due(&mut clock, &mut generation, on_wake) else { break };
         let mut data = Vec::new();
         let keyframe = file.read(&mut data);
         let sequence = {
@@ -26,47 +31,16 @@ pub(crate) fn run(shared: &Shared, mut file: H264File) {
             if keyframe {
                 state.keyframe = false;
             }
-            state.sequence += missed;
+            state.sequence += tick.missed;
             let sequence = state.sequence;
             state.sequence += 1;
             sequence
         };
         add(&shared.stats.frames_captured, 1);
-        add(&shared.stats.frames_dropped, missed);
+        add(&shared.stats.frames_dropped, tick.missed);
+        let captured = tick.due;
         let unit = AccessUnit { data, keyframe, captured, encoded: Instant::now(), sequence };
         shared.deliver(unit, generation);
-    }
-}
-
-/// Sleeps until the next access unit is due. `None` when the stream is stopping.
-fn wait_until_due(
-    shared: &Shared,
-    clock: &mut Clock,
-    file: &mut H264File,
-    generation: &mut u64,
-) -> Option<(Instant, u64)> {
-    let mut state = shared.lock();
-    loop {
-        if state.stopping {
-            return None;
-        }
-        if !state.active {
-            state = shared.wait(state);
-            continue;
-        }
-        let now = Instant::now();
-        if *generation != state.generation {
-            *generation = state.generation;
-            clock.restart(now);
-            file.jump_to_idr();
-        }
-        serve_keyframe(&mut state, clock, file, now);
-        let left = clock.due().saturating_duration_since(now);
-        if left.is_zero() {
-            let tick = clock.tick(now);
-            return Some((tick.due, tick.missed));
-        }
-        state = shared.wait_for(state, left);
     }
 }
 

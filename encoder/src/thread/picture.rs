@@ -3,9 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::clock::{Clock, Tick};
+use super::clock::Clock;
 use super::panic_text;
-use super::shared::{Shared, Worker};
+use super::shared::{Shared, State, Worker};
 use crate::frame::Frame;
 use crate::media::MediaEvent;
 use crate::source::{Moment, Pacing, Source};
@@ -44,7 +44,12 @@ enum End {
 fn on_the_clock(shared: &Shared, source: &mut dyn Source) -> End {
     let mut clock = Clock::new(source.format().rate, Instant::now());
     let mut generation = 0;
-    while let Some(tick) = wait_until_due(shared, &mut clock, &mut generation) {
+    let hurry = |state: &mut State, clock: &mut Clock, fresh: bool, now: Instant| {
+        if std::mem::take(&mut state.hurry) && !fresh {
+            clock.hurry(now);
+        }
+    };
+    while let Some(tick) = shared.wait_until_due(&mut clock, &mut generation, hurry) {
         match make(shared, source, &clock, tick.due, tick.missed) {
             Ok(Some(frame)) => shared.put(frame, tick.due, tick.missed),
             Ok(None) => return End::Ended,
@@ -52,33 +57,6 @@ fn on_the_clock(shared: &Shared, source: &mut dyn Source) -> End {
         }
     }
     End::Stopped
-}
-
-/// Sleeps until the next picture is due, or wanted sooner. `None` when the stream is stopping.
-fn wait_until_due(shared: &Shared, clock: &mut Clock, generation: &mut u64) -> Option<Tick> {
-    let mut state = shared.lock();
-    loop {
-        if state.stopping {
-            return None;
-        }
-        if !state.active {
-            state = shared.wait(state);
-            continue;
-        }
-        let now = Instant::now();
-        let hurry = std::mem::take(&mut state.hurry);
-        if *generation != state.generation {
-            *generation = state.generation;
-            clock.restart(now);
-        } else if hurry {
-            clock.hurry(now);
-        }
-        let left = clock.due().saturating_duration_since(now);
-        if left.is_zero() {
-            return Some(clock.tick(now));
-        }
-        state = shared.wait_for(state, left);
-    }
 }
 
 /// Reads pictures as they come, watched or not, so that whoever writes them is never held up.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::clock::{Clock, Tick};
 use super::output::{Output, Pushed};
 use crate::access_unit::AccessUnit;
 use crate::frame::Frame;
@@ -121,6 +122,39 @@ impl Shared {
         time: Duration,
     ) -> MutexGuard<'a, State> {
         self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Sleeps until the next moment of the clock while somebody watches, and for as long as nobody does. At each
+    /// awakening `on_wake` hears whether the stream has become active since `generation`, and may move the clock.
+    /// `None` when the stream is stopping.
+    pub(super) fn wait_until_due(
+        &self,
+        clock: &mut Clock,
+        generation: &mut u64,
+        mut on_wake: impl FnMut(&mut State, &mut Clock, bool, Instant),
+    ) -> Option<Tick> {
+        let mut state = self.lock();
+        loop {
+            if state.stopping {
+                return None;
+            }
+            if !state.active {
+                state = self.wait(state);
+                continue;
+            }
+            let now = Instant::now();
+            let fresh = *generation != state.generation;
+            if fresh {
+                *generation = state.generation;
+                clock.restart(now);
+            }
+            on_wake(&mut state, clock, fresh, now);
+            let left = clock.due().saturating_duration_since(now);
+            if left.is_zero() {
+                return Some(clock.tick(now));
+            }
+            state = self.wait_for(state, left);
+        }
     }
 
     /// The watchdog's sleep: for `time` while somebody watches, else until somebody does.

@@ -1,3 +1,5 @@
+//! How a shell waits: one suite, which both include, because they must behave the same.
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
