@@ -66,6 +66,8 @@ pub mod h264;
 pub mod portmap;
 mod sdp;
 mod session;
+mod stun;
+mod turn;
 mod wire;
 
 pub use base::{Seed, WallClock};

@@ -1,0 +1,1 @@
+//! TURN as a client: an allocation that keeps itself alive.
