@@ -15,9 +15,8 @@ use std::error::Error;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pinhole_core::gather::{Audience, local_candidates};
+use pinhole_core::gather::GatherConfig;
 use pinhole_core::h264::nals;
-use pinhole_core::portmap::PortMap;
 use pinhole_core::{
     Certificate, Datagram, Endpoint, EndpointConfig, Event, Frame, Limits, Seed, SessionState,
     Transport, VideoFormat, WallClock,
@@ -51,8 +50,7 @@ pub fn endpoint(socket: &UdpSocket) -> Result<Endpoint, Box<dyn Error>> {
         seed: Seed::new([7; 32]),
         wall_clock: WallClock { unix: SystemTime::now().duration_since(UNIX_EPOCH)?, at: now },
         certificate: Certificate::generate()?,
-        candidates: local_candidates(&bases, &PortMap::default(), Audience::Lan),
-        bases,
+        gather: GatherConfig::lan(bases),
         video: VideoFormat { profile_level_id: "42c01f".parse()? },
         limits: Limits::default(),
         estimator: None,
@@ -82,7 +80,8 @@ pub fn run(
                 Event::Session { state: SessionState::Closed(_), .. } if endpoint.is_idle() => {
                     return Ok(());
                 }
-                Event::Session { .. } | Event::Candidate { .. } => {}
+                // No servers are configured: nothing is to be connected or resolved.
+                _ => {}
             }
         }
 

@@ -22,7 +22,7 @@
 //!
 //! ```
 //! use std::time::{Duration, Instant};
-//! use pinhole_core::gather::{Audience, local_candidates};
+//! use pinhole_core::gather::{Audience, GatherConfig};
 //! use pinhole_core::portmap::PortMap;
 //! use pinhole_core::{
 //!     Certificate, Endpoint, EndpointConfig, Limits, OfferError, Seed, VideoFormat, WallClock,
@@ -35,8 +35,7 @@
 //!     seed: Seed::new([0; 32]), // from the operating system in earnest
 //!     wall_clock: WallClock { unix: Duration::from_secs(1_800_000_000), at: now },
 //!     certificate: Certificate::generate()?,
-//!     candidates: local_candidates(&bases, &map, Audience::Public),
-//!     bases,
+//!     gather: GatherConfig { map, audience: Audience::Public, ..GatherConfig::lan(bases) },
 //!     video: VideoFormat { profile_level_id: "42c01f".parse()? },
 //!     limits: Limits::default(),
 //!     estimator: None,
@@ -67,15 +66,15 @@ pub mod portmap;
 mod sdp;
 mod session;
 mod stun;
-mod turn;
+pub mod turn;
 mod wire;
 
 pub use base::{Seed, WallClock};
 pub use endpoint::{
     Accepted, CandidateError, Certificate, CertificateError, CloseCause, ConfigError, Datagram,
     DropReason, Endpoint, EndpointConfig, EndpointStats, Event, Frame, FrameReport, Limits,
-    OfferError, SessionId, SessionState, SessionStats, TimeoutReason, Transmit, Transport,
-    VideoFormat,
+    OfferError, SessionId, SessionState, SessionStats, StreamId, TimeoutReason, Transmit,
+    Transport, VideoFormat,
 };
 
 #[cfg(test)]

@@ -119,7 +119,10 @@ fn places_are_limited_and_the_refusal_says_so() {
     assert!(
         Endpoint::new(
             world.now,
-            pinhole_core::EndpointConfig { bases: vec![], ..config(world.now) }
+            pinhole_core::EndpointConfig {
+                gather: pinhole_core::gather::GatherConfig::lan(vec![]),
+                ..config(world.now)
+            }
         )
         .is_err()
     );

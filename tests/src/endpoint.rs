@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use pinhole_core::gather::{CandidateKind, LocalCandidate};
+use pinhole_core::gather::GatherConfig;
 use pinhole_core::{Certificate, Endpoint, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
 
 /// The address of its socket.
@@ -19,8 +19,7 @@ pub fn endpoint(now: Instant, profile_level_id: &str, limits: Limits) -> Endpoin
         seed: Seed::new([7; 32]),
         wall_clock: WallClock { unix: Duration::from_secs(1_800_000_000), at: now },
         certificate: Certificate::generate().expect("the crypto library works"),
-        bases: vec![base],
-        candidates: vec![LocalCandidate { base, address: base, kind: CandidateKind::Host }],
+        gather: GatherConfig::lan(vec![base]),
         video: VideoFormat { profile_level_id: profile_level_id.parse().expect("a profile") },
         limits,
         estimator: None,

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use pinhole_core::gather::{CandidateKind, LocalCandidate};
+use pinhole_core::gather::GatherConfig;
 use pinhole_core::h264::ProfileLevelId;
 use pinhole_core::{Certificate, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
 use pinhole_encoder::{AccessUnit, Media, MediaEvent, Wake};
@@ -68,8 +68,6 @@ impl Server {
     pub fn start(spawn: Spawn) -> Result<Server> {
         let sockets = Sockets::bind(Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), None)?;
         let bases = sockets.bases();
-        let host =
-            |base: &_| LocalCandidate { base: *base, address: *base, kind: CandidateKind::Host };
         let (media, script) = scripted();
         let endpoint = EndpointConfig {
             seed: Seed::new(std::array::from_fn(|_| fastrand::u8(..))),
@@ -78,8 +76,7 @@ impl Server {
                 at: Instant::now(),
             },
             certificate: Certificate::generate()?,
-            candidates: bases.iter().map(host).collect(),
-            bases,
+            gather: GatherConfig::lan(bases),
             video: VideoFormat {
                 profile_level_id: ProfileLevelId {
                     profile_idc: 0x42,

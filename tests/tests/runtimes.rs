@@ -342,7 +342,7 @@ fn last_event(accepted: &pinhole_runtime::Viewer) -> Option<ViewerEvent> {
 }
 
 fn late_candidate(port: u16) -> pinhole_core::gather::LocalCandidate {
-    let base = ([127, 0, 0, 1], port).into();
+    let (base, protocol) = (([127, 0, 0, 1], port).into(), pinhole_core::portmap::Protocol::Udp);
     let kind = pinhole_core::gather::CandidateKind::ServerReflexive;
-    pinhole_core::gather::LocalCandidate { base, address: base, kind }
+    pinhole_core::gather::LocalCandidate { base, address: base, kind, protocol }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::base::{Seed, WallClock};
-use crate::gather::LocalCandidate;
+use crate::gather::GatherConfig;
 use crate::h264::ProfileLevelId;
 use crate::session::Certificate;
 
@@ -50,10 +50,8 @@ pub struct EndpointConfig {
     pub wall_clock: WallClock,
     /// Shared by all sessions.
     pub certificate: Certificate,
-    /// The addresses of our sockets, none of them unspecified.
-    pub bases: Vec<SocketAddr>,
-    /// What viewers are told, best first.
-    pub candidates: Vec<LocalCandidate>,
+    /// Our sockets, and what viewers are told of them.
+    pub gather: GatherConfig,
     /// What is sent.
     pub video: VideoFormat,
     /// Bounds.

@@ -8,7 +8,14 @@ use std::time::Instant;
 pub enum Transport {
     /// Plain UDP.
     Udp,
+    /// Bytes of a TCP or TLS connection, framed by us. Only in a [`Transmit`]: what comes in goes to
+    /// [`Endpoint::handle_stream_data`](super::Endpoint::handle_stream_data).
+    Stream(StreamId),
 }
+
+/// A TCP or TLS connection of the shell's: one that a viewer made (RFC 6544), or one to a TURN server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
 
 /// One datagram as it came from a socket.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +39,7 @@ pub struct Transmit {
     pub remote: SocketAddr,
     /// How to send.
     pub transport: Transport,
-    /// Bytes per datagram. Equal to `len` when there is one.
+    /// Bytes per datagram. Equal to `len` when there is one, and on a stream.
     pub segment_size: usize,
     /// Bytes in the caller's buffer, all datagrams together.
     pub len: usize,

@@ -1,5 +1,8 @@
 //! What an endpoint tells: events, states, reasons.
 
+use std::net::SocketAddr;
+
+use super::StreamId;
 use crate::session::{SessionId, SessionState};
 
 /// What happened. Drain after each input.
@@ -22,6 +25,33 @@ pub enum Event {
         /// The `a=mid` it belongs to.
         mid: String,
     },
+    /// A viewer whose path is gone, or whose server moved, would do well to restart ICE.
+    RestartWanted {
+        /// Whose.
+        id: SessionId,
+    },
+    /// Open a TCP connection; tell how it went by
+    /// [`Endpoint::handle_stream_connected`](super::Endpoint::handle_stream_connected) or
+    /// [`Endpoint::handle_stream_closed`](super::Endpoint::handle_stream_closed).
+    Connect {
+        /// Its id from now on.
+        stream: StreamId,
+        /// Where to.
+        remote: SocketAddr,
+        /// Speak TLS on it, with the server of this name.
+        tls: Option<String>,
+    },
+    /// Close a connection; nothing more is said of it.
+    Disconnect {
+        /// Which.
+        stream: StreamId,
+    },
+    /// A server does not answer: its name may lead elsewhere by now. Resolve it again, and tell
+    /// [`Endpoint::set_server_addresses`](super::Endpoint::set_server_addresses).
+    ResolveWanted {
+        /// Its place in [`GatherConfig::servers`](crate::gather::GatherConfig::servers).
+        server: usize,
+    },
     /// The encoder should make the next frame an IDR. Comes at most every 250 ms.
     KeyframeWanted,
 }
@@ -35,6 +65,8 @@ pub enum TimeoutReason {
     Connect,
     /// A merged keyframe request is due.
     Keyframe,
+    /// A STUN or TURN server is to be asked, or asked again.
+    Gather,
 }
 
 /// An accepted offer.

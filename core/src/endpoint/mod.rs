@@ -17,6 +17,7 @@ mod receive;
 mod routes;
 mod send;
 mod stats;
+mod streams;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -28,12 +29,12 @@ pub use crate::session::{
 };
 pub use crate::wire::DropReason;
 pub use config::{ConfigError, EndpointConfig, Limits, VideoFormat};
-pub use datagram::{Datagram, Frame, FrameReport, Transmit, Transport};
+pub use datagram::{Datagram, Frame, FrameReport, StreamId, Transmit, Transport};
 pub use event::{Accepted, Event, TimeoutReason};
 pub use stats::EndpointStats;
 
 use crate::base::{Deadlines, SeedRng, WallClock};
-use crate::gather::{LocalCandidate, candidate_line};
+use crate::gather::{LocalCandidate, candidate_line, local_candidates};
 use crate::h264::{Packetizer, PayloadLimit};
 use crate::session::{Input, Patience, Session, SessionSetup, Signal};
 use keyframes::Keyframes;
@@ -81,12 +82,13 @@ impl Endpoint {
 
     /// Makes an endpoint without viewers.
     pub fn new(now: Instant, config: EndpointConfig) -> Result<Endpoint, ConfigError> {
-        if config.bases.is_empty() {
+        if config.gather.bases.is_empty() {
             return Err(ConfigError::NoBase);
         }
-        if let Some(base) = config.bases.iter().find(|base| base.ip().is_unspecified()) {
+        if let Some(base) = config.gather.bases.iter().find(|base| base.ip().is_unspecified()) {
             return Err(ConfigError::Unspecified(*base));
         }
+        let candidates = local_candidates(&config.gather);
         let mut rng = config.seed.rng();
         let limit = PayloadLimit::new(PAYLOAD_BYTES_MAX).expect("1150 is a valid payload limit");
         let patience = Patience {
@@ -96,15 +98,15 @@ impl Endpoint {
         Ok(Endpoint {
             setup: SessionSetup {
                 certificate: config.certificate,
-                bases: config.bases,
+                bases: config.gather.bases,
                 format: config.video.profile_level_id,
                 patience,
                 estimator: config.estimator,
             },
             limits: config.limits,
             wall_clock: config.wall_clock,
-            candidate_lines: candidate_lines(&config.candidates),
-            candidates: config.candidates,
+            candidate_lines: candidate_lines(&candidates),
+            candidates,
             sessions: BTreeMap::new(),
             next_id: 0,
             routes: Routes::default(),

@@ -1,1 +1,5 @@
 //! TURN as a client: an allocation that keeps itself alive.
+
+mod credentials;
+
+pub use credentials::Credentials;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use pinhole_core::gather::{CandidateKind, LocalCandidate};
+use pinhole_core::gather::GatherConfig;
 use pinhole_core::{
     Accepted, Certificate, Datagram, Endpoint, EndpointConfig, Event, Frame, FrameReport, Limits,
     Seed, SessionId, SessionState, Transmit, Transport, VideoFormat, WallClock,
@@ -36,8 +36,7 @@ pub fn config(now: Instant) -> EndpointConfig {
         seed: Seed::new([42; 32]),
         wall_clock: WallClock { unix: Duration::from_secs(1_800_000_000), at: now },
         certificate: Certificate::generate().unwrap(),
-        bases: vec![base],
-        candidates: vec![LocalCandidate { base, address: base, kind: CandidateKind::Host }],
+        gather: GatherConfig::lan(vec![base]),
         video: VideoFormat { profile_level_id: "42c01f".parse().unwrap() },
         limits: Limits { sessions: 8, ..Limits::default() },
         estimator: None,
@@ -262,7 +261,7 @@ impl World {
     pub fn states(&self) -> Vec<SessionState> {
         let state = |event: &Event| match event {
             Event::Session { state, .. } => Some(*state),
-            Event::Candidate { .. } | Event::KeyframeWanted => None,
+            _ => None,
         };
         self.events.iter().filter_map(state).collect()
     }

@@ -196,6 +196,10 @@ impl Turn {
                     self.observers.on_candidate(id, candidate, mid);
                 }
                 Event::KeyframeWanted => self.feed.request_keyframe(),
+                Event::RestartWanted { .. }
+                | Event::Connect { .. }
+                | Event::Disconnect { .. }
+                | Event::ResolveWanted { .. } => {}
             }
         }
         true

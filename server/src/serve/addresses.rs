@@ -1,12 +1,12 @@
 //! From settings to addresses: host names resolved, the port map checked, sockets bound, candidates
 //! listed.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, ToSocketAddrs as _};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use pinhole_core::gather::{Audience, LocalCandidate, local_candidates};
+use pinhole_core::gather::{Audience, GatherConfig, LocalCandidate, local_candidates};
 use pinhole_core::portmap::{PortMap, Protocol, parse_nat1to1};
 use pinhole_runtime::Sockets;
 
@@ -19,9 +19,9 @@ const RESOLVE_TIME: Duration = Duration::from_secs(5);
 /// Bound sockets and what viewers are told of them.
 pub(super) struct Bound {
     pub(super) sockets: Sockets,
-    pub(super) bases: Vec<SocketAddr>,
+    pub(super) gather: GatherConfig,
+    /// The candidates that are known at start.
     pub(super) candidates: Vec<LocalCandidate>,
-    pub(super) audience: Audience,
     /// Host names and what they stand for now.
     pub(super) resolved: Vec<(String, IpAddr)>,
 }
@@ -53,21 +53,14 @@ pub(super) fn bind(addresses: &Addresses, on_this_machine: bool) -> Result<Bound
         true => sockets.bases_with_loopback(),
         false => sockets.bases(),
     };
-    // Nobody forwards a port to loopback.
-    let (here, reachable): (Vec<_>, Vec<_>) =
-        bases.iter().partition(|base| base.ip().is_loopback());
-    let only_here = reachable.is_empty();
-    let mut candidates =
-        local_candidates(if only_here { &here } else { &reachable }, &map, audience);
-    if !only_here {
-        candidates.extend(local_candidates(&here, &PortMap::default(), Audience::Lan));
-    }
+    let gather = GatherConfig { map, audience, ..GatherConfig::lan(bases) };
+    let candidates = local_candidates(&gather);
     if candidates.is_empty() {
         let text = "there is no address to offer to viewers; give one with --map, --public-ip or \
                     --udp-bind";
         return Err(StartError::Addresses(text.to_string()));
     }
-    Ok(Bound { sockets, bases, candidates, audience, resolved })
+    Ok(Bound { sockets, gather, candidates, resolved })
 }
 
 /// The map of `--map` and `--public-ip` together, and the local UDP ports that `--map` names first.

@@ -211,8 +211,7 @@ fn endpoint_config(
             at: Instant::now(),
         },
         certificate: Certificate::generate()?,
-        bases: bound.bases.clone(),
-        candidates: bound.candidates.clone(),
+        gather: bound.gather.clone(),
         video: VideoFormat {
             profile_level_id: ProfileLevelId { profile_idc, constraints, level_idc },
         },

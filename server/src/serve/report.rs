@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use pinhole_core::gather::{Audience, CandidateKind};
+use pinhole_core::gather::{Audience, CandidateKind, LocalCandidate};
 use pinhole_encoder::{SourceKind, StreamFormat};
 
 use super::addresses::Bound;
@@ -29,18 +29,17 @@ pub(super) fn lines(
         format!("  encoder  {}", format.encoder),
         format!("  socket   {}, on {}", bound.sockets.describe(), runtime(settings.runtime)),
     ];
-    let audience = match bound.audience {
+    let audience = match bound.gather.audience {
         Audience::Public => "public: only outside addresses",
         Audience::Lan => "lan: addresses of this machine",
         Audience::Both => "both: addresses of this machine, then outside ones",
     };
     lines.push(format!("  viewers are told ({audience})"));
     for candidate in &bound.candidates {
-        lines.push(match candidate.kind {
-            CandidateKind::Host => format!("    udp {}", candidate.address),
-            CandidateKind::ServerReflexive => {
-                format!("    udp {} forwarded to {}", candidate.address, candidate.base)
-            }
+        let LocalCandidate { protocol, address, base, kind } = candidate;
+        lines.push(match kind {
+            CandidateKind::Host => format!("    {protocol} {address}"),
+            _ => format!("    {protocol} {address} forwarded to {base}"),
         });
     }
     for (name, address) in &bound.resolved {

@@ -1,7 +1,8 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use pinhole_core::gather::{CandidateKind, LocalCandidate};
+use pinhole_core::gather::LocalCandidate;
+use pinhole_core::portmap::Protocol;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -176,11 +177,8 @@ async fn an_address_that_becomes_known_late_is_sent_to_the_viewer() {
     let mut socket = open(&server, "/ws/room").await;
     play(&mut socket, "u").await;
     let base = "127.0.0.1:9".parse().unwrap();
-    let late = LocalCandidate {
-        base,
-        address: "203.0.113.7:4000".parse().unwrap(),
-        kind: CandidateKind::ServerReflexive,
-    };
+    let outside = "203.0.113.7:4000".parse().unwrap();
+    let late = LocalCandidate::server_reflexive(Protocol::Udp, base, outside);
 
     server.running.handle.add_local_candidate(late).await.unwrap();
 
