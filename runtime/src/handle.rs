@@ -4,6 +4,7 @@
 //! the futures here belong to no executor: the loop's thread wakes them, whoever polls them. A queue
 //! that is full answers [`HandleError::Busy`] at once rather than wait, and a loop that has ended, or
 //! ends with the command still queued, answers [`HandleError::Gone`].
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use pinhole_core::gather::LocalCandidate;
@@ -86,6 +87,17 @@ impl Handle {
         candidate: LocalCandidate,
     ) -> Result<(), HandleError<Never>> {
         self.ask(|reply| Command::AddLocalCandidate { candidate, reply }).await
+    }
+
+    /// Gives a TCP connection that a viewer made (RFC 6544) to the endpoint, with all that was read
+    /// of it: an RFC 4571 frame with a STUN message, or the beginning of one. False: there are too
+    /// many, and it is closed.
+    pub async fn adopt_stream(
+        &self,
+        stream: TcpStream,
+        first_bytes: Vec<u8>,
+    ) -> Result<bool, HandleError<Never>> {
+        self.ask(|reply| Command::AdoptStream { stream, first_bytes, reply }).await
     }
 
     /// Ends a session. False: there was none.

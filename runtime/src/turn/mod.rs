@@ -1,17 +1,22 @@
 //! One turn of the loop, step by step.
 mod commands;
 mod ending;
+mod streams;
 
 use std::time::Instant;
 
-use pinhole_core::{Endpoint, Event, Frame};
+use pinhole_core::{Endpoint, Event, Frame, Transport};
 
 use self::ending::Life;
+use self::streams::tls_client;
 use crate::command::{CommandReceiver, NextCommand, command_queue};
 use crate::feed::Feed;
+use crate::network::Network;
 use crate::observers::Observers;
 use crate::udp::{Inbox, Outbox, Progress};
-use crate::{Doorbell, Handle, RuntimeConfig, RuntimeError, RuntimeStats, Socket};
+use crate::{
+    Doorbell, Handle, NetworkConfig, RuntimeConfig, RuntimeError, RuntimeStats, Socket, Streams,
+};
 
 /// Commands per turn. Answering an offer is the longest, a fraction of a millisecond: more of them in
 /// one turn would hold up everybody's frame.
@@ -41,6 +46,8 @@ pub struct Turn {
     endpoint: Endpoint,
     feed: Feed,
     sockets: Vec<Socket>,
+    streams: Streams,
+    network: Network,
     inbox: Inbox,
     outbox: Outbox,
     commands: CommandReceiver,
@@ -59,6 +66,9 @@ impl Turn {
     /// endpoint refuses.
     pub fn new(config: RuntimeConfig, bell: Doorbell) -> Result<(Turn, Handle), RuntimeError> {
         let now = Instant::now();
+        let streams = Streams::new(tls_client(&config));
+        let NetworkConfig { names, bases, .. } = config.network;
+        let network = Network::start(names, bases, &bell)?;
         let endpoint = Endpoint::new(now, config.endpoint)?;
         let (feed, media_events) = Feed::new(config.media, &bell);
         let (sender, commands) = command_queue(bell.clone());
@@ -67,6 +77,8 @@ impl Turn {
             endpoint,
             feed,
             sockets: config.sockets.sockets,
+            streams,
+            network,
             inbox: Inbox::new(),
             outbox: Outbox::new(),
             commands,
@@ -81,9 +93,9 @@ impl Turn {
         Ok((turn, Handle::new(sender, media_events)))
     }
 
-    /// The sockets to wait for.
-    pub fn sockets(&mut self) -> &mut [Socket] {
-        &mut self.sockets
+    /// The sockets and connections to wait for.
+    pub fn sources(&mut self) -> (&mut [Socket], &mut Streams) {
+        (&mut self.sockets, &mut self.streams)
     }
 
     /// Begins a turn at this moment, the only one that its steps know.
@@ -95,18 +107,20 @@ impl Turn {
         self.bell.answer();
     }
 
-    /// Receives what readable sockets have.
+    /// Receives what readable sockets and connections have.
     pub fn receive(&mut self) -> Result<(), RuntimeError> {
         let Turn { endpoint, inbox, sockets, stats, now, .. } = self;
         for socket in sockets.iter_mut() {
             inbox.receive(socket, stats, |datagram| endpoint.handle_datagram(*now, datagram))?;
             self.more |= socket.is_readable();
         }
+        self.run_streams();
         Ok(())
     }
 
-    /// Runs commands of [`Handle`]s.
+    /// Runs commands of [`Handle`]s, and takes what was found out about the network.
     pub fn run_commands(&mut self) {
+        self.hear_network();
         for _ in 0..COMMANDS_PER_TURN {
             match self.commands.next() {
                 NextCommand::Some(command) => self.run(command),
@@ -128,8 +142,9 @@ impl Turn {
         self.more = true;
     }
 
-    /// Fires the endpoint's timeout if it is due.
+    /// Fires the endpoint's timeout if it is due, and those of connections.
     pub fn fire_timeout(&mut self) {
+        self.fire_streams();
         if let Some((at, reason)) = self.endpoint.poll_timeout()
             && at <= self.now
         {
@@ -140,21 +155,9 @@ impl Turn {
 
     /// Sends what the endpoint has, until it has no more or a socket has no room.
     pub fn transmit(&mut self) -> Result<(), RuntimeError> {
-        let Turn { outbox, sockets, stats, .. } = self;
-        if outbox.resume(sockets, stats)? == Progress::Blocked {
-            return Ok(());
-        }
-        for _ in 0..TRANSMITS_PER_TURN {
-            let Some(transmit) = self.endpoint.poll_transmit(self.now, outbox.room()) else {
-                self.drained = true;
-                return Ok(());
-            };
-            if outbox.send(transmit, sockets, stats)? == Progress::Blocked {
-                return Ok(());
-            }
-        }
-        self.more = true;
-        Ok(())
+        let sent = self.transmit_some();
+        self.flush_streams();
+        sent
     }
 
     /// Tells viewers' programs, the program and the stream what happened.
@@ -171,6 +174,7 @@ impl Turn {
             return Next::AtOnce;
         }
         let timeout = self.endpoint.poll_timeout().map(|(at, _)| at);
+        let timeout = earliest(timeout, self.streams.deadline());
         match earliest(timeout, self.life.deadline()) {
             Some(at) if at <= self.now => Next::AtOnce,
             Some(at) => Next::At(at),
@@ -181,6 +185,30 @@ impl Turn {
     /// Whether the loop shall end.
     pub fn is_over(&self) -> bool {
         matches!(self.life, Life::Over)
+    }
+
+    fn transmit_some(&mut self) -> Result<(), RuntimeError> {
+        let Turn { outbox, sockets, stats, .. } = self;
+        if outbox.resume(sockets, stats)? == Progress::Blocked {
+            return Ok(());
+        }
+        for _ in 0..TRANSMITS_PER_TURN {
+            let Some(transmit) = self.endpoint.poll_transmit(self.now, self.outbox.room()) else {
+                self.drained = true;
+                return Ok(());
+            };
+            match transmit.transport {
+                Transport::Stream(id) => self.send_on_stream(id, transmit.len),
+                Transport::Udp => {
+                    let Turn { outbox, sockets, stats, .. } = self;
+                    if outbox.send(transmit, sockets, stats)? == Progress::Blocked {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        self.more = true;
+        Ok(())
     }
 
     /// True: there may be more.
@@ -196,10 +224,13 @@ impl Turn {
                     self.observers.on_candidate(id, candidate, mid);
                 }
                 Event::KeyframeWanted => self.feed.request_keyframe(),
-                Event::RestartWanted { .. }
-                | Event::Connect { .. }
-                | Event::Disconnect { .. }
-                | Event::ResolveWanted { .. } => {}
+                Event::RestartWanted { id } => {
+                    tracing::debug!(?id, "the viewer should restart ICE");
+                    self.observers.on_restart_wanted(id);
+                }
+                Event::Connect { stream, remote, tls } => self.connect(stream, remote, tls),
+                Event::Disconnect { stream } => self.streams.disconnect(stream),
+                Event::ResolveWanted { server } => self.network.names.want(server),
             }
         }
         true

@@ -116,6 +116,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         endpoint: endpoint_config(&settings, &bound, &format)?,
         sockets: bound.sockets,
         media: Box::new(stream),
+        network: Default::default(),
     };
     let event_loop = match settings.runtime {
         RuntimeKind::Mio => pinhole_mio::spawn(config)?,
