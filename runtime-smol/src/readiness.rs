@@ -96,6 +96,8 @@ impl Readiness {
     fn hear(&mut self, context: &mut Context<'_>, sockets: &mut [Socket]) -> Poll<io::Result<()>> {
         self.waker.register(context.waker());
         let mut heard = self.bell.is_rung();
+        // One that was woken after the last look, and before the bell was answered, rang for nothing.
+        heard |= !self.woken.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         heard |= self.timer.hear(context).is_ready();
         for (registration, socket) in self.sockets.iter().zip(sockets) {
             heard |= registration.hear(context, socket)?.is_ready();
