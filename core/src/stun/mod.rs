@@ -2,6 +2,13 @@
 
 #![allow(dead_code, unused_imports, reason = "the gatherer that uses it is being built")]
 
+mod attributes;
+mod binding;
+mod message;
+mod prediction;
 mod retransmission;
 
+pub(crate) use binding::{Binding, BindingEvent};
+pub(crate) use message::transaction_id;
+pub(crate) use prediction::port_step;
 pub(crate) use retransmission::{Due, Retransmission, Schedule};
