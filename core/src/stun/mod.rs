@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unused_imports, reason = "the gatherer that uses it is being built")]
 
+#[cfg(test)]
+mod answers;
 mod attributes;
 mod binding;
 mod message;
