@@ -66,7 +66,7 @@ pub mod h264;
 pub mod portmap;
 mod sdp;
 mod session;
-mod stun;
+pub mod stun;
 mod turn;
 mod wire;
 

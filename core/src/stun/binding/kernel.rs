@@ -33,6 +33,9 @@ const RETRY_MOST: Duration = Duration::from_secs(60);
 /// change of every interface, and those come in bursts.
 pub(super) const PROBE_SPACING: Duration = Duration::from_millis(250);
 
+/// The longest time to a first retransmission, which a server far away is given.
+const PATIENCE_MOST: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Resting { until: Instant },
@@ -65,12 +68,16 @@ pub(super) struct Kernel {
     /// When the last transaction began.
     began: Option<Instant>,
     rtt: Option<Duration>,
+    /// The time to a first retransmission. It grows while answers come too late to tell which
+    /// transmission they are to, so that a round trip gets measured at last (RFC 6298 §5.7).
+    patience: Duration,
 }
 
 impl Kernel {
     pub(super) fn new(until: Instant) -> Kernel {
         let state = State::Resting { until };
-        Kernel { state, known: Known::Nothing, failures: 0, began: None, rtt: None }
+        let patience = Schedule::UDP.first;
+        Kernel { state, known: Known::Nothing, failures: 0, began: None, rtt: None, patience }
     }
 
     pub(super) fn deadline(&self) -> Instant {
@@ -107,7 +114,8 @@ impl Kernel {
         let (id, mut timer, sent) = match self.state {
             State::Resting { .. } => {
                 self.began = Some(now);
-                (transaction_id(rng), Retransmission::new(now, Schedule::UDP), now)
+                let schedule = Schedule { first: self.patience, ..Schedule::UDP };
+                (transaction_id(rng), Retransmission::new(now, schedule), now)
             }
             State::Asking { id, timer, sent } => (id, timer, sent),
         };
@@ -144,8 +152,12 @@ impl Kernel {
             State::Asking { id: ours, timer, sent } if ours == id => (timer, sent),
             State::Asking { .. } | State::Resting { .. } => return Err(DropReason::NoTransaction),
         };
-        if !timer.is_repeated() {
-            self.rtt = Some(now.saturating_duration_since(sent));
+        if timer.is_repeated() {
+            self.patience = (self.patience * 2).min(PATIENCE_MOST);
+        } else {
+            let rtt = now.saturating_duration_since(sent);
+            self.rtt = Some(rtt);
+            self.patience = (rtt * 2).clamp(Schedule::UDP.first, PATIENCE_MOST);
         }
         match outcome {
             Outcome::Mapped(mapped) => {

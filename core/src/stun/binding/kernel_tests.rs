@@ -200,3 +200,24 @@ fn a_storm_of_probes_is_one_request_in_a_while_and_the_old_answer_is_stale() {
     assert_eq!(answer, Err(DropReason::NoTransaction));
     assert!(machine.start < machine.now);
 }
+
+#[test]
+fn a_server_far_away_is_soon_asked_once_and_its_round_trip_known() {
+    let mut machine = Machine::new();
+    let rtt = Duration::from_millis(620);
+    let mut requests = Vec::new();
+    for _ in 0..5 {
+        let begun = machine.kernel.deadline();
+        let mut sent = 0;
+        while machine.kernel.deadline() < begun + rtt {
+            machine.take(Input::Due);
+            sent += 1;
+        }
+        machine.now = begun + rtt - Duration::from_millis(20);
+        machine.take(Input::Answer(mapped(A)));
+        requests.push(sent);
+    }
+
+    assert_eq!(requests, [2, 2, 1, 1, 1]);
+    assert_eq!(machine.kernel.rtt(), Some(rtt));
+}
