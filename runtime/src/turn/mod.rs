@@ -199,7 +199,8 @@ impl Turn {
                 Event::RestartWanted { .. }
                 | Event::Connect { .. }
                 | Event::Disconnect { .. }
-                | Event::ResolveWanted { .. } => {}
+                | Event::ResolveWanted { .. }
+                | Event::Server { .. } => {}
             }
         }
         true
