@@ -140,7 +140,7 @@ impl Endpoint {
         }
         if suspicious {
             tracing::debug!("viewers behind a relay are silent, the servers are asked");
-            self.gatherer.suspect(now);
+            self.gatherer.suspect_relays(now);
             self.after_gathering(now);
         }
         self.set_watch(now);
