@@ -65,7 +65,7 @@ pub mod h264;
 pub mod portmap;
 mod sdp;
 mod session;
-mod stun;
+pub mod stun;
 pub mod turn;
 mod wire;
 
@@ -73,8 +73,8 @@ pub use base::{Seed, WallClock};
 pub use endpoint::{
     Accepted, CandidateError, Certificate, CertificateError, CloseCause, ConfigError, Datagram,
     DropReason, Endpoint, EndpointConfig, EndpointStats, Event, Frame, FrameReport, Limits,
-    OfferError, SessionId, SessionState, SessionStats, StreamId, TimeoutReason, Transmit,
-    Transport, VideoFormat,
+    OfferError, Path, PathKind, SessionId, SessionState, SessionStats, StreamId, TimeoutReason,
+    Transmit, Transport, VideoFormat,
 };
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use pinhole_core::SessionState;
+use pinhole_core::{PathKind, SessionState};
 use support::{Fate, World, address, frame_bytes, start};
 
 #[test]
@@ -45,7 +45,8 @@ fn a_viewer_whose_candidates_are_hidden_is_found_by_its_checks() {
     let stats = world.endpoint.sessions();
     assert_eq!((stats.len(), stats[0].id), (1, session));
     world.run_ms(1_500);
-    assert_eq!(world.endpoint.sessions()[0].remote, Some(address("198.51.100.7:6000")));
+    let path = world.endpoint.sessions()[0].path.unwrap();
+    assert_eq!((path.kind, path.remote), (PathKind::Direct, address("198.51.100.7:6000")));
 }
 
 #[test]

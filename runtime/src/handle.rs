@@ -7,7 +7,7 @@
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use pinhole_core::gather::LocalCandidate;
+use pinhole_core::gather::{LocalCandidate, ServerReport};
 use pinhole_core::{CandidateError, OfferError, SessionId};
 use pinhole_encoder::MediaEvent;
 
@@ -38,14 +38,16 @@ pub enum Never {}
 pub struct Handle {
     commands: Arc<CommandSender>,
     media_events: async_channel::Receiver<MediaEvent>,
+    server_reports: async_channel::Receiver<(usize, ServerReport)>,
 }
 
 impl Handle {
     pub(crate) fn new(
         commands: CommandSender,
         media_events: async_channel::Receiver<MediaEvent>,
+        server_reports: async_channel::Receiver<(usize, ServerReport)>,
     ) -> Handle {
-        Handle { commands: Arc::new(commands), media_events }
+        Handle { commands: Arc::new(commands), media_events, server_reports }
     }
 
     /// Answers an offer with a new session. Dropping the future before it is ready closes the session.
@@ -127,6 +129,12 @@ impl Handle {
         self.media_events.recv().await.ok()
     }
 
+    /// Waits for what a STUN or TURN server says next, with its place in `GatherConfig::servers`;
+    /// `None` once the runtime has ended. Of several waiters each report goes to one.
+    pub async fn server_report(&self) -> Option<(usize, ServerReport)> {
+        self.server_reports.recv().await.ok()
+    }
+
     async fn ask<T, E>(
         &self,
         command: impl FnOnce(Reply<T, E>) -> Command,
@@ -152,7 +160,11 @@ mod tests {
             count.fetch_add(1, Ordering::SeqCst);
         });
         let (sender, receiver) = command_queue(bell);
-        (Handle::new(sender, async_channel::bounded(1).1), receiver, rings)
+        (
+            Handle::new(sender, async_channel::bounded(1).1, async_channel::bounded(1).1),
+            receiver,
+            rings,
+        )
     }
 
     /// Polls once: enough to queue the command.

@@ -1,19 +1,14 @@
 //! What a program asks of an endpoint. Each command either does all it says, or changes nothing
 //! and says why.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{
-    Accepted, CandidateError, CloseCause, Endpoint, OfferError, SessionId, candidate_lines,
-    is_alive,
-};
-use crate::gather::{CandidateKind, LocalCandidate};
+use super::{Accepted, CandidateError, CloseCause, Endpoint, OfferError, SessionId, is_alive};
 use crate::sdp::{parse_fragment, parse_offer};
 use crate::session::{Input, Session};
 
 /// Addresses that may be added late; more are ignored.
-const LATE_CANDIDATES_MAX: usize = 64;
+pub(super) const LATE_CANDIDATES_MAX: usize = 64;
 
 impl Endpoint {
     /// Answers an SDP offer with a new session.
@@ -28,13 +23,14 @@ impl Endpoint {
         let id = SessionId(self.next_id);
         let rng = self.rng.child();
         let mut session = Session::accept(id, now, &self.setup, rng, offer)?;
-        let answer = session.answer(&self.setup, self.session_number(now), &self.candidate_lines);
+        let answer = session.answer(&self.setup, self.session_number(now), &self.answer_lines());
         self.next_id += 1;
         self.routes.add_ufrag(session.ufrag(), id);
         self.sessions.insert(id, Box::new(session));
         self.ready.push_back(id);
         self.with_session(id, |_| ());
         self.stats.sessions_total += 1;
+        self.admit(now, id);
         Ok(Accepted { session: id, answer })
     }
 
@@ -47,12 +43,14 @@ impl Endpoint {
     ) -> Result<String, OfferError> {
         self.check_length(sdp)?;
         let offer = parse_offer(sdp, self.setup.format)?;
-        let (setup, lines) = (self.setup.clone(), self.candidate_lines.clone());
+        let (setup, lines) = (self.setup.clone(), self.answer_lines());
         let number = self.session_number(now);
-        self.restart(id, |session| {
+        let answer = self.restart(id, |session| {
             session.renegotiate(now, &setup, offer)?;
             Ok(session.answer(&setup, number, &lines))
-        })
+        })?;
+        self.admit(now, id);
+        Ok(answer)
     }
 
     /// Takes an SDP fragment (RFC 8840 §9): new candidates, or, with new credentials, an ICE
@@ -65,15 +63,18 @@ impl Endpoint {
     ) -> Result<Option<String>, OfferError> {
         self.check_length(fragment)?;
         let fragment = parse_fragment(fragment).map_err(OfferError::NotSdp)?;
-        let (setup, lines) = (self.setup.clone(), self.candidate_lines.clone());
-        self.restart(id, |session| session.handle_fragment(now, &setup, &fragment, &lines))
+        let (setup, lines) = (self.setup.clone(), self.answer_lines());
+        let answer =
+            self.restart(id, |session| session.handle_fragment(now, &setup, &fragment, &lines))?;
+        self.admit(now, id);
+        Ok(answer)
     }
 
     /// Takes one trickled candidate: `candidate:…`. An empty one (the end of candidates) and mDNS
     /// names are accepted and ignored.
     pub fn add_candidate(
         &mut self,
-        _now: Instant,
+        now: Instant,
         id: SessionId,
         candidate: &str,
     ) -> Result<(), CandidateError> {
@@ -82,23 +83,9 @@ impl Endpoint {
             return Err(CandidateError::NoSession);
         }
         let added = self.with_session(id, |session| session.add_candidate(candidate));
-        added.unwrap_or(Err(CandidateError::NoSession)).map(drop)
-    }
-
-    /// Adds an address that became known late, and offers it to all viewers.
-    pub fn add_local_candidate(&mut self, _now: Instant, candidate: LocalCandidate) {
-        let known = self.candidates.contains(&candidate);
-        if known || self.candidates.len() >= LATE_CANDIDATES_MAX {
-            return;
-        }
-        if candidate.kind == CandidateKind::Host && !self.setup.bases.contains(&candidate.base) {
-            self.add_base(candidate.base);
-        }
-        self.candidates.push(candidate);
-        self.candidate_lines = candidate_lines(&self.candidates);
-        if let Some(line) = self.candidate_lines.last().cloned() {
-            self.announce(&line);
-        }
+        added.unwrap_or(Err(CandidateError::NoSession))?;
+        self.admit(now, id);
+        Ok(())
     }
 
     /// Ends a session, telling the viewer (RTCP BYE, DTLS close_notify). False: there was none.
@@ -106,12 +93,13 @@ impl Endpoint {
         self.on_session_input(now, id, Input::Close(CloseCause::Local))
     }
 
-    fn add_base(&mut self, base: SocketAddr) {
-        self.setup.bases.push(base);
-        let ids: Vec<_> = self.sessions.keys().copied().collect();
-        for id in ids {
-            self.with_session(id, |session| session.add_base(base));
+    /// Lets the addresses that a viewer told through our relays, before anything is sent there.
+    fn admit(&mut self, now: Instant, id: SessionId) {
+        let told = self.sessions.get(&id).map(|session| session.told().to_vec());
+        for peer in told.unwrap_or_default() {
+            self.gatherer.add_peer(now, peer);
         }
+        self.after_gathering(now);
     }
 
     /// Does something that may give the session another ufrag, and keeps the routes in step.

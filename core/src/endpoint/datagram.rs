@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::base::StreamId;
+
 /// How a datagram travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
@@ -12,10 +14,6 @@ pub enum Transport {
     /// [`Endpoint::handle_stream_data`](super::Endpoint::handle_stream_data).
     Stream(StreamId),
 }
-
-/// A TCP or TLS connection of the shell's: one that a viewer made (RFC 6544), or one to a TURN server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamId(pub u64);
 
 /// One datagram as it came from a socket.
 #[derive(Debug, Clone, Copy)]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::StreamId;
+use crate::gather::ServerReport;
 use crate::session::{SessionId, SessionState};
 
 /// What happened. Drain after each input.
@@ -51,6 +52,13 @@ pub enum Event {
     ResolveWanted {
         /// Its place in [`GatherConfig::servers`](crate::gather::GatherConfig::servers).
         server: usize,
+    },
+    /// What a STUN or TURN server says, for logs and diagnosis.
+    Server {
+        /// Its place in [`GatherConfig::servers`](crate::gather::GatherConfig::servers).
+        server: usize,
+        /// What it says.
+        report: ServerReport,
     },
     /// The encoder should make the next frame an IDR. Comes at most every 250 ms.
     KeyframeWanted,

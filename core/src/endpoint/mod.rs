@@ -13,32 +13,36 @@ mod config;
 mod datagram;
 mod event;
 mod keyframes;
+mod network;
 mod receive;
 mod routes;
 mod send;
 mod stats;
 mod streams;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+pub use crate::base::StreamId;
 pub use crate::sdp::{CandidateError, OfferError};
 pub use crate::session::{
-    Certificate, CertificateError, CloseCause, SessionId, SessionState, SessionStats,
+    Certificate, CertificateError, CloseCause, Path, PathKind, SessionId, SessionState,
+    SessionStats,
 };
 pub use crate::wire::DropReason;
 pub use config::{ConfigError, EndpointConfig, Limits, VideoFormat};
-pub use datagram::{Datagram, Frame, FrameReport, StreamId, Transmit, Transport};
+pub use datagram::{Datagram, Frame, FrameReport, Transmit, Transport};
 pub use event::{Accepted, Event, TimeoutReason};
 pub use stats::EndpointStats;
 
 use crate::base::{Deadlines, SeedRng, WallClock};
-use crate::gather::{LocalCandidate, candidate_line, local_candidates};
+use crate::gather::{Gatherer, LocalCandidate, candidate_line};
 use crate::h264::{Packetizer, PayloadLimit};
 use crate::session::{Input, Patience, Session, SessionSetup, Signal};
 use keyframes::Keyframes;
 use routes::Routes;
+use streams::Streams;
 
 /// Payload bytes of an RTP packet: with header (12), playout-delay (8), transport-wide sequence
 /// number (4), RTX's two bytes and the SRTP tag (16) a datagram stays within 1200 bytes, which
@@ -51,11 +55,14 @@ pub struct Endpoint {
     limits: Limits,
     wall_clock: WallClock,
     rng: SeedRng,
-    candidates: Vec<LocalCandidate>,
+    gatherer: Gatherer,
     candidate_lines: Vec<String>,
     sessions: BTreeMap<SessionId, Box<Session>>,
     next_id: u64,
     routes: Routes,
+    streams: Streams,
+    /// Whom our sockets sent to, as far as a NAT counts them: see [`Gatherer::predicted`].
+    destinations: BTreeSet<SocketAddr>,
     /// Sessions that may have something to send, in the order in which they were touched.
     ready: VecDeque<SessionId>,
     deadlines: Deadlines<Key>,
@@ -72,6 +79,9 @@ pub struct Endpoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Keyframe,
+    Gather,
+    Streams,
+    Watch,
     Session(SessionId),
     Patience(SessionId),
 }
@@ -88,28 +98,30 @@ impl Endpoint {
         if let Some(base) = config.gather.bases.iter().find(|base| base.ip().is_unspecified()) {
             return Err(ConfigError::Unspecified(*base));
         }
-        let candidates = local_candidates(&config.gather);
         let mut rng = config.seed.rng();
+        let gatherer = Gatherer::new(now, config.gather, config.wall_clock, rng.child());
         let limit = PayloadLimit::new(PAYLOAD_BYTES_MAX).expect("1150 is a valid payload limit");
         let patience = Patience {
             to_connect: config.limits.connect_timeout,
             to_come_back: config.limits.recovery_timeout,
         };
-        Ok(Endpoint {
+        let mut endpoint = Endpoint {
             setup: SessionSetup {
                 certificate: config.certificate,
-                bases: config.gather.bases,
+                locals: Vec::new(),
                 format: config.video.profile_level_id,
                 patience,
                 estimator: config.estimator,
             },
             limits: config.limits,
             wall_clock: config.wall_clock,
-            candidate_lines: candidate_lines(&candidates),
-            candidates,
+            candidate_lines: candidate_lines(gatherer.candidates()),
+            gatherer,
             sessions: BTreeMap::new(),
             next_id: 0,
             routes: Routes::default(),
+            streams: Streams::default(),
+            destinations: BTreeSet::new(),
             ready: VecDeque::new(),
             deadlines: Deadlines::new(),
             keyframes: Keyframes::new(),
@@ -120,7 +132,10 @@ impl Endpoint {
             rng,
             events: VecDeque::new(),
             stats: EndpointStats::default(),
-        })
+        };
+        endpoint.setup.locals = endpoint.locals();
+        endpoint.after_gathering(now);
+        Ok(endpoint)
     }
 
     /// Fires what is due. Calling it early or late is harmless; call it at [`Self::poll_timeout`].
@@ -134,6 +149,12 @@ impl Endpoint {
                     }
                     self.deadlines.set(Key::Keyframe, self.keyframes.deadline());
                 }
+                Key::Gather => {
+                    self.gatherer.handle_timeout(now);
+                    self.after_gathering(now);
+                }
+                Key::Streams => self.close_unproved_streams(now),
+                Key::Watch => self.watch_relays(now),
                 Key::Session(id) => {
                     self.with_session(id, |session| session.handle_timeout(now));
                 }
@@ -154,7 +175,8 @@ impl Endpoint {
         let (at, key) = self.deadlines.earliest()?;
         let reason = match key {
             Key::Keyframe => TimeoutReason::Keyframe,
-            Key::Session(_) => TimeoutReason::Session,
+            Key::Gather | Key::Watch => TimeoutReason::Gather,
+            Key::Streams | Key::Session(_) => TimeoutReason::Session,
             Key::Patience(_) => TimeoutReason::Connect,
         };
         Some((at, reason))
@@ -184,12 +206,6 @@ impl Endpoint {
             }
         }
         stats
-    }
-
-    /// Each living session, oldest first.
-    pub fn sessions(&self) -> Vec<SessionStats> {
-        let living = self.sessions.values().filter(|session| is_alive(session));
-        living.map(|session| session.stats()).collect()
     }
 
     /// Whether no session lives: then nothing need be encoded.
@@ -227,8 +243,21 @@ impl Endpoint {
                     *self.stats.closed_total.entry(cause).or_default() += 1;
                 }
                 self.events.push_back(Event::Session { id, state });
-                if state == SessionState::Connected {
-                    self.need_keyframe(now);
+                match state {
+                    SessionState::Connected => {
+                        self.need_keyframe(now);
+                        self.set_watch(now);
+                    }
+                    SessionState::Interrupted => {
+                        self.events.push_back(Event::RestartWanted { id });
+                        self.gatherer.suspect(now);
+                        self.after_gathering(now);
+                    }
+                    SessionState::Connecting | SessionState::Closed(_) => {}
+                }
+                // Whoever waits for a connection that takes no more must still be able to end.
+                if state != SessionState::Connected && self.streams.unpark(id) {
+                    self.ready.push_back(id);
                 }
             }
             Signal::KeyframeRequested { needed } => {
@@ -248,8 +277,8 @@ impl Endpoint {
         self.deadlines.set(Key::Keyframe, self.keyframes.deadline());
     }
 
-    fn drop_datagram(&mut self, reason: DropReason, remote: SocketAddr) {
-        tracing::trace!(?reason, %remote, "datagram dropped");
+    fn drop_datagram(&mut self, reason: DropReason, from: impl std::fmt::Debug) {
+        tracing::trace!(?reason, ?from, "datagram dropped");
         *self.stats.dropped_total.entry(reason).or_default() += 1;
     }
 }

@@ -1,32 +1,77 @@
 //! Datagrams in: demultiplexed, routed, normalised, handed to their session.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::routes::Route;
-use super::{Datagram, DropReason, Endpoint, SessionId};
-use crate::wire::{Kind, StunKind, demux, parse_stun};
+use str0m::net::Protocol;
+
+use super::routes::{Route, Via};
+use super::{Datagram, DropReason, Endpoint, SessionId, SessionState};
+use crate::gather::Inbound;
+use crate::session::Session;
+use crate::wire::{BindingRequest, Kind, StunKind, demux, parse_stun};
+
+/// How long a path must be silent before another address takes its place, by what came from there.
+/// A viewer's reports come about every second and its checks every few seconds; a mapping that
+/// changed stops all of them at once, and only the path that a viewer has chosen carries reports.
+const SILENCE_BEFORE_NEW: Duration = Duration::from_millis(600);
+const SILENCE_BEFORE_REPORTS: Duration = Duration::from_millis(600);
+const SILENCE_BEFORE_KNOWN: Duration = Duration::from_millis(2_000);
+
+/// A datagram on its last steps to a session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival<'a> {
+    pub(super) via: Via,
+    /// One of our own addresses, as str0m knows it.
+    pub(super) local: SocketAddr,
+    /// The address that was really hit, where it is another one.
+    pub(super) alias: Option<SocketAddr>,
+    pub(super) remote: SocketAddr,
+    pub(super) payload: &'a [u8],
+}
 
 impl Endpoint {
     /// Takes a datagram from a socket. What is wrong with it is counted, never an error.
     pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
         self.stats.datagrams_received_total += 1;
-        if let Err(reason) = self.route_datagram(now, &datagram) {
-            self.drop_datagram(reason, datagram.remote);
+        let remote = datagram.remote;
+        let routed =
+            match self.gatherer.handle_datagram(now, datagram.local, remote, datagram.payload) {
+                Inbound::NotOurs => self.handle_direct(now, &datagram),
+                Inbound::Control(taken) => taken,
+                Inbound::Data { relayed, peer, payload } => {
+                    let via = Via::Relay(relayed);
+                    let arrival =
+                        Arrival { via, local: relayed, alias: None, remote: peer, payload };
+                    self.route(now, &arrival)
+                }
+            };
+        if let Err(reason) = routed {
+            self.drop_datagram(reason, remote);
         }
+        self.after_gathering(now);
     }
 
-    fn route_datagram(&mut self, now: Instant, datagram: &Datagram<'_>) -> Result<(), DropReason> {
-        let kind = demux(datagram.payload).ok_or(DropReason::Unknown)?;
-        let (local, alias) = self.normalise(datagram.local).ok_or(DropReason::NoRoute)?;
-        let route = match kind {
-            Kind::Stun => self.route_stun(datagram, alias)?,
+    fn handle_direct(&mut self, now: Instant, datagram: &Datagram<'_>) -> Result<(), DropReason> {
+        let Datagram { local, remote, payload, .. } = *datagram;
+        let (local, alias) = self.normalise(local).ok_or(DropReason::NoRoute)?;
+        self.route(now, &Arrival { via: Via::Socket, local, alias, remote, payload })
+    }
+
+    /// Hands a datagram to the session that it belongs to.
+    pub(super) fn route(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<(), DropReason> {
+        let Arrival { via, local, remote, payload, .. } = *arrival;
+        let route = match demux(payload).ok_or(DropReason::Unknown)? {
+            Kind::Stun => self.route_stun(now, arrival)?,
             Kind::Dtls | Kind::Media => {
-                self.routes.by_remote(datagram.remote).ok_or(DropReason::NoRoute)?
+                let route = self.routes.by_remote(via, remote).ok_or(DropReason::NoRoute)?;
+                self.roam(now, arrival, route, SILENCE_BEFORE_REPORTS)
             }
         };
-        let take = |session: &mut crate::session::Session| {
-            session.handle_datagram(now, local, datagram.remote, datagram.payload)
+        self.routes.hear(now, via, remote);
+        let told = route.told.unwrap_or(remote);
+        let take = |session: &mut Session| {
+            session.handle_datagram(now, protocol(via), local, told, payload)
         };
         self.with_session(route.session, take).ok_or(DropReason::NoSession)?
     }
@@ -36,36 +81,117 @@ impl Endpoint {
     /// taken as if it had come to our first candidate of that family; the reply leaves from where
     /// the datagram arrived all the same.
     fn normalise(&self, local: SocketAddr) -> Option<(SocketAddr, Option<SocketAddr>)> {
-        if self.setup.bases.contains(&local) {
+        let bases = self.gatherer.bases();
+        if bases.contains(&local) {
             return Some((local, None));
         }
         let same_family = |base: &&SocketAddr| base.is_ipv4() == local.is_ipv4();
-        let base = self.setup.bases.iter().find(same_family)?;
-        Some((*base, Some(local)))
+        Some((*bases.iter().find(same_family)?, Some(local)))
     }
 
     /// A check names the session it is for; the address it comes from belongs to that session from
     /// then on, if its integrity holds. Everything else goes where its address goes.
-    fn route_stun(
-        &mut self,
-        datagram: &Datagram<'_>,
-        alias: Option<SocketAddr>,
-    ) -> Result<Route, DropReason> {
-        let known = self.routes.by_remote(datagram.remote);
-        let check = match parse_stun(datagram.payload).ok_or(DropReason::BadStun)? {
+    fn route_stun(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<Route, DropReason> {
+        let Arrival { via, remote, alias, .. } = *arrival;
+        let known = self.routes.by_remote(via, remote);
+        let check = match parse_stun(arrival.payload).ok_or(DropReason::BadStun)? {
             StunKind::Other => return known.ok_or(DropReason::NoRoute),
             StunKind::Request(check) => check,
         };
         let session: SessionId =
             self.routes.by_ufrag(check.local_ufrag()).ok_or(DropReason::NoSession)?;
-        let route = Route { session, alias };
-        if known != Some(route) {
-            let password = self.sessions.get(&session).map(|s| s.password());
-            if !password.is_some_and(|password| check.is_authentic(password)) {
-                return Err(DropReason::BadIntegrity);
-            }
-            self.routes.add_remote(datagram.remote, route);
+        let is_known = known.is_some_and(|route| route.session == session);
+        if let Some(route) = known.filter(|route| is_known && route.alias == alias) {
+            // Whoever overheard a check may send it again: only one with integrity moves anything.
+            let may_move = self.may_move(now, arrival, route) && self.is_authentic(session, &check);
+            return Ok(match may_move {
+                true => self.roam(now, arrival, route, SILENCE_BEFORE_KNOWN),
+                false => route,
+            });
         }
-        Ok(route)
+        if !self.is_authentic(session, &check) {
+            return Err(DropReason::BadIntegrity);
+        }
+        let route = Route { session, alias, told: known.filter(|_| is_known).and_then(|r| r.told) };
+        self.routes.add_remote(now, via, remote, route);
+        Ok(if is_known { route } else { self.roam(now, arrival, route, SILENCE_BEFORE_NEW) })
+    }
+
+    fn is_authentic(&self, session: SessionId, check: &BindingRequest<'_>) -> bool {
+        let session = self.sessions.get(&session);
+        session.is_some_and(|session| check.is_authentic(session.password()))
+    }
+
+    /// Moves a session to where it is heard from, if its path has been silent for that long.
+    fn roam(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival<'_>,
+        route: Route,
+        silence: Duration,
+    ) -> Route {
+        let Some(told) = self.roams_from(now, arrival, route, silence) else { return route };
+        let Route { session, alias, .. } = route;
+        tracing::debug!(id = ?session, from = %told, to = %arrival.remote, "viewer roams");
+        self.stats.roams_total += 1;
+        let told = Some(told).filter(|told| *told != arrival.remote);
+        let route = Route { session, alias, told };
+        match told {
+            Some(_) => self.routes.add_remote(now, arrival.via, arrival.remote, route),
+            None => self.routes.come_home(session, arrival.remote),
+        }
+        route
+    }
+
+    /// Whether a check could make its session roam.
+    fn may_move(&self, now: Instant, arrival: &Arrival<'_>, route: Route) -> bool {
+        self.roams_from(now, arrival, route, SILENCE_BEFORE_KNOWN).is_some()
+    }
+
+    /// The address at which str0m knows the viewer that is now heard from another one, if its path
+    /// there has fallen silent.
+    fn roams_from(
+        &self,
+        now: Instant,
+        arrival: &Arrival<'_>,
+        route: Route,
+        silence: Duration,
+    ) -> Option<SocketAddr> {
+        let Arrival { via, local, remote, .. } = *arrival;
+        let viewer = self.sessions.get(&route.session)?;
+        let settled = matches!(viewer.state(), SessionState::Connected | SessionState::Interrupted);
+        let pair = viewer.pair()?;
+        let same_way = pair.protocol == protocol(via) && pair.source == local;
+        let is_there = self.routes.whereabouts(route.session, pair.destination) == remote;
+        if !settled || !same_way || is_there {
+            return None;
+        }
+        let silent = self.is_silent(now, route.session, via, pair.destination, silence);
+        silent.then_some(pair.destination)
+    }
+
+    /// Whether nothing came for that long from where a viewer really is that str0m knows at `told`.
+    fn is_silent(
+        &self,
+        now: Instant,
+        session: SessionId,
+        via: Via,
+        told: SocketAddr,
+        silence: Duration,
+    ) -> bool {
+        let whereabouts = self.routes.whereabouts(session, told);
+        let via = match (via, self.streams.of_viewer(whereabouts)) {
+            (Via::Stream(_), Some(stream)) => Via::Stream(stream),
+            (via, _) => via,
+        };
+        let heard = self.routes.heard_at(via, whereabouts);
+        heard.is_none_or(|heard| heard + silence <= now)
+    }
+}
+
+fn protocol(via: Via) -> Protocol {
+    match via {
+        Via::Socket | Via::Relay(_) => Protocol::Udp,
+        Via::Stream(_) => Protocol::Tcp,
     }
 }

@@ -1,21 +1,46 @@
-//! Which session a datagram belongs to: by the address it came from, and where that is not known,
-//! by the ufrag of an authentic check.
+//! Which session a datagram belongs to: by the way and the address it came from, and where that is
+//! not known, by the ufrag of an authentic check.
+//!
+//! str0m holds on to the address where it found a viewer. When the viewer's NAT, or the relay in
+//! front of us, gives it another one in mid-stream, str0m's pair would time out before it looks at
+//! the new address. So a session may *roam*: what comes from the new address is handed to str0m as
+//! if it came from the old one, and what it sends there goes to the new one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::time::Instant;
 
-use super::SessionId;
+use super::{SessionId, StreamId};
 
 /// Remote addresses kept per session: a viewer checks from a handful. The oldest is forgotten.
 const REMOTES_PER_SESSION_MAX: usize = 16;
 
+/// By which way a datagram came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Via {
+    /// To one of our UDP sockets.
+    Socket,
+    /// To this address of a TURN server's.
+    Relay(SocketAddr),
+    /// On a TCP connection.
+    Stream(StreamId),
+}
+
 /// The table of routes.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    by_remote: BTreeMap<SocketAddr, Route>,
+    by_remote: BTreeMap<(Via, SocketAddr), Known>,
     by_ufrag: BTreeMap<String, SessionId>,
     /// The remotes of each session, oldest first.
-    remotes: BTreeMap<SessionId, VecDeque<SocketAddr>>,
+    remotes: BTreeMap<SessionId, VecDeque<(Via, SocketAddr)>>,
+    /// The address that str0m knows, and the one where the viewer really is.
+    roamed: BTreeMap<(SessionId, SocketAddr), SocketAddr>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    route: Route,
+    heard: Instant,
 }
 
 /// Where datagrams from one remote address go.
@@ -25,6 +50,8 @@ pub(crate) struct Route {
     /// The address that they really hit, where it is none of our candidates (loopback behind a
     /// relay on the same machine, say): replies must leave from there.
     pub(crate) alias: Option<SocketAddr>,
+    /// The remote address that str0m is told, where it is another one.
+    pub(crate) told: Option<SocketAddr>,
 }
 
 impl Routes {
@@ -42,19 +69,40 @@ impl Routes {
         self.by_ufrag.get(ufrag).copied()
     }
 
-    pub(crate) fn by_remote(&self, remote: SocketAddr) -> Option<Route> {
-        self.by_remote.get(&remote).copied()
+    pub(crate) fn by_remote(&self, via: Via, remote: SocketAddr) -> Option<Route> {
+        self.by_remote.get(&(via, remote)).map(|known| known.route)
+    }
+
+    /// When something came from there last.
+    pub(crate) fn heard_at(&self, via: Via, remote: SocketAddr) -> Option<Instant> {
+        self.by_remote.get(&(via, remote)).map(|known| known.heard)
+    }
+
+    /// Notes that something came from there.
+    pub(crate) fn hear(&mut self, now: Instant, via: Via, remote: SocketAddr) {
+        if let Some(known) = self.by_remote.get_mut(&(via, remote)) {
+            known.heard = now;
+        }
+    }
+
+    /// Where a viewer really is that str0m knows at `told`.
+    pub(crate) fn whereabouts(&self, session: SessionId, told: SocketAddr) -> SocketAddr {
+        self.roamed.get(&(session, told)).copied().unwrap_or(told)
     }
 
     /// Points a remote address at a session.
-    pub(crate) fn add_remote(&mut self, remote: SocketAddr, route: Route) {
-        match self.by_remote.insert(remote, route) {
-            Some(before) if before.session == route.session => return,
-            Some(before) => self.forget(before.session, remote),
+    pub(crate) fn add_remote(&mut self, now: Instant, via: Via, remote: SocketAddr, route: Route) {
+        if let Some(told) = route.told {
+            self.roamed.insert((route.session, told), remote);
+        }
+        let key = (via, remote);
+        match self.by_remote.insert(key, Known { route, heard: now }) {
+            Some(before) if before.route.session == route.session => return,
+            Some(before) => self.forget(before.route.session, key),
             None => {}
         }
         let remotes = self.remotes.entry(route.session).or_default();
-        remotes.push_back(remote);
+        remotes.push_back(key);
         if remotes.len() > REMOTES_PER_SESSION_MAX
             && let Some(oldest) = remotes.pop_front()
         {
@@ -62,17 +110,34 @@ impl Routes {
         }
     }
 
-    /// Forgets a session.
-    pub(crate) fn remove_session(&mut self, session: SessionId, ufrag: &str) {
-        self.by_ufrag.remove(ufrag);
-        for remote in self.remotes.remove(&session).into_iter().flatten() {
-            self.by_remote.remove(&remote);
+    /// Takes back that a session roamed away from `told`: the viewer is there again.
+    pub(crate) fn come_home(&mut self, session: SessionId, told: SocketAddr) {
+        self.roamed.remove(&(session, told));
+    }
+
+    /// Forgets what came on a connection that is gone.
+    pub(crate) fn remove_stream(&mut self, session: SessionId, stream: StreamId) {
+        let gone = |key: &(Via, SocketAddr)| key.0 == Via::Stream(stream);
+        if let Some(remotes) = self.remotes.get_mut(&session) {
+            for key in remotes.iter().filter(|key| gone(key)) {
+                self.by_remote.remove(key);
+            }
+            remotes.retain(|key| !gone(key));
         }
     }
 
-    fn forget(&mut self, session: SessionId, remote: SocketAddr) {
+    /// Forgets a session.
+    pub(crate) fn remove_session(&mut self, session: SessionId, ufrag: &str) {
+        self.by_ufrag.remove(ufrag);
+        for key in self.remotes.remove(&session).into_iter().flatten() {
+            self.by_remote.remove(&key);
+        }
+        self.roamed.retain(|(roamed, _), _| *roamed != session);
+    }
+
+    fn forget(&mut self, session: SessionId, key: (Via, SocketAddr)) {
         if let Some(remotes) = self.remotes.get_mut(&session) {
-            remotes.retain(|known| *known != remote);
+            remotes.retain(|known| *known != key);
         }
     }
 }
@@ -85,30 +150,51 @@ mod tests {
         SocketAddr::from(([192, 0, 2, 1], port))
     }
 
-    fn route(session: u64) -> Route {
-        Route { session: SessionId(session), alias: None }
+    fn add(routes: &mut Routes, port: u16, session: u64, told: Option<u16>) {
+        let route = Route { session: SessionId(session), alias: None, told: told.map(remote) };
+        routes.add_remote(crate::test_clock(), Via::Socket, remote(port), route);
+    }
+
+    fn session(routes: &Routes, via: Via, port: u16) -> Option<u64> {
+        routes.by_remote(via, remote(port)).map(|route| route.session.0)
     }
 
     #[test]
     fn an_address_belongs_to_whom_it_was_last_given() {
         let mut routes = Routes::default();
-        routes.add_remote(remote(1), route(1));
-        routes.add_remote(remote(1), route(2));
+        add(&mut routes, 1, 1, None);
+        add(&mut routes, 1, 2, None);
         routes.remove_session(SessionId(1), "a");
 
-        assert_eq!(routes.by_remote(remote(1)), Some(route(2)));
+        assert_eq!(session(&routes, Via::Socket, 1), Some(2));
+        assert_eq!(session(&routes, Via::Relay(remote(9)), 1), None, "another way");
         routes.remove_session(SessionId(2), "b");
-        assert_eq!(routes.by_remote(remote(1)), None);
+        assert_eq!(session(&routes, Via::Socket, 1), None);
     }
 
     #[test]
     fn a_session_that_roams_keeps_its_latest_addresses_only() {
         let mut routes = Routes::default();
         for port in 1..=40 {
-            routes.add_remote(remote(port), route(1));
+            add(&mut routes, port, 1, None);
         }
 
-        let kept: Vec<_> = (1..=40).filter(|p| routes.by_remote(remote(*p)).is_some()).collect();
+        let kept: Vec<_> =
+            (1..=40).filter(|port| session(&routes, Via::Socket, *port).is_some()).collect();
         assert_eq!(kept, (25..=40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_viewer_is_found_where_it_roamed_until_it_comes_home() {
+        let mut routes = Routes::default();
+        add(&mut routes, 1, 1, None);
+        add(&mut routes, 2, 1, Some(1));
+        assert_eq!(routes.whereabouts(SessionId(1), remote(1)), remote(2));
+        assert_eq!(routes.whereabouts(SessionId(2), remote(1)), remote(1), "another session");
+        add(&mut routes, 3, 1, Some(1));
+        assert_eq!(routes.whereabouts(SessionId(1), remote(1)), remote(3));
+
+        routes.come_home(SessionId(1), remote(1));
+        assert_eq!(routes.whereabouts(SessionId(1), remote(1)), remote(1));
     }
 }

@@ -1,11 +1,23 @@
 //! Frames in, datagrams out.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
+use str0m::net::Protocol;
+
+use super::routes::{Routes, Via};
+use super::streams::Streams;
 use super::{
     Endpoint, Event, Frame, FrameReport, Key, SessionId, SessionState, Transmit, Transport,
 };
+use crate::gather::{Gatherer, Leg};
+use crate::session::Pair;
+use crate::wire::Envelope;
+
+/// Addresses counted for the prediction of ports; a NAT that gave more has forgotten the first.
+const DESTINATIONS_MAX: usize = 1_024;
+/// What a run on a connection says of addresses.
+const UNSPECIFIED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 impl Endpoint {
     /// Sends an access unit to every connected viewer. Packetized once; a viewer whose earlier
@@ -55,53 +67,79 @@ impl Endpoint {
     /// block, keep what was returned and call again only once it is sent: the order of datagrams
     /// to one viewer matters.
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
-        let mut signals = Vec::new();
+        if let Some((leg, len)) = self.gatherer.poll_transmit(now, buffer) {
+            self.deadlines.set(Key::Gather, self.gatherer.poll_timeout());
+            self.stats.datagrams_sent_total += 1;
+            return Some(transmit(leg, len, len));
+        }
         loop {
-            let id = *self.ready.front()?;
-            let Some(session) = self.sessions.get_mut(&id) else {
-                self.ready.pop_front();
+            let id = self.ready.pop_front()?;
+            if self.waits_for_stream(id) {
                 continue;
-            };
-            let run = session.poll_run(now, buffer, &mut |signal| signals.push(signal));
-            let (wake, patience) = (session.wake_at(), session.patience_ends_at());
-            let (drained, finished) = (session.is_drained(), session.is_finished());
-            // One run each in turn: a large frame to one viewer holds up no other.
-            self.ready.pop_front();
-            if !drained {
-                self.ready.push_back(id);
             }
-            self.deadlines.set(Key::Session(id), wake);
-            self.deadlines.set(Key::Patience(id), patience);
-            for signal in signals.drain(..) {
-                self.on_signal(now, id, signal);
-            }
-            if finished {
-                self.remove_session(id);
-            }
-            if let Some(run) = run {
-                self.stats.datagrams_sent_total += run.segments as u64;
-                self.stats.bytes_sent_total += run.len as u64;
-                return Some(Transmit {
-                    local: self.alias(run.source, run.destination),
-                    remote: run.destination,
-                    transport: Transport::Udp,
-                    segment_size: run.segment_size,
-                    len: run.len,
-                });
+            if let Some(sent) = self.poll_session(now, id, buffer) {
+                return Some(sent);
             }
         }
     }
 
-    /// Where a reply leaves from: the address that the viewer's datagrams hit.
-    fn alias(&self, source: SocketAddr, destination: SocketAddr) -> SocketAddr {
-        self.routes.by_remote(destination).and_then(|route| route.alias).unwrap_or(source)
+    /// The next run of one session, which is out of the row of those that are ready and comes back
+    /// at its end if it has more: a large frame to one viewer holds up no other.
+    fn poll_session(&mut self, now: Instant, id: SessionId, buffer: &mut [u8]) -> Option<Transmit> {
+        let Endpoint { sessions, gatherer, streams, routes, .. } = self;
+        let session = sessions.get_mut(&id)?;
+        let mut signals = Vec::new();
+        let mut leg = None;
+        let mut envelope = |pair: Pair, len: usize| {
+            let (envelope, way) = way(now, id, pair, len, gatherer, streams, routes)?;
+            leg.get_or_insert(way);
+            Some(envelope)
+        };
+        let run = session.poll_run(now, buffer, &mut envelope, &mut |signal| signals.push(signal));
+        let (wake, patience) = (session.wake_at(), session.patience_ends_at());
+        let (drained, finished) = (session.is_drained(), session.is_finished());
+        if !drained {
+            self.ready.push_back(id);
+        }
+        self.deadlines.set(Key::Session(id), wake);
+        self.deadlines.set(Key::Patience(id), patience);
+        for signal in signals {
+            self.on_signal(now, id, signal);
+        }
+        if finished {
+            self.remove_session(now, id);
+        }
+        let (run, leg) = run.zip(leg)?;
+        self.stats.datagrams_sent_total += run.segments as u64;
+        self.stats.bytes_sent_total += run.len as u64;
+        if let Leg::Datagram { remote, .. } = leg
+            && self.gatherer.predicts()
+            && self.destinations.len() < DESTINATIONS_MAX
+        {
+            self.destinations.insert(remote);
+        }
+        Some(transmit(leg, run.segment_size, run.len))
     }
 
-    fn remove_session(&mut self, id: SessionId) {
+    /// Whether a session's packets go to a connection that takes no more; it then waits for it.
+    fn waits_for_stream(&mut self, id: SessionId) -> bool {
+        let Some(session) = self.sessions.get(&id) else { return false };
+        let (SessionState::Connected, Some(pair)) = (session.state(), session.pair()) else {
+            return false;
+        };
+        let stream = match pair.protocol {
+            Protocol::Udp => self.gatherer.stream_of(pair.source),
+            _ => self.streams.of_viewer(self.routes.whereabouts(id, pair.destination)),
+        };
+        stream.is_some_and(|stream| self.streams.park(stream, id))
+    }
+
+    fn remove_session(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.remove(&id) else { return };
         self.routes.remove_session(id, session.ufrag());
         self.deadlines.set(Key::Session(id), None);
         self.deadlines.set(Key::Patience(id), None);
+        self.close_streams_of(now, id);
     }
 
     /// Tells all viewers about an address of ours that became known late.
@@ -113,5 +151,45 @@ impl Endpoint {
             mid: session.mid().unwrap_or_default().to_owned(),
         });
         self.events.extend(events);
+    }
+}
+
+/// What stands around a datagram between two of str0m's addresses, and by which way it leaves.
+fn way(
+    now: Instant,
+    id: SessionId,
+    pair: Pair,
+    len: usize,
+    gatherer: &mut Gatherer,
+    streams: &Streams,
+    routes: &Routes,
+) -> Option<(Envelope, Leg)> {
+    let remote = routes.whereabouts(id, pair.destination);
+    if pair.protocol != Protocol::Udp {
+        let stream = streams.of_viewer(remote)?;
+        return Some((Envelope::rfc4571(len)?, Leg::Stream(stream)));
+    }
+    if !gatherer.bases().contains(&pair.source) {
+        return gatherer.wrap(now, pair.source, remote, len);
+    }
+    // A reply leaves from the address that the viewer's datagrams hit.
+    let alias = routes.by_remote(Via::Socket, remote).and_then(|route| route.alias);
+    let local = alias.unwrap_or(pair.source);
+    Some((Envelope::NONE, Leg::Datagram { local, remote }))
+}
+
+fn transmit(leg: Leg, segment_size: usize, len: usize) -> Transmit {
+    match leg {
+        Leg::Datagram { local, remote } => {
+            Transmit { local, remote, transport: Transport::Udp, segment_size, len }
+        }
+        // The shell knows where its connections lead.
+        Leg::Stream(stream) => Transmit {
+            local: UNSPECIFIED,
+            remote: UNSPECIFIED,
+            transport: Transport::Stream(stream),
+            segment_size: len,
+            len,
+        },
     }
 }

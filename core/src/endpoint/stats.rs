@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::session::CloseCause;
+use super::routes::Via;
+use super::{Endpoint, Path, PathKind, SessionId, SessionStats};
+use crate::gather::{Audience, CandidateKind, is_public};
+use crate::session::{CloseCause, Session};
 use crate::wire::DropReason;
 
 /// Counters of an endpoint since its start, and gauges of now.
@@ -34,6 +37,38 @@ pub struct EndpointStats {
     pub frames_skipped_total: u64,
     /// PLI and FIR received from viewers.
     pub keyframe_requests_total: u64,
+    /// Times that a viewer's address changed under a session that went on.
+    pub roams_total: u64,
+    /// Connections closed because they carried something else than ICE or TURN.
+    pub streams_broken_total: u64,
     /// NACKed packets sent again.
     pub nacks_total: u64,
+}
+
+impl Endpoint {
+    /// Each living session, oldest first.
+    pub fn sessions(&self) -> Vec<SessionStats> {
+        let living = self.sessions.iter().filter(|(_, session)| super::is_alive(session));
+        living
+            .map(|(id, session)| SessionStats { path: self.path(*id, session), ..session.stats() })
+            .collect()
+    }
+
+    fn path(&self, id: SessionId, session: &Session) -> Option<Path> {
+        let pair = session.pair()?;
+        let (local, told) = (pair.source, pair.destination);
+        let remote = self.routes.whereabouts(id, told);
+        if pair.protocol != str0m::net::Protocol::Udp {
+            return Some(Path { kind: PathKind::Tcp, local, remote });
+        }
+        if let Some(CandidateKind::Relayed(transport)) = self.gatherer.relay_kind(local) {
+            return Some(Path { kind: PathKind::Relay(transport), local, remote });
+        }
+        let config = self.gatherer.config();
+        let forwarded = config.audience == Audience::Public && !config.map.is_empty();
+        let near = !is_public(remote.ip()) || config.bases.iter().any(|b| b.ip() == remote.ip());
+        let kind = if forwarded && near { PathKind::Tunnel } else { PathKind::Direct };
+        let alias = self.routes.by_remote(Via::Socket, remote).and_then(|route| route.alias);
+        Some(Path { kind, local: alias.unwrap_or(local), remote })
+    }
 }

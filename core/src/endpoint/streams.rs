@@ -1,59 +1,308 @@
-//! TCP and TLS connections: those that viewers made (RFC 6544) and those to TURN servers.
+//! TCP and TLS connections: those that viewers made (ICE over TCP, RFC 6544, framed as RFC 4571
+//! says) and those to TURN servers.
+//!
+//! Bytes come in as the shell reads them and are put together here. What leaves is framed in place
+//! where it is written. While a connection takes no more, the sessions behind it are not asked for
+//! datagrams, and so lose frames whole.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Endpoint, StreamId};
+use super::receive::Arrival;
+use super::routes::Via;
+use super::{DropReason, Endpoint, Event, SessionId, StreamId};
+use crate::gather::Inbound;
+use crate::turn;
+
+/// Connections of viewers per session that may live; each viewer has one, and one more while it
+/// changes networks. Those above are closed at once.
+const STREAMS_PER_SESSION: usize = 2;
+/// Connections beyond that, for whoever has not shown yet who he is.
+const STREAMS_SPARE: usize = 32;
+/// How long a connection may take to carry an authentic check.
+const PROOF_TIME: Duration = Duration::from_secs(10);
+/// Bytes that wait for the rest of their message: the longest message there is.
+const INBOX_BYTES_MAX: usize = 65_540;
+
+/// All connections.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    table: BTreeMap<StreamId, Stream>,
+    /// Connections of viewers, by the address that they come from.
+    by_remote: BTreeMap<SocketAddr, StreamId>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    kind: Kind,
+    inbox: Vec<u8>,
+    blocked: bool,
+    /// Sessions that wait until it takes more.
+    parked: BTreeSet<SessionId>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// To a TURN server.
+    Turn,
+    /// From a viewer. `local` is our TCP base; `owner` the session that proved itself on it, until
+    /// which it may live to `proof_until`.
+    Viewer { local: SocketAddr, remote: SocketAddr, owner: Option<SessionId>, proof_until: Instant },
+}
+
+impl Streams {
+    pub(super) fn add_turn(&mut self, id: StreamId) {
+        self.table.insert(id, Stream::new(Kind::Turn));
+    }
+
+    /// The connection of the viewer at this address.
+    pub(super) fn of_viewer(&self, remote: SocketAddr) -> Option<StreamId> {
+        self.by_remote.get(&remote).copied()
+    }
+
+    /// Makes a session wait for a connection that takes no more. False: it does take more.
+    pub(super) fn park(&mut self, stream: StreamId, session: SessionId) -> bool {
+        let blocked = self.table.get_mut(&stream).filter(|stream| stream.blocked);
+        blocked.map(|stream| stream.parked.insert(session)).is_some()
+    }
+
+    /// Takes a session out of every waiting row. True: it waited.
+    pub(super) fn unpark(&mut self, session: SessionId) -> bool {
+        let mut waited = false;
+        for stream in self.table.values_mut() {
+            waited |= stream.parked.remove(&session);
+        }
+        waited
+    }
+
+    /// When the first viewer's connection must have proved itself.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.table.values().filter_map(Stream::proof_until).min()
+    }
+
+    fn of_viewers(&self) -> usize {
+        self.by_remote.len()
+    }
+
+    fn remove(&mut self, id: StreamId) -> Option<Stream> {
+        let stream = self.table.remove(&id)?;
+        if let Kind::Viewer { remote, .. } = stream.kind {
+            self.by_remote.remove(&remote);
+        }
+        Some(stream)
+    }
+}
+
+impl Stream {
+    fn new(kind: Kind) -> Stream {
+        Stream { kind, inbox: Vec::new(), blocked: false, parked: BTreeSet::new() }
+    }
+
+    fn proof_until(&self) -> Option<Instant> {
+        match self.kind {
+            Kind::Viewer { owner: None, proof_until, .. } => Some(proof_until),
+            Kind::Viewer { .. } | Kind::Turn => None,
+        }
+    }
+}
 
 impl Endpoint {
     /// Takes a TCP connection that somebody made to one of our TCP bases, to speak ICE on it: its
-    /// first bytes are an RFC 4571 frame with a STUN message. `None`: there are too many; close it.
+    /// first bytes are an RFC 4571 frame with a STUN message. `None`: there are too many, or we have
+    /// no TCP address of that family; close it.
     pub fn accept_stream(
         &mut self,
         now: Instant,
         local: SocketAddr,
         remote: SocketAddr,
     ) -> Option<StreamId> {
-        let _ = (now, local, remote);
-        None
+        let most = STREAMS_PER_SESSION * self.sessions.len() + STREAMS_SPARE;
+        let bases = self.gatherer.tcp_bases();
+        let base = bases
+            .iter()
+            .find(|base| **base == local)
+            .or_else(|| bases.iter().find(|base| base.is_ipv4() == local.is_ipv4()));
+        let local = base.copied().filter(|_| self.streams.of_viewers() < most)?;
+        if self.streams.by_remote.contains_key(&remote) {
+            return None;
+        }
+        let id = self.gatherer.next_stream();
+        let proof_until = now + PROOF_TIME;
+        let kind = Kind::Viewer { local, remote, owner: None, proof_until };
+        self.streams.table.insert(id, Stream::new(kind));
+        self.streams.by_remote.insert(remote, id);
+        self.set_stream_deadline();
+        Some(id)
     }
 
-    /// Tells that a connection that [`Event::Connect`](super::Event::Connect) asked for is up, TLS
-    /// included where that was asked for.
+    /// Tells that a connection that [`Event::Connect`] asked for is up, TLS included where that was
+    /// asked for.
     pub fn handle_stream_connected(&mut self, now: Instant, stream: StreamId) {
-        let _ = (now, stream);
+        self.gatherer.stream_connected(now, stream);
+        self.after_gathering(now);
     }
 
     /// Takes bytes of a connection, as many as came.
     pub fn handle_stream_data(&mut self, now: Instant, stream: StreamId, bytes: &[u8]) {
-        let _ = (now, stream, bytes);
+        let Some(known) = self.streams.table.get_mut(&stream) else { return };
+        let kind = known.kind;
+        let mut inbox = std::mem::take(&mut known.inbox);
+        inbox.extend_from_slice(bytes);
+        let mut rest = inbox.as_slice();
+        let broken = loop {
+            match next_message(kind, rest) {
+                Ok(Some((message, after))) => {
+                    rest = after;
+                    self.handle_stream_message(now, stream, kind, message);
+                }
+                Ok(None) => break rest.len() > INBOX_BYTES_MAX,
+                Err(()) => break true,
+            }
+        };
+        let rest = rest.to_vec();
+        if broken {
+            tracing::debug!(?stream, "a connection carries something else, closed");
+            self.stats.streams_broken_total += 1;
+            self.disconnect(now, stream);
+        } else if let Some(known) = self.streams.table.get_mut(&stream) {
+            known.inbox = rest;
+        }
+        self.after_gathering(now);
     }
 
     /// Tells that a connection ended, or could not be made.
     pub fn handle_stream_closed(&mut self, now: Instant, stream: StreamId) {
-        let _ = (now, stream);
+        self.forget_stream(now, stream);
+        self.after_gathering(now);
     }
 
     /// Tells whether a connection takes more. While it does not, viewers behind it lose frames
     /// whole, and nothing is handed out for it beyond what was.
-    pub fn set_stream_blocked(&mut self, now: Instant, stream: StreamId, blocked: bool) {
-        let _ = (now, stream, blocked);
+    pub fn set_stream_blocked(&mut self, _now: Instant, stream: StreamId, blocked: bool) {
+        let Some(known) = self.streams.table.get_mut(&stream) else { return };
+        known.blocked = blocked;
+        if !blocked {
+            self.ready.extend(std::mem::take(&mut known.parked));
+        }
     }
 
-    /// Tells the addresses of a server whose name was resolved, the preferred first. `server` is its
-    /// place in [`GatherConfig::servers`](crate::gather::GatherConfig::servers).
-    pub fn set_server_addresses(
+    /// Closes viewers' connections on which nobody showed who he is.
+    pub(super) fn close_unproved_streams(&mut self, now: Instant) {
+        let due = |stream: &Stream| stream.proof_until().is_some_and(|until| until <= now);
+        let table = self.streams.table.iter();
+        let late: Vec<StreamId> =
+            table.filter(|(_, stream)| due(stream)).map(|(id, _)| *id).collect();
+        for stream in late {
+            self.disconnect(now, stream);
+        }
+        self.set_stream_deadline();
+    }
+
+    /// Closes the connections of a session that is gone.
+    pub(super) fn close_streams_of(&mut self, now: Instant, session: SessionId) {
+        let owned = |stream: &Stream| matches!(stream.kind, Kind::Viewer { owner: Some(owner), .. } if owner == session);
+        let table = self.streams.table.iter();
+        let owned: Vec<StreamId> =
+            table.filter(|(_, stream)| owned(stream)).map(|(id, _)| *id).collect();
+        for stream in owned {
+            self.disconnect(now, stream);
+        }
+        self.streams.unpark(session);
+    }
+
+    /// Closes a connection of our own accord.
+    pub(super) fn disconnect(&mut self, now: Instant, stream: StreamId) {
+        self.events.push_back(Event::Disconnect { stream });
+        self.forget_stream(now, stream);
+    }
+
+    pub(super) fn forget_stream(&mut self, now: Instant, stream: StreamId) {
+        let Some(known) = self.streams.remove(stream) else { return };
+        // They find that there is no way, and str0m another one.
+        self.ready.extend(known.parked);
+        if let Kind::Viewer { owner: Some(owner), .. } = known.kind {
+            self.routes.remove_stream(owner, stream);
+        }
+        self.gatherer.stream_closed(now, stream);
+        self.set_stream_deadline();
+    }
+
+    fn set_stream_deadline(&mut self) {
+        self.deadlines.set(super::Key::Streams, self.streams.deadline());
+    }
+
+    fn handle_stream_message(
         &mut self,
         now: Instant,
-        server: usize,
-        addresses: Vec<SocketAddr>,
+        stream: StreamId,
+        kind: Kind,
+        message: &[u8],
     ) {
-        let _ = (now, server, addresses);
+        self.stats.datagrams_received_total += 1;
+        let routed = match kind {
+            Kind::Turn => self.handle_turn_message(now, stream, message),
+            Kind::Viewer { local, remote, .. } => {
+                let via = Via::Stream(stream);
+                let arrival = Arrival { via, local, alias: None, remote, payload: message };
+                let routed = self.route(now, &arrival);
+                if routed.is_ok() {
+                    self.prove_stream(stream);
+                }
+                routed
+            }
+        };
+        if let Err(reason) = routed {
+            self.drop_datagram(reason, stream);
+        }
     }
 
-    /// Tells the addresses of our sockets anew: an interface went or came. Viewers whose path is gone
-    /// are asked to restart ICE; the others keep theirs.
-    pub fn set_bases(&mut self, now: Instant, udp: Vec<SocketAddr>, tcp: Vec<SocketAddr>) {
-        let _ = (now, udp, tcp);
+    fn handle_turn_message(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        message: &[u8],
+    ) -> Result<(), DropReason> {
+        match self.gatherer.handle_stream_message(now, stream, message) {
+            Inbound::NotOurs => Err(DropReason::NoRoute),
+            Inbound::Control(taken) => taken,
+            Inbound::Data { relayed, peer, payload } => {
+                let via = Via::Relay(relayed);
+                let arrival = Arrival { via, local: relayed, alias: None, remote: peer, payload };
+                self.route(now, &arrival)
+            }
+        }
     }
+
+    /// What came on it was a session's: from now on it lives as long as that session.
+    fn prove_stream(&mut self, stream: StreamId) {
+        let Some(Stream { kind: Kind::Viewer { owner, remote, .. }, .. }) =
+            self.streams.table.get_mut(&stream)
+        else {
+            return;
+        };
+        if owner.is_none() {
+            let route = self.routes.by_remote(Via::Stream(stream), *remote);
+            *owner = route.map(|route| route.session);
+            self.set_stream_deadline();
+        }
+    }
+}
+
+/// The next whole message of a stream, and what comes after it. `None`: it is not all there yet.
+#[expect(clippy::type_complexity, reason = "a message and the rest, named where they are taken")]
+fn next_message(kind: Kind, bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, ()> {
+    let (header, len) = match kind {
+        // RFC 4571 §2.
+        Kind::Viewer { .. } => match bytes.first_chunk::<2>() {
+            Some(len) => (2, usize::from(u16::from_be_bytes(*len))),
+            None => return Ok(None),
+        },
+        Kind::Turn => match turn::next_message(bytes).map_err(|_| ())? {
+            Some(len) => (0, len),
+            None => return Ok(None),
+        },
+    };
+    let Some((frame, rest)) = bytes.split_at_checked(header + len) else { return Ok(None) };
+    Ok(Some((frame.get(header..).unwrap_or_default(), rest)))
 }

@@ -100,7 +100,7 @@ pub(super) fn without_repeats(candidates: Vec<LocalCandidate>) -> Vec<LocalCandi
 }
 
 /// Whether viewers elsewhere can send to it, as far as the address tells.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     let shared = |v4: std::net::Ipv4Addr| v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
     match (reach(address), address) {
         (Reach::OtherV4, IpAddr::V4(v4)) => !shared(v4),

@@ -9,6 +9,7 @@
 //! §5.1 (the candidate line). Left out so far: candidates found by STUN and TURN, and over TCP.
 
 mod candidate_line;
+mod gatherer;
 mod local;
 mod servers;
 
@@ -17,8 +18,10 @@ use std::net::SocketAddr;
 use crate::portmap::{PortMap, Protocol};
 
 pub use candidate_line::{candidate_line, foundation, priority};
+pub(crate) use gatherer::{GatherEvent, Gatherer, Inbound, Leg};
+pub(crate) use local::is_public;
 pub use local::local_candidates;
-pub use servers::{Paths, ServerConfig, ServerKind, TurnTransport};
+pub use servers::{Paths, ServerConfig, ServerKind, ServerReport, TurnTransport};
 
 /// What a candidate is to its base, RFC 8445 §5.1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

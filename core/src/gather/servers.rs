@@ -52,3 +52,26 @@ pub enum Paths {
     /// Relays only: no viewer learns an address of ours.
     Relay,
 }
+
+/// What became of asking a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerReport {
+    /// It sees one of our sockets at this address.
+    Mapped {
+        /// Our socket.
+        base: SocketAddr,
+        /// Its outside address.
+        address: SocketAddr,
+    },
+    /// It relays for us at these addresses.
+    Relayed {
+        /// One per family at most.
+        addresses: Vec<SocketAddr>,
+    },
+    /// It forgot that it relays for us, or cannot be reached any more. It is asked again.
+    Lost,
+    /// It does not answer. It is asked again later.
+    Silent,
+    /// It refuses, with this STUN error code (RFC 8489 §14.8). It is asked again later.
+    Refused(u16),
+}

@@ -8,6 +8,7 @@
 
 mod certificate;
 mod lifecycle;
+mod local;
 mod negotiate;
 mod outlet;
 mod run;
@@ -29,10 +30,11 @@ use str0m::{
 pub use certificate::{Certificate, CertificateError};
 use lifecycle::Lifecycle;
 pub(crate) use lifecycle::{Input, Patience};
+pub(crate) use local::{Local, Pair};
 use outlet::Outlet;
 pub(crate) use setup::SessionSetup;
 pub use state::{CloseCause, SessionId, SessionState};
-pub use stats::SessionStats;
+pub use stats::{Path, PathKind, SessionStats};
 
 use crate::base::{Ambient, SeedRng};
 use crate::h264::Packet;
@@ -73,7 +75,8 @@ pub(crate) struct Session {
     offer: Offer,
     credentials: IceCreds,
     negotiations: u64,
-    remote_candidates: usize,
+    /// Candidates that the viewer told.
+    told: Vec<SocketAddr>,
     /// A datagram that did not fit the run before it.
     held: Option<str0m::net::Transmit>,
     /// Whether str0m may have output, or packets are written that a timeout must release.
@@ -82,13 +85,14 @@ pub(crate) struct Session {
     wake: Option<Instant>,
     /// Whether str0m's clock may run ahead by [`AHEAD`] while a frame leaves.
     runs_ahead: bool,
+    /// Where its packets went last.
+    pair: Option<Pair>,
     seen: Seen,
 }
 
 /// What was last heard of the viewer.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
-    remote: Option<SocketAddr>,
     rtt: Option<Duration>,
     loss: Option<f32>,
     nacks: u64,
@@ -106,6 +110,16 @@ impl Session {
 
     pub(crate) fn state(&self) -> SessionState {
         self.life.state()
+    }
+
+    /// Between which of str0m's addresses its packets go; `None` before the first.
+    pub(crate) fn pair(&self) -> Option<Pair> {
+        self.pair
+    }
+
+    /// The addresses that the viewer told as candidates of its own.
+    pub(crate) fn told(&self) -> &[SocketAddr] {
+        &self.told
     }
 
     /// Whether all that str0m had to send was taken.
@@ -132,11 +146,12 @@ impl Session {
     pub(crate) fn handle_datagram(
         &mut self,
         now: Instant,
+        protocol: Protocol,
         local: SocketAddr,
         remote: SocketAddr,
         payload: &[u8],
     ) -> Result<(), DropReason> {
-        let received = Receive::new(Protocol::Udp, remote, local, payload);
+        let received = Receive::new(protocol, remote, local, payload);
         let received = received.map_err(|_| DropReason::Malformed)?;
         self.drained = false;
         // An error here is about this one datagram, which anybody may have sent; what is fatal
@@ -190,24 +205,33 @@ impl Session {
                 return Ok(false);
             }
         };
-        if self.remote_candidates >= REMOTE_CANDIDATES_MAX {
+        if self.told.len() >= REMOTE_CANDIDATES_MAX {
             return Err(CandidateError::TooMany(REMOTE_CANDIDATES_MAX));
         }
         let candidate = Candidate::from_sdp_string(&line);
         let candidate =
             candidate.map_err(|error| CandidateError::NotACandidate(error.to_string()))?;
-        self.remote_candidates += 1;
+        self.told.push(candidate.addr());
         self.drained = false;
         self.call(|rtc| rtc.add_remote_candidate(candidate));
         Ok(true)
     }
 
     /// Adds one of our own addresses that became known late.
-    pub(crate) fn add_base(&mut self, base: SocketAddr) {
-        self.drained = false;
-        if let Ok(candidate) = Candidate::host(base, "udp") {
+    pub(crate) fn add_local(&mut self, local: Local) {
+        if let Some(candidate) = local.candidate() {
+            self.drained = false;
             self.call(|rtc| rtc.add_local_candidate(candidate).is_some());
         }
+    }
+
+    /// Takes back one of our own addresses that is gone. True: the viewer's packets went there.
+    pub(crate) fn remove_local(&mut self, local: Local) -> bool {
+        if let Some(candidate) = local.candidate() {
+            self.drained = false;
+            self.call(|rtc| rtc.direct_api().invalidate_candidate(&candidate));
+        }
+        self.pair.is_some_and(|pair| pair.source == local.address())
     }
 
     /// Sends a frame, or loses it whole. Whether it was sent.
@@ -252,7 +276,7 @@ impl Session {
         SessionStats {
             id: self.id,
             state: self.state(),
-            remote: self.seen.remote,
+            path: None,
             rtt: self.seen.rtt,
             loss: self.seen.loss,
             frames: self.outlet.frames(),
@@ -341,7 +365,6 @@ impl Session {
 
     fn on_peer_stats(&mut self, stats: &PeerStats) {
         if let Some(pair) = &stats.selected_candidate_pair {
-            self.seen.remote = Some(pair.remote.addr);
             self.seen.rtt = pair.current_round_trip_time.or(self.seen.rtt);
         }
     }

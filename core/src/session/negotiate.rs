@@ -5,11 +5,11 @@ use std::time::Instant;
 use str0m::bwe::Bitrate;
 use str0m::change::SdpOffer;
 use str0m::media::{Mid, Pt};
-use str0m::{Candidate, IceCreds, Rtc};
+use str0m::{IceCreds, Rtc};
 
 use super::outlet::Outlet;
 use super::setup::{RTX_CACHE_AGE, RTX_CACHE_PACKETS, RTX_SHARE_MAX};
-use super::{Input, Lifecycle, Seen, Session, SessionId, SessionSetup};
+use super::{Input, Lifecycle, Local, Seen, Session, SessionId, SessionSetup};
 use crate::base::{Ambient, SeedRng};
 use crate::sdp::{
     AnswerParts, Fragment, Offer, OfferError, OfferedVideo, reduced_offer, write_answer,
@@ -34,10 +34,8 @@ impl Session {
         let mut ambient = Ambient::new(&mut rng);
         let credentials = draw_credentials(&mut rng);
         let mut rtc = ambient.scope(|| setup.rtc(now, credentials.clone(), &offer.video));
-        for base in &setup.bases {
-            if let Ok(host) = Candidate::host(*base, "udp") {
-                ambient.scope(|| rtc.add_local_candidate(host).is_some());
-            }
+        for candidate in setup.locals.iter().filter_map(Local::candidate) {
+            ambient.scope(|| rtc.add_local_candidate(candidate).is_some());
         }
         ambient.scope(|| accept(&mut rtc, &offer.video, setup.estimator.is_some()))?;
         if let Some(ceiling) = setup.estimator {
@@ -56,11 +54,12 @@ impl Session {
             offer,
             credentials,
             negotiations: 1,
-            remote_candidates: 0,
+            told: Vec::new(),
             held: None,
             drained: false,
             wake: None,
             runs_ahead: setup.estimator.is_some(),
+            pair: None,
             seen: Seen::default(),
         };
         session.add_offered_candidates();
@@ -159,7 +158,7 @@ impl Session {
         self.credentials = draw_credentials(&mut self.rng);
         let ours = self.credentials.clone();
         self.call(|rtc| rtc.direct_api().set_local_ice_credentials(ours));
-        self.remote_candidates = 0;
+        self.told.clear();
         self.life.on(now, Input::Restarted);
         Ok(true)
     }

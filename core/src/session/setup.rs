@@ -1,6 +1,5 @@
 //! How str0m is set up: each of its defaults that is made for conferences is set on purpose.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use str0m::media::Pt;
@@ -9,6 +8,7 @@ use str0m::{IceCreds, Rtc, RtcConfig};
 
 use super::certificate::Certificate;
 use super::lifecycle::Patience;
+use super::local::Local;
 use crate::h264::ProfileLevelId;
 use crate::sdp::OfferedVideo;
 
@@ -34,8 +34,8 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(crate) struct SessionSetup {
     pub(crate) certificate: Certificate,
-    /// Our socket addresses: the host candidates that str0m knows.
-    pub(crate) bases: Vec<SocketAddr>,
+    /// Our own addresses: all that str0m answers on.
+    pub(crate) locals: Vec<Local>,
     /// What is sent.
     pub(crate) format: ProfileLevelId,
     pub(crate) patience: Patience,

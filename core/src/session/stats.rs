@@ -4,6 +4,33 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::state::{SessionId, SessionState};
+use crate::gather::TurnTransport;
+
+/// The way that a viewer's packets go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Path {
+    /// What kind of way it is.
+    pub kind: PathKind,
+    /// Our end: a socket's address, or the relay's.
+    pub local: SocketAddr,
+    /// Where the viewer seems to be.
+    pub remote: SocketAddr,
+}
+
+/// What kind of way packets go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PathKind {
+    /// UDP between our socket and the viewer.
+    Direct,
+    /// UDP that somebody carries to us and whose sender we therefore cannot see: the viewer was told
+    /// a forwarded address only, and yet comes from this machine or its network. A relay such as frp
+    /// carries it inside TCP, where one lost packet delays all viewers.
+    Tunnel,
+    /// A TURN relay of ours, reached in this way.
+    Relay(TurnTransport),
+    /// A TCP connection that the viewer made.
+    Tcp,
+}
 
 /// One session, seen from outside.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,8 +39,8 @@ pub struct SessionStats {
     pub id: SessionId,
     /// State.
     pub state: SessionState,
-    /// Where its packets go now.
-    pub remote: Option<SocketAddr>,
+    /// Which way its packets go; `None` before the first.
+    pub path: Option<Path>,
     /// Round trip.
     pub rtt: Option<Duration>,
     /// Fraction of packets that the viewer reports lost, 0..=1.

@@ -1,7 +1,32 @@
-//! STUN as a client: requests that are sent again until they are answered.
+//! STUN as a client (RFC 8489): requests that are sent again until they are answered, a mapping
+//! that is kept alive, and [`Discovery`] of how a NAT behaves (RFC 5780).
+//!
+//! Transaction ids come from the seed. Servers for the public ask for no credentials in Binding
+//! requests, and neither their answers nor we carry MESSAGE-INTEGRITY; those of TURN do, one layer
+//! up.
 
-#![allow(dead_code, unused_imports, reason = "the gatherer that uses it is being built")]
-
+#[cfg(test)]
+pub(crate) mod answers;
+mod attributes;
+#[allow(dead_code, reason = "the gatherer that uses it is being built")]
+mod binding;
+mod discovery;
+mod message;
+mod prediction;
+#[allow(dead_code, reason = "what the gatherer and TURN use of it is being built")]
 mod retransmission;
 
+pub use discovery::{
+    Discovery, DiscoveryConfig, DiscoveryError, FilteringBehaviour, LifetimeConfig,
+    LifetimeDiscovery, LifetimeReport, MappingBehaviour, NatReport, Observation, ProbeTransmit,
+    SocketId, Test, Unanswered,
+};
+
+#[cfg(test)]
+pub(crate) use attributes::OtherAddress;
+#[allow(unused_imports, reason = "the gatherer that uses them is being built")]
+pub(crate) use binding::{Binding, BindingEvent};
+#[allow(unused_imports, reason = "as above, and TURN")]
+pub(crate) use message::transaction_id;
+pub(crate) use prediction::port_step;
 pub(crate) use retransmission::{Due, Retransmission, Schedule};

@@ -13,6 +13,8 @@ pub enum DropReason {
     BadIntegrity,
     /// DTLS, RTP or RTCP from an address of no session.
     NoRoute,
+    /// STUN that answers no question of ours.
+    NoTransaction,
     /// A session found it malformed.
     Malformed,
 }

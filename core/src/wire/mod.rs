@@ -3,8 +3,10 @@
 
 mod demux;
 mod drop_reason;
+mod envelope;
 mod stun;
 
 pub(crate) use demux::{Kind, demux};
 pub use drop_reason::DropReason;
-pub(crate) use stun::{StunKind, parse_stun};
+pub(crate) use envelope::Envelope;
+pub(crate) use stun::{BindingRequest, StunKind, parse_stun};

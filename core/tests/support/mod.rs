@@ -10,15 +10,17 @@ use std::time::{Duration, Instant};
 use pinhole_core::gather::GatherConfig;
 use pinhole_core::{
     Accepted, Certificate, Datagram, Endpoint, EndpointConfig, Event, Frame, FrameReport, Limits,
-    Seed, SessionId, SessionState, Transmit, Transport, VideoFormat, WallClock,
+    Seed, SessionId, SessionState, StreamId, Transmit, Transport, VideoFormat, WallClock,
 };
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::{Candidate, Input, Output, Rtc, RtcConfig};
 
 /// The server's socket.
 pub const SERVER: &str = "192.0.2.1:5000";
+/// Where it takes connections, in the tests in which it does.
+pub const TCP_SERVER: &str = "192.0.2.1:8080";
 
 /// The test's own clock: it starts somewhere and moves when told.
 #[expect(clippy::disallowed_methods, reason = "one moment to count from")]
@@ -59,6 +61,10 @@ pub fn frame_bytes(keyframe: bool, bytes: usize) -> Vec<u8> {
 pub struct Viewer {
     pub rtc: Rtc,
     pub address: SocketAddr,
+    /// Where its datagrams seem to come from: what its NAT makes of it.
+    pub outside: SocketAddr,
+    /// The connection that it made, if it goes over TCP.
+    pub stream: Option<StreamId>,
     pub mid: Mid,
     pending: Option<SdpPendingOffer>,
     pub offer: String,
@@ -95,6 +101,8 @@ impl Viewer {
         Viewer {
             rtc,
             address,
+            outside: address,
+            stream: None,
             mid,
             pending: Some(pending),
             offer: offer.to_sdp_string(),
@@ -105,6 +113,16 @@ impl Viewer {
             wake: now,
             outgoing: Vec::new(),
         }
+    }
+
+    /// A viewer that goes over TCP only.
+    pub fn over_tcp(now: Instant, at: &str) -> Viewer {
+        let mut viewer = Viewer::new(now, at, false);
+        let active = Candidate::builder().tcp().host(address(at)).tcptype(TcpType::Active);
+        let udp = Candidate::host(address(at), "udp").unwrap();
+        viewer.rtc.direct_api().invalidate_candidate(&udp);
+        viewer.rtc.add_local_candidate(active.build().unwrap());
+        viewer
     }
 
     pub fn accept(&mut self, answer: &str) {
@@ -165,7 +183,8 @@ impl Viewer {
     }
 
     fn receive(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
-        let received = Receive::new(Protocol::Udp, source, self.address, bytes).unwrap();
+        let protocol = if self.stream.is_some() { Protocol::Tcp } else { Protocol::Udp };
+        let received = Receive::new(protocol, source, self.address, bytes).unwrap();
         self.rtc.handle_input(Input::Receive(now, received)).unwrap();
         self.drain();
     }
@@ -281,6 +300,19 @@ impl World {
         (self.viewers.len() - 1, session)
     }
 
+    /// Adds a viewer that connects by TCP.
+    pub fn join_tcp(&mut self, at: &str) -> (usize, SessionId) {
+        let mut viewer = Viewer::over_tcp(self.now, at);
+        let Accepted { session, answer } =
+            self.endpoint.accept_offer(self.now, &viewer.offer).unwrap();
+        viewer.accept(&answer);
+        let stream =
+            self.endpoint.accept_stream(self.now, address(TCP_SERVER), address(at)).unwrap();
+        viewer.stream = Some(stream);
+        self.viewers.push(viewer);
+        (self.viewers.len() - 1, session)
+    }
+
     pub fn frame(&mut self, keyframe: bool, bytes: usize) -> FrameReport {
         let data = frame_bytes(keyframe, bytes);
         let frame = Frame { data: &data, captured: self.now };
@@ -319,7 +351,10 @@ impl World {
 
     fn deliver(&mut self, transmit: Transmit, bytes: &[u8]) {
         self.sent.push((transmit, bytes.to_vec()));
-        let Some(index) = self.viewers.iter().position(|v| v.address == transmit.remote) else {
+        if let Transport::Stream(stream) = transmit.transport {
+            return self.deliver_stream(stream, bytes);
+        }
+        let Some(index) = self.viewers.iter().position(|v| v.outside == transmit.remote) else {
             return;
         };
         let source = match self.hit {
@@ -337,6 +372,16 @@ impl World {
                 }
                 _ => self.viewers[index].receive(self.now, source, datagram),
             }
+        }
+    }
+
+    /// RFC 4571 frames to the viewer that made this connection.
+    fn deliver_stream(&mut self, stream: StreamId, mut bytes: &[u8]) {
+        let index = self.viewers.iter().position(|v| v.stream == Some(stream)).unwrap();
+        while let Some((len, rest)) = bytes.split_first_chunk::<2>() {
+            let (frame, rest) = rest.split_at(usize::from(u16::from_be_bytes(*len)));
+            self.viewers[index].receive(self.now, address(TCP_SERVER), frame);
+            bytes = rest;
         }
     }
 
@@ -362,10 +407,25 @@ impl World {
         if (self.network)(false, index) == Fate::Lose {
             return;
         }
-        let remote = self.viewers[index].address;
+        if let Some(stream) = self.viewers[index].stream {
+            let mut frame = u16::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
+            frame.extend_from_slice(bytes);
+            // In two pieces: a stream has no message borders.
+            let (one, other) = frame.split_at(frame.len() / 2);
+            self.endpoint.handle_stream_data(self.now, stream, one);
+            self.endpoint.handle_stream_data(self.now, stream, other);
+            return;
+        }
+        let remote = self.viewers[index].outside;
         let local = self.hit.unwrap_or(destination);
         let datagram = Datagram { local, remote, transport: Transport::Udp, payload: bytes };
         self.endpoint.handle_datagram(self.now, datagram);
+    }
+
+    /// What a viewer is about to send.
+    pub fn overheard(&mut self, viewer: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.viewers[viewer].timeout(self.now);
+        self.viewers[viewer].outgoing.clone()
     }
 
     /// Lets time pass, a millisecond at a time.

@@ -5,6 +5,7 @@ mod streams;
 
 use std::time::Instant;
 
+use pinhole_core::gather::ServerReport;
 use pinhole_core::{Endpoint, Event, Frame, Transport};
 
 use self::ending::Life;
@@ -27,6 +28,10 @@ const FRAMES_PER_TURN: usize = 4;
 const TRANSMITS_PER_TURN: usize = 128;
 /// Events of the endpoint per turn.
 const EVENTS_PER_TURN: usize = 1024;
+
+/// Reports of STUN and TURN servers waiting for the program; where they are more, the oldest is
+/// dropped.
+const REPORTS_MAX: usize = 64;
 
 /// When the loop must turn again, ready sockets and the bell aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +57,7 @@ pub struct Turn {
     outbox: Outbox,
     commands: CommandReceiver,
     observers: Observers,
+    reports: async_channel::Sender<(usize, ServerReport)>,
     bell: Doorbell,
     life: Life,
     /// Whether a bound left work over in this turn.
@@ -72,6 +78,7 @@ impl Turn {
         let endpoint = Endpoint::new(now, config.endpoint)?;
         let (feed, media_events) = Feed::new(config.media, &bell);
         let (sender, commands) = command_queue(bell.clone());
+        let (reports, server_reports) = async_channel::bounded(REPORTS_MAX);
         let turn = Turn {
             now,
             endpoint,
@@ -83,6 +90,7 @@ impl Turn {
             outbox: Outbox::new(),
             commands,
             observers: Observers::default(),
+            reports,
             bell,
             life: Life::Running,
             // The stream may have had something to say before anybody could be woken.
@@ -90,7 +98,7 @@ impl Turn {
             drained: false,
             stats: RuntimeStats::default(),
         };
-        Ok((turn, Handle::new(sender, media_events)))
+        Ok((turn, Handle::new(sender, media_events, server_reports)))
     }
 
     /// The sockets and connections to wait for.
@@ -231,6 +239,11 @@ impl Turn {
                 Event::Connect { stream, remote, tls } => self.connect(stream, remote, tls),
                 Event::Disconnect { stream } => self.streams.disconnect(stream),
                 Event::ResolveWanted { server } => self.network.names.want(server),
+                Event::Server { server, report } => {
+                    tracing::debug!(server, ?report, "a STUN or TURN server");
+                    // Fails only where nobody holds a handle any more.
+                    let _ = self.reports.force_send((server, report));
+                }
             }
         }
         true

@@ -189,12 +189,13 @@ fn cause_label(cause: CloseCause) -> &'static str {
 }
 
 /// Every reason, so that each has its line from the start.
-const REASONS: [DropReason; 6] = [
+const REASONS: [DropReason; 7] = [
     DropReason::Unknown,
     DropReason::BadStun,
     DropReason::NoSession,
     DropReason::BadIntegrity,
     DropReason::NoRoute,
+    DropReason::NoTransaction,
     DropReason::Malformed,
 ];
 
@@ -205,6 +206,7 @@ fn reason_label(reason: DropReason) -> &'static str {
         DropReason::NoSession => "no_session",
         DropReason::BadIntegrity => "bad_integrity",
         DropReason::NoRoute => "no_route",
+        DropReason::NoTransaction => "no_transaction",
         DropReason::Malformed => "malformed",
     }
 }

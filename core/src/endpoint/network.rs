@@ -1,0 +1,171 @@
+//! Our side of the network: servers that answer or fall silent, interfaces that come and go.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::routes::Via;
+use super::{Endpoint, Event, Key, SessionId, SessionState};
+use crate::gather::{CandidateKind, GatherEvent, LocalCandidate, Paths, candidate_line};
+use crate::portmap::Protocol;
+use crate::session::Local;
+
+/// How often sessions behind a relay are looked at for silence.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// Silence of a viewer behind a relay after which the relay is asked whether it still is one. A
+/// viewer's reports come every second.
+const SUSPICIOUS_SILENCE: Duration = Duration::from_millis(1_500);
+
+impl Endpoint {
+    /// Tells the addresses of a server whose name was resolved, the preferred first. `server` is its
+    /// place in [`GatherConfig::servers`](crate::gather::GatherConfig::servers).
+    pub fn set_server_addresses(
+        &mut self,
+        now: Instant,
+        server: usize,
+        addresses: Vec<SocketAddr>,
+    ) {
+        self.gatherer.set_server_addresses(now, server, addresses);
+        self.after_gathering(now);
+    }
+
+    /// Tells the addresses of our sockets anew: an interface went or came. Viewers whose path is
+    /// gone are asked to restart ICE; the others keep theirs.
+    pub fn set_bases(&mut self, now: Instant, udp: Vec<SocketAddr>, tcp: Vec<SocketAddr>) {
+        self.gatherer.set_bases(now, udp, tcp);
+        self.after_gathering(now);
+    }
+
+    /// Hears what the gatherer has to say. After every input that may have reached it.
+    pub(super) fn after_gathering(&mut self, now: Instant) {
+        while let Some(event) = self.gatherer.poll_event() {
+            match event {
+                GatherEvent::Changed { added, removed } => self.on_changed(now, &added, &removed),
+                GatherEvent::Connect { stream, remote, tls } => {
+                    self.streams.add_turn(stream);
+                    self.events.push_back(Event::Connect { stream, remote, tls });
+                }
+                GatherEvent::Disconnect { stream } => {
+                    self.events.push_back(Event::Disconnect { stream });
+                    self.forget_stream(now, stream);
+                }
+                GatherEvent::ResolveWanted { server } => {
+                    self.events.push_back(Event::ResolveWanted { server });
+                }
+                GatherEvent::Server { server, report } => {
+                    self.events.push_back(Event::Server { server, report });
+                }
+            }
+        }
+        self.deadlines.set(Key::Gather, self.gatherer.poll_timeout());
+    }
+
+    /// The candidates are others: sessions learn of them, and viewers of the new ones.
+    fn on_changed(&mut self, now: Instant, added: &[LocalCandidate], removed: &[LocalCandidate]) {
+        let locals = self.locals();
+        let before = std::mem::replace(&mut self.setup.locals, locals);
+        let (gone, new): (Vec<Local>, Vec<Local>) = (
+            before.iter().filter(|local| !self.setup.locals.contains(local)).copied().collect(),
+            self.setup.locals.iter().filter(|local| !before.contains(local)).copied().collect(),
+        );
+        for candidate in removed {
+            tracing::debug!(address = %candidate.address, kind = ?candidate.kind, "candidate gone");
+        }
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in ids {
+            for local in &new {
+                self.with_session(id, |session| session.add_local(*local));
+            }
+            let mut cut = false;
+            for local in &gone {
+                cut |= self.with_session(id, |session| session.remove_local(*local)) == Some(true);
+            }
+            if cut {
+                self.events.push_back(Event::RestartWanted { id });
+            }
+        }
+        self.candidate_lines = super::candidate_lines(self.gatherer.candidates());
+        for candidate in added {
+            tracing::debug!(address = %candidate.address, kind = ?candidate.kind, "candidate");
+            let place = self.gatherer.candidates().iter().position(|known| known == candidate);
+            let line = candidate_line(candidate, place.unwrap_or(0));
+            self.announce(&line);
+        }
+        let peers: Vec<SocketAddr> =
+            self.sessions.values().flat_map(|session| session.told()).copied().collect();
+        for peer in peers {
+            self.gatherer.add_peer(now, peer);
+        }
+    }
+
+    /// All that str0m answers on.
+    pub(super) fn locals(&self) -> Vec<Local> {
+        let config = self.gatherer.config();
+        let mut locals = Vec::new();
+        if config.paths != Paths::Relay {
+            locals.extend(config.bases.iter().map(|base| Local::Udp(*base)));
+            locals.extend(config.tcp_bases.iter().map(|base| Local::Tcp(*base)));
+        }
+        let relayed = self.gatherer.candidates().iter();
+        locals.extend(relayed.filter_map(|candidate| match candidate.kind {
+            CandidateKind::Relayed(_) => {
+                Some(Local::Relayed { address: candidate.address, base: candidate.base })
+            }
+            CandidateKind::Host | CandidateKind::ServerReflexive => None,
+        }));
+        locals
+    }
+
+    /// The lines of an answer made now.
+    pub(super) fn answer_lines(&self) -> Vec<String> {
+        let mut lines = self.candidate_lines.clone();
+        let destinations = u16::try_from(self.destinations.len()).unwrap_or(u16::MAX);
+        let predicted = self.gatherer.predicted(destinations);
+        let place = lines.len();
+        lines.extend(predicted.iter().map(|candidate| candidate_line(candidate, place)));
+        lines
+    }
+
+    /// Looks for viewers behind a relay that fell silent: then the relay may be what is gone.
+    pub(super) fn watch_relays(&mut self, now: Instant) {
+        let mut suspicious = false;
+        for (id, session) in &self.sessions {
+            let Some(pair) = session.pair() else { continue };
+            if session.state() != SessionState::Connected {
+                continue;
+            }
+            let via = Via::Relay(pair.source);
+            let remote = self.routes.whereabouts(*id, pair.destination);
+            let heard = self.routes.heard_at(via, remote);
+            suspicious |= heard.is_some_and(|heard| heard + SUSPICIOUS_SILENCE <= now);
+        }
+        if suspicious {
+            tracing::debug!("viewers behind a relay are silent, the servers are asked");
+            self.gatherer.suspect_relays(now);
+            self.after_gathering(now);
+        }
+        self.set_watch(now);
+    }
+
+    /// The watch is kept while there is something to watch.
+    pub(super) fn set_watch(&mut self, now: Instant) {
+        let relayed = self.setup.locals.iter().any(|l| matches!(l, Local::Relayed { .. }));
+        let wanted = relayed && !self.is_idle();
+        self.deadlines.set(Key::Watch, wanted.then(|| now + WATCH_INTERVAL));
+    }
+
+    /// Adds an address that the program learned late, and offers it to all viewers.
+    pub fn add_local_candidate(&mut self, now: Instant, candidate: LocalCandidate) {
+        let known = self.gatherer.candidates();
+        if known.contains(&candidate) || known.len() >= super::commands::LATE_CANDIDATES_MAX {
+            return;
+        }
+        let is_base = candidate.kind == CandidateKind::Host
+            && candidate.protocol == Protocol::Udp
+            && !self.gatherer.bases().contains(&candidate.base);
+        if is_base {
+            self.gatherer.add_base(now, candidate.base);
+        }
+        self.gatherer.add_candidate(candidate);
+        self.after_gathering(now);
+    }
+}
