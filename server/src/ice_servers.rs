@@ -1,8 +1,8 @@
-//! STUN and TURN servers as they are told to browsers: the flag, the browser's own iceServers JSON,
-//! and credentials made for each viewer from a secret shared with the TURN server.
+//! STUN and TURN servers: the flag, the browser's own iceServers JSON, credentials made for each
+//! viewer from a secret shared with the TURN server, and the servers that we gather from ourselves.
 //!
-//! URLs: RFC 7064 (`stun:`, which takes no query) and RFC 7065 (`turn:`). They are checked here
-//! because a browser throws at the first wrong one. REST credentials:
+//! Their URLs are checked ([`crate::ice_url`]), because a browser throws at the first wrong one, and
+//! each is a server of our own. REST credentials:
 //! draft-uberti-behave-turn-rest-00, which coturn and its like implement: the username is
 //! `expiry:user`, the credential the base64 of its HMAC-SHA1.
 
@@ -10,11 +10,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
+use pinhole_core::gather::{ServerConfig, ServerKind, TurnTransport};
+use pinhole_core::turn::Credentials;
+use pinhole_runtime::NamedServer;
 use serde::{Deserialize, Serialize};
+
+use crate::ice_url::{IceUrl, Scheme, Transport};
 
 /// How long made credentials hold. An allocation is refreshed with the credentials that it was made
 /// with, so this bounds how long a viewer may watch through TURN.
 const CREDENTIAL_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// The user part of the names that we make for ourselves.
+const GATHER_USER: &str = "pinhole";
 /// Servers beyond this are a mistake: a browser probes each one for each viewer.
 const SERVERS_MAX: usize = 16;
 
@@ -77,7 +84,7 @@ impl IceServer {
         if self.urls.is_empty() {
             return Err("a server without a URL".to_string());
         }
-        self.urls.iter().try_for_each(|url| check_url(url))?;
+        self.urls.iter().try_for_each(|url| IceUrl::parse(url).map(drop))?;
         if self.username.is_some() != self.credential.is_some() {
             return Err(format!("{}: username and credential belong together", self.urls[0]));
         }
@@ -135,6 +142,52 @@ impl IceServers {
         self.servers.is_empty()
     }
 
+    /// The servers to gather from: each URL is one.
+    pub fn to_gather(&self) -> GatherServers {
+        let mut all = GatherServers::default();
+        for server in &self.servers {
+            for url in &server.urls {
+                match self.kind(server, url) {
+                    Ok(kind) => all.push(url, kind),
+                    Err(warning) => all.warnings.push(warning),
+                }
+            }
+        }
+        all
+    }
+
+    fn kind(&self, server: &IceServer, url: &str) -> Result<ServerKind, String> {
+        let IceUrl { scheme, transport, .. } = IceUrl::parse(url)?;
+        let transport = match (scheme, transport) {
+            (Scheme::Stun, _) => return Ok(ServerKind::Stun),
+            (Scheme::Stuns, _) => {
+                return Err(format!(
+                    "{url} is told to browsers, and this server itself does not ask it: over TLS a \
+                     STUN server sees no UDP address; add the same server as stun:"
+                ));
+            }
+            (Scheme::Turn, Transport::Udp) => TurnTransport::Udp,
+            (Scheme::Turn, Transport::Tcp) => TurnTransport::Tcp,
+            (Scheme::Turns, Transport::Tcp) => TurnTransport::Tls,
+            (Scheme::Turns, Transport::Udp) => {
+                return Err(format!(
+                    "{url} is told to browsers, and this server itself does not use it: TURN over \
+                     DTLS is not supported; add the same server with ?transport=tcp, or as turn:"
+                ));
+            }
+        };
+        let credentials = match (&server.username, &server.credential, &self.secret) {
+            (Some(username), Some(password), _) => {
+                Credentials::LongTerm { username: username.clone(), password: password.clone() }
+            }
+            (_, _, Some(secret)) => {
+                Credentials::Rest { secret: secret.clone(), user: GATHER_USER.to_string() }
+            }
+            _ => Credentials::None,
+        };
+        Ok(ServerKind::Turn { transport, credentials })
+    }
+
     /// The servers for one viewer, with credentials made now for the TURN servers that have none.
     pub fn for_viewer(&self, now: SystemTime, user: &str) -> Vec<IceServer> {
         let minted = self.secret.as_deref().map(|secret| mint(secret, now, user));
@@ -148,6 +201,46 @@ impl IceServers {
             server
         };
         self.servers.iter().cloned().map(fill).collect()
+    }
+}
+
+/// The servers that we gather from ourselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GatherServers {
+    /// As the endpoint takes them. Those whose host is a name have no addresses yet.
+    pub servers: Vec<ServerConfig>,
+    /// Those whose host is a name, which the runtime resolves.
+    pub names: Vec<NamedServer>,
+    /// Each server's URL, in their order.
+    pub urls: Vec<String>,
+    /// What the operator should hear: URLs that only browsers make use of.
+    pub warnings: Vec<String>,
+}
+
+impl GatherServers {
+    /// Whether one of them relays.
+    pub fn has_turn(&self) -> bool {
+        self.servers.iter().any(|server| matches!(server.kind, ServerKind::Turn { .. }))
+    }
+
+    /// Whether one of them is reached over TLS.
+    pub fn has_tls(&self) -> bool {
+        let tls = |kind: &ServerKind| {
+            matches!(kind, ServerKind::Turn { transport: TurnTransport::Tls, .. })
+        };
+        self.servers.iter().any(|server| tls(&server.kind))
+    }
+
+    fn push(&mut self, url: &str, kind: ServerKind) {
+        let Ok(IceUrl { host, port, .. }) = IceUrl::parse(url) else { return };
+        let address = host.parse().ok().map(|ip| std::net::SocketAddr::new(ip, port));
+        if address.is_none() {
+            let server = self.servers.len();
+            self.names.push(NamedServer { server, host: host.clone(), port });
+        }
+        let addresses = address.into_iter().collect();
+        self.servers.push(ServerConfig { host, addresses, kind });
+        self.urls.push(url.to_string());
     }
 }
 
@@ -194,79 +287,9 @@ impl Written {
     }
 }
 
-fn check_url(url: &str) -> Result<(), String> {
-    let wrong = |what: &str| {
-        Err(format!(
-            "{url:?}: {what}; write stun:HOST[:PORT] or turn:HOST[:PORT][?transport=udp|tcp]"
-        ))
-    };
-    let Some((scheme, rest)) = url.split_once(':') else { return wrong("no scheme") };
-    let (authority, query) = match rest.split_once('?') {
-        Some((authority, query)) => (authority, Some(query)),
-        None => (rest, None),
-    };
-    match (scheme, query) {
-        ("stun" | "stuns", None) | ("turn" | "turns", None) => {}
-        ("turn" | "turns", Some("transport=udp" | "transport=tcp")) => {}
-        ("stun" | "stuns", Some(_)) => return wrong("a stun: URL takes no query"),
-        ("turn" | "turns", Some(_)) => return wrong("unknown query"),
-        _ => return wrong("unknown scheme"),
-    }
-    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) if host.parse::<std::net::Ipv6Addr>().is_ok() => {
-            (host, port.strip_prefix(':').or(if port.is_empty() { None } else { Some("") }))
-        }
-        Some(_) => return wrong("not an IPv6 address"),
-        None => match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        },
-    };
-    if port.is_some_and(|port| !matches!(port.parse::<u16>(), Ok(1..))) {
-        return wrong("not a port");
-    }
-    let in_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-    if host.is_empty() || !host.bytes().all(in_host) {
-        return wrong("not a host");
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_that_a_browser_would_throw_at_are_refused() {
-        for url in [
-            "stun:a",
-            "stun:a:3478",
-            "stuns:a",
-            "turn:a?transport=udp",
-            "turns:a:443?transport=tcp",
-            "turn:[2001:db8::1]:3478",
-            "stun:192.0.2.1",
-        ] {
-            assert_eq!(check_url(url), Ok(()), "{url}");
-        }
-        for url in [
-            "",
-            "a",
-            "http://a",
-            "stun:",
-            "stun:a?transport=udp",
-            "turn:a?transport=sctp",
-            "turn:a:0",
-            "turn:a:99999",
-            "turn:[a]",
-            "stun://a",
-            "stun:a b",
-            "turn:[::1]x",
-            "stun:[::1]:",
-        ] {
-            assert!(check_url(url).is_err(), "{url}");
-        }
-    }
 
     #[test]
     fn the_flag_takes_a_url_or_a_url_with_both_credentials() {
@@ -334,5 +357,59 @@ mod tests {
                  credential-type=\"password\"",
             ]
         );
+    }
+
+    #[test]
+    fn each_url_is_a_server_to_gather_from_and_an_address_needs_no_resolver() {
+        let json = r#"[{"urls":["stun:stun.example.org","stun:[2001:db8::1]:5000"]},
+            {"urls":["turn:192.0.2.1","turns:t.example.org:443?transport=tcp"],
+             "username":"u","credential":"p"},
+            {"urls":"turn:t.example.org?transport=tcp"}]"#;
+        let servers = IceServers::parse_json(json).unwrap();
+        let gathered = IceServers::new(servers, Some("north".to_string())).unwrap().to_gather();
+
+        let name = |server, host: &str, port| NamedServer { server, host: host.to_string(), port };
+        assert_eq!(
+            gathered.names,
+            [
+                name(0, "stun.example.org", 3478),
+                name(3, "t.example.org", 443),
+                name(4, "t.example.org", 3478)
+            ]
+        );
+        let long_term =
+            Credentials::LongTerm { username: "u".to_string(), password: "p".to_string() };
+        let rest = Credentials::Rest { secret: "north".to_string(), user: "pinhole".to_string() };
+        let turn = |transport, credentials: &Credentials| ServerKind::Turn {
+            transport,
+            credentials: credentials.clone(),
+        };
+        let kinds: Vec<_> = gathered.servers.iter().map(|server| server.kind.clone()).collect();
+        assert_eq!(
+            kinds,
+            [
+                ServerKind::Stun,
+                ServerKind::Stun,
+                turn(TurnTransport::Udp, &long_term),
+                turn(TurnTransport::Tls, &long_term),
+                turn(TurnTransport::Tcp, &rest),
+            ]
+        );
+        let known: Vec<_> = gathered.servers.iter().map(|server| server.addresses.len()).collect();
+        assert_eq!(known, [0, 1, 1, 0, 0]);
+        assert_eq!(gathered.servers[1].addresses[0], "[2001:db8::1]:5000".parse().unwrap());
+        assert!(gathered.warnings.is_empty() && gathered.has_turn() && gathered.has_tls());
+    }
+
+    #[test]
+    fn urls_that_only_browsers_can_use_are_warned_about() {
+        for (url, part) in [("stuns:a", "as stun:"), ("turns:a?transport=udp,u,p", "transport=tcp")]
+        {
+            let server = IceServer::parse_flag(url).unwrap();
+            let gathered = IceServers::new(vec![server], None).unwrap().to_gather();
+            assert!(gathered.servers.is_empty() && gathered.urls.is_empty());
+            let [warning] = gathered.warnings.as_slice() else { panic!("{gathered:?}") };
+            assert!(warning.contains(part) && warning.contains("told to browsers"), "{warning}");
+        }
     }
 }

@@ -26,6 +26,8 @@
 mod health;
 mod http;
 pub mod ice_servers;
+mod ice_tcp;
+mod ice_url;
 pub mod origin;
 pub mod serve;
 mod sessions;
