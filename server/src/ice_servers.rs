@@ -1,8 +1,8 @@
 //! STUN and TURN servers: the flag, the browser's own iceServers JSON, credentials made for each
-//! viewer from a secret shared with the TURN server, and the servers that we gather from ourselves.
+//! viewer from a secret shared with the TURN server.
 //!
-//! Their URLs are checked ([`crate::ice_url`]), because a browser throws at the first wrong one, and
-//! each is a server of our own. REST credentials:
+//! Their URLs are checked (`ice_url.rs`), because a browser throws at the first wrong one, and each
+//! is a server to gather from ourselves (`gather_servers.rs`). REST credentials:
 //! draft-uberti-behave-turn-rest-00, which coturn and its like implement: the username is
 //! `expiry:user`, the credential the base64 of its HMAC-SHA1.
 
@@ -10,18 +10,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
-use pinhole_core::gather::{ServerConfig, ServerKind, TurnTransport};
-use pinhole_core::turn::Credentials;
-use pinhole_runtime::NamedServer;
 use serde::{Deserialize, Serialize};
 
-use crate::ice_url::{IceUrl, Scheme, Transport};
+use crate::ice_url::IceUrl;
 
 /// How long made credentials hold. An allocation is refreshed with the credentials that it was made
 /// with, so this bounds how long a viewer may watch through TURN.
 const CREDENTIAL_LIFETIME: Duration = Duration::from_secs(24 * 3600);
-/// The user part of the names that we make for ourselves.
-const GATHER_USER: &str = "pinhole";
 /// Servers beyond this are a mistake: a browser probes each one for each viewer.
 const SERVERS_MAX: usize = 16;
 
@@ -41,8 +36,8 @@ pub struct IceServer {
 /// All configured servers, and the secret that credentials are made from.
 #[derive(Clone, Default)]
 pub struct IceServers {
-    servers: Vec<IceServer>,
-    secret: Option<String>,
+    pub(crate) servers: Vec<IceServer>,
+    pub(crate) secret: Option<String>,
 }
 
 /// `RTCIceServer` as people write it: `urls` may be one string.
@@ -142,52 +137,6 @@ impl IceServers {
         self.servers.is_empty()
     }
 
-    /// The servers to gather from: each URL is one.
-    pub fn to_gather(&self) -> GatherServers {
-        let mut all = GatherServers::default();
-        for server in &self.servers {
-            for url in &server.urls {
-                match self.kind(server, url) {
-                    Ok(kind) => all.push(url, kind),
-                    Err(warning) => all.warnings.push(warning),
-                }
-            }
-        }
-        all
-    }
-
-    fn kind(&self, server: &IceServer, url: &str) -> Result<ServerKind, String> {
-        let IceUrl { scheme, transport, .. } = IceUrl::parse(url)?;
-        let transport = match (scheme, transport) {
-            (Scheme::Stun, _) => return Ok(ServerKind::Stun),
-            (Scheme::Stuns, _) => {
-                return Err(format!(
-                    "{url} is told to browsers, and this server itself does not ask it: over TLS a \
-                     STUN server sees no UDP address; add the same server as stun:"
-                ));
-            }
-            (Scheme::Turn, Transport::Udp) => TurnTransport::Udp,
-            (Scheme::Turn, Transport::Tcp) => TurnTransport::Tcp,
-            (Scheme::Turns, Transport::Tcp) => TurnTransport::Tls,
-            (Scheme::Turns, Transport::Udp) => {
-                return Err(format!(
-                    "{url} is told to browsers, and this server itself does not use it: TURN over \
-                     DTLS is not supported; add the same server with ?transport=tcp, or as turn:"
-                ));
-            }
-        };
-        let credentials = match (&server.username, &server.credential, &self.secret) {
-            (Some(username), Some(password), _) => {
-                Credentials::LongTerm { username: username.clone(), password: password.clone() }
-            }
-            (_, _, Some(secret)) => {
-                Credentials::Rest { secret: secret.clone(), user: GATHER_USER.to_string() }
-            }
-            _ => Credentials::None,
-        };
-        Ok(ServerKind::Turn { transport, credentials })
-    }
-
     /// The servers for one viewer, with credentials made now for the TURN servers that have none.
     pub fn for_viewer(&self, now: SystemTime, user: &str) -> Vec<IceServer> {
         let minted = self.secret.as_deref().map(|secret| mint(secret, now, user));
@@ -201,46 +150,6 @@ impl IceServers {
             server
         };
         self.servers.iter().cloned().map(fill).collect()
-    }
-}
-
-/// The servers that we gather from ourselves.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GatherServers {
-    /// As the endpoint takes them. Those whose host is a name have no addresses yet.
-    pub servers: Vec<ServerConfig>,
-    /// Those whose host is a name, which the runtime resolves.
-    pub names: Vec<NamedServer>,
-    /// Each server's URL, in their order.
-    pub urls: Vec<String>,
-    /// What the operator should hear: URLs that only browsers make use of.
-    pub warnings: Vec<String>,
-}
-
-impl GatherServers {
-    /// Whether one of them relays.
-    pub fn has_turn(&self) -> bool {
-        self.servers.iter().any(|server| matches!(server.kind, ServerKind::Turn { .. }))
-    }
-
-    /// Whether one of them is reached over TLS.
-    pub fn has_tls(&self) -> bool {
-        let tls = |kind: &ServerKind| {
-            matches!(kind, ServerKind::Turn { transport: TurnTransport::Tls, .. })
-        };
-        self.servers.iter().any(|server| tls(&server.kind))
-    }
-
-    fn push(&mut self, url: &str, kind: ServerKind) {
-        let Ok(IceUrl { host, port, .. }) = IceUrl::parse(url) else { return };
-        let address = host.parse().ok().map(|ip| std::net::SocketAddr::new(ip, port));
-        if address.is_none() {
-            let server = self.servers.len();
-            self.names.push(NamedServer { server, host: host.clone(), port });
-        }
-        let addresses = address.into_iter().collect();
-        self.servers.push(ServerConfig { host, addresses, kind });
-        self.urls.push(url.to_string());
     }
 }
 
@@ -357,59 +266,5 @@ mod tests {
                  credential-type=\"password\"",
             ]
         );
-    }
-
-    #[test]
-    fn each_url_is_a_server_to_gather_from_and_an_address_needs_no_resolver() {
-        let json = r#"[{"urls":["stun:stun.example.org","stun:[2001:db8::1]:5000"]},
-            {"urls":["turn:192.0.2.1","turns:t.example.org:443?transport=tcp"],
-             "username":"u","credential":"p"},
-            {"urls":"turn:t.example.org?transport=tcp"}]"#;
-        let servers = IceServers::parse_json(json).unwrap();
-        let gathered = IceServers::new(servers, Some("north".to_string())).unwrap().to_gather();
-
-        let name = |server, host: &str, port| NamedServer { server, host: host.to_string(), port };
-        assert_eq!(
-            gathered.names,
-            [
-                name(0, "stun.example.org", 3478),
-                name(3, "t.example.org", 443),
-                name(4, "t.example.org", 3478)
-            ]
-        );
-        let long_term =
-            Credentials::LongTerm { username: "u".to_string(), password: "p".to_string() };
-        let rest = Credentials::Rest { secret: "north".to_string(), user: "pinhole".to_string() };
-        let turn = |transport, credentials: &Credentials| ServerKind::Turn {
-            transport,
-            credentials: credentials.clone(),
-        };
-        let kinds: Vec<_> = gathered.servers.iter().map(|server| server.kind.clone()).collect();
-        assert_eq!(
-            kinds,
-            [
-                ServerKind::Stun,
-                ServerKind::Stun,
-                turn(TurnTransport::Udp, &long_term),
-                turn(TurnTransport::Tls, &long_term),
-                turn(TurnTransport::Tcp, &rest),
-            ]
-        );
-        let known: Vec<_> = gathered.servers.iter().map(|server| server.addresses.len()).collect();
-        assert_eq!(known, [0, 1, 1, 0, 0]);
-        assert_eq!(gathered.servers[1].addresses[0], "[2001:db8::1]:5000".parse().unwrap());
-        assert!(gathered.warnings.is_empty() && gathered.has_turn() && gathered.has_tls());
-    }
-
-    #[test]
-    fn urls_that_only_browsers_can_use_are_warned_about() {
-        for (url, part) in [("stuns:a", "as stun:"), ("turns:a?transport=udp,u,p", "transport=tcp")]
-        {
-            let server = IceServer::parse_flag(url).unwrap();
-            let gathered = IceServers::new(vec![server], None).unwrap().to_gather();
-            assert!(gathered.servers.is_empty() && gathered.urls.is_empty());
-            let [warning] = gathered.warnings.as_slice() else { panic!("{gathered:?}") };
-            assert!(warning.contains(part) && warning.contains("told to browsers"), "{warning}");
-        }
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
-use pinhole_core::{CloseCause, DropReason, EndpointStats};
+use pinhole_core::gather::TurnTransport;
+use pinhole_core::{CloseCause, DropReason, EndpointStats, PathKind, SessionStats};
 use pinhole_encoder::StreamStats;
 use pinhole_runtime::RuntimeStats;
 use tokio::time::timeout;
@@ -30,7 +31,9 @@ pub(super) async fn metrics(_: Admitted, State(app): State<Arc<App>>) -> Result<
     let mut text = Exposition::default();
     endpoint(&mut text, &snapshot.endpoint);
     traffic(&mut text, &snapshot.endpoint);
+    paths(&mut text, &snapshot.sessions);
     event_loop(&mut text, &snapshot.runtime);
+    network(&mut text, &snapshot.runtime);
     stream(&mut text, &app.stream);
     signalling(&mut text, &app);
     let kind = HeaderValue::from_static(exposition::CONTENT_TYPE);
@@ -127,6 +130,50 @@ fn event_loop(text: &mut Exposition, stats: &RuntimeStats) {
     }
 }
 
+fn paths(text: &mut Exposition, sessions: &[SessionStats]) {
+    let count = |kind: Option<PathKind>| {
+        sessions.iter().filter(|session| session.path.map(|path| path.kind) == kind).count()
+    };
+    let by_path = PATHS.map(|kind| (path_label(kind), count(kind)));
+    let help = "Sessions now, by the way that their packets go.";
+    text.family(Kind::Gauge, "pinhole_sessions_by_path", help, "path", by_path);
+}
+
+fn network(text: &mut Exposition, stats: &RuntimeStats) {
+    let help = "TCP connections now: viewers without UDP, and to TURN servers.";
+    text.one(Kind::Gauge, "pinhole_tcp_connections", help, stats.streams);
+    let counters = [
+        (
+            "pinhole_tcp_connections_failed_total",
+            "TCP connections to TURN servers that could not be made.",
+            stats.streams_failed,
+        ),
+        (
+            "pinhole_tcp_sent_bytes_total",
+            "Bytes written to TCP connections.",
+            stats.stream_bytes_sent,
+        ),
+        (
+            "pinhole_tcp_received_bytes_total",
+            "Bytes read from TCP connections.",
+            stats.stream_bytes_received,
+        ),
+        (
+            "pinhole_tcp_drops_total",
+            "Messages for TCP connections that were dropped for want of room.",
+            stats.stream_drops,
+        ),
+        (
+            "pinhole_lookups_failed_total",
+            "Lookups of names of STUN and TURN servers that failed.",
+            stats.lookups_failed,
+        ),
+    ];
+    for (name, help, value) in counters {
+        text.one(Kind::Counter, name, help, value);
+    }
+}
+
 fn stream(text: &mut Exposition, stats: &StreamStats) {
     let counters = [
         ("pinhole_source_frames_total", "Pictures from the source.", &stats.frames_captured),
@@ -167,6 +214,30 @@ fn signalling(text: &mut Exposition, app: &App) {
     text.family(Kind::Gauge, "pinhole_encoder_info", "The encoder.", "encoder", encoder);
     let version = [(env!("CARGO_PKG_VERSION"), 1)];
     text.family(Kind::Gauge, "pinhole_build_info", "The version.", "version", version);
+}
+
+/// Every way, so that each has its line from the start.
+const PATHS: [Option<PathKind>; 7] = [
+    None,
+    Some(PathKind::Direct),
+    Some(PathKind::Tunnel),
+    Some(PathKind::Relay(TurnTransport::Udp)),
+    Some(PathKind::Relay(TurnTransport::Tcp)),
+    Some(PathKind::Relay(TurnTransport::Tls)),
+    Some(PathKind::Tcp),
+];
+
+/// The name of a way in metrics and lists.
+pub(super) fn path_label(kind: Option<PathKind>) -> &'static str {
+    match kind {
+        None => "none",
+        Some(PathKind::Direct) => "direct",
+        Some(PathKind::Tunnel) => "tunnel",
+        Some(PathKind::Relay(TurnTransport::Udp)) => "relay_udp",
+        Some(PathKind::Relay(TurnTransport::Tcp)) => "relay_tcp",
+        Some(PathKind::Relay(TurnTransport::Tls)) => "relay_tls",
+        Some(PathKind::Tcp) => "tcp",
+    }
 }
 
 /// Every cause, so that each has its line from the start.

@@ -7,7 +7,7 @@ use pinhole_core::gather::{Audience, CandidateKind, LocalCandidate, Paths};
 use pinhole_encoder::{SourceKind, StreamFormat};
 
 use super::addresses::Bound;
-use crate::ice_servers::GatherServers;
+use crate::gather_servers::GatherServers;
 use crate::settings::{Access, RuntimeKind, Settings};
 
 /// The lines, in order.

@@ -28,7 +28,8 @@ pub use layers::Environment;
 pub use page::markdown;
 pub use values::PortRange;
 
-use crate::ice_servers::{GatherServers, IceServers};
+use crate::gather_servers::GatherServers;
+use crate::ice_servers::IceServers;
 use crate::origin::AllowedOrigin;
 use flags::{Cli, Command, ServeFlags};
 use layers::Layers;
