@@ -67,7 +67,7 @@ pub mod portmap;
 mod sdp;
 mod session;
 mod stun;
-mod turn;
+pub mod turn;
 mod wire;
 
 pub use base::{Seed, WallClock};
