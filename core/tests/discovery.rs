@@ -233,6 +233,18 @@ fn dead_servers_delay_no_living_one_and_are_named() {
 }
 
 #[test]
+fn a_datagram_that_comes_back_to_its_own_sender_is_no_hairpin() {
+    let mut nat = Nat::new(Some(Per::Everything), Per::Everything);
+    nat.reflects = true;
+    let mut world = World::new(1, nat, vec![Server::full(FULL, OTHER)]);
+
+    let report = discover(&mut world);
+
+    assert_eq!(report.hairpin, Some(false));
+    assert!(world.dropped.contains(&DropReason::NoTransaction), "nothing came back");
+}
+
+#[test]
 fn counting_ports_are_seen_and_others_are_not() {
     for (ports, step) in [
         (Ports::Counting(1), Some(1)),

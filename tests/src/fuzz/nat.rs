@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use pinhole_core::Seed;
 use pinhole_core::stun::{
     Discovery, DiscoveryConfig, LifetimeConfig, LifetimeDiscovery, ProbeTransmit, SocketId,
 };
-use pinhole_core::{DropReason, Seed};
 
+use crate::discovery::Discoverer;
 use crate::stun::response;
 
 /// Steps taken from one input; more are ignored.
@@ -34,67 +35,22 @@ const SPEAKERS: [&str; 6] = [
 /// the speaker. A message has a byte for its length, and a success or error one before for the request it answers.
 pub fn nat_discovery(data: &[u8]) {
     let start = Instant::now();
-    let speakers = SPEAKERS.map(|speaker| speaker.parse().expect("a literal address"));
-    let local = SocketAddr::from(([192, 168, 1, 5], 4000));
-    let servers = speakers[..2].to_vec();
+    let server = |index: usize| SPEAKERS[index].parse().expect("a literal address");
+    let (local, servers) = (SocketAddr::from(([192, 168, 1, 5], 4000)), vec![server(0), server(1)]);
     let config = DiscoveryConfig { seed: Seed::new([1; 32]), local, servers };
     let discovery = Discovery::new(start, config).expect("two servers of the right family");
     let (longest, budget) = (Duration::from_secs(60), Duration::from_secs(120));
-    let config = LifetimeConfig { seed: Seed::new([2; 32]), server: speakers[0], longest, budget };
+    let config = LifetimeConfig { seed: Seed::new([2; 32]), server: server(0), longest, budget };
     let lifetime = LifetimeDiscovery::new(start, &config);
 
-    Heard::new(discovery, start, speakers).hear(data, Discovery::LONGEST);
-    Heard::new(lifetime, start, speakers).hear(data, budget);
+    Heard::new(discovery, start, DISCOVERY_SENT_MAX).hear(data, Discovery::LONGEST);
+    Heard::new(lifetime, start, LIFETIME_SENT_MAX).hear(data, budget);
 }
 
-/// What both machines have in common.
-trait Machine {
-    const SENT_MAX: usize;
-    fn take(
-        &mut self,
-        now: Instant,
-        socket: SocketId,
-        from: SocketAddr,
-        payload: &[u8],
-    ) -> Result<(), DropReason>;
-    fn timeout(&mut self, now: Instant);
-    fn transmit(&mut self, buffer: &mut [u8]) -> Option<ProbeTransmit>;
-    fn reports(&mut self) -> bool;
-    fn deadline(&self) -> Option<Instant>;
-}
-
-macro_rules! machine {
-    ($machine:ident, $sent_max:literal) => {
-        impl Machine for $machine {
-            const SENT_MAX: usize = $sent_max;
-            fn take(
-                &mut self,
-                now: Instant,
-                socket: SocketId,
-                from: SocketAddr,
-                payload: &[u8],
-            ) -> Result<(), DropReason> {
-                self.handle_datagram(now, socket, from, payload)
-            }
-            fn timeout(&mut self, now: Instant) {
-                self.handle_timeout(now);
-            }
-            fn transmit(&mut self, buffer: &mut [u8]) -> Option<ProbeTransmit> {
-                self.poll_transmit(buffer)
-            }
-            fn reports(&mut self) -> bool {
-                self.poll_event().is_some()
-            }
-            fn deadline(&self) -> Option<Instant> {
-                self.poll_timeout()
-            }
-        }
-    };
-}
-
-// Ten tests of six transmissions; and as many rounds as a server that answers at once can drive.
-machine!(Discovery, 60);
-machine!(LifetimeDiscovery, 400);
+/// Datagrams that discovery may send: ten tests of six transmissions.
+const DISCOVERY_SENT_MAX: usize = 60;
+/// Datagrams that the lifetime run may send: as many rounds as a server that answers at once can drive.
+const LIFETIME_SENT_MAX: usize = 400;
 
 /// A machine and what it has said.
 struct Heard<M> {
@@ -104,17 +60,20 @@ struct Heard<M> {
     speakers: [SocketAddr; 6],
     requests: Vec<Vec<u8>>,
     sent: usize,
+    sent_max: usize,
     reports: usize,
 }
 
-impl<M: Machine> Heard<M> {
-    fn new(machine: M, start: Instant, speakers: [SocketAddr; 6]) -> Heard<M> {
+impl<M: Discoverer> Heard<M> {
+    fn new(machine: M, start: Instant, sent_max: usize) -> Heard<M> {
+        let speakers = SPEAKERS.map(|speaker| speaker.parse().expect("a literal address"));
         let requests = Vec::new();
-        Heard { machine, start, now: start, speakers, requests, sent: 0, reports: 0 }
+        let now = start;
+        Heard { machine, start, now, speakers, requests, sent: 0, sent_max, reports: 0 }
     }
 
     fn hear(&mut self, data: &[u8], limit: Duration) {
-        self.machine.timeout(self.now);
+        self.machine.handle_timeout(self.now);
         self.drain();
         let mut rest = data.iter().copied();
         for _ in 0..STEPS_MAX {
@@ -125,12 +84,12 @@ impl<M: Machine> Heard<M> {
         }
         let end = self.now.max(self.start + limit);
         for _ in 0..TURNS_MAX {
-            let Some(due) = self.machine.deadline() else { break };
+            let Some(due) = self.machine.poll_timeout() else { break };
             self.now = due.max(self.now);
-            self.machine.timeout(self.now);
+            self.machine.handle_timeout(self.now);
             self.drain();
         }
-        assert_eq!((self.reports, self.machine.deadline()), (1, None));
+        assert_eq!((self.reports, self.machine.poll_timeout()), (1, None));
         assert!(self.now <= end, "late by {:?}", self.now - end);
     }
 
@@ -141,7 +100,7 @@ impl<M: Machine> Heard<M> {
         let payload = match head & 3 {
             0 => {
                 self.now += Duration::from_millis(50) * u32::from(next);
-                self.machine.timeout(self.now);
+                self.machine.handle_timeout(self.now);
                 return Some(());
             }
             1 => data.take(next.into()).collect(),
@@ -153,25 +112,25 @@ impl<M: Machine> Heard<M> {
                 response(kind, self.requests.get(index)?, &attributes)
             }
         };
-        let before = self.machine.deadline();
-        if self.machine.take(self.now, socket, from, &payload).is_err() {
-            assert_eq!(self.machine.deadline(), before, "a dropped datagram changed something");
+        let before = self.machine.poll_timeout();
+        if self.machine.handle_datagram(self.now, socket, from, &payload).is_err() {
+            assert_eq!(self.machine.poll_timeout(), before, "a dropped datagram changed something");
         }
         Some(())
     }
 
     fn drain(&mut self) {
         let mut buffer = [0; Discovery::TRANSMIT_BYTES_MAX];
-        while let Some(transmit) = self.machine.transmit(&mut buffer) {
+        while let Some(transmit) = self.machine.poll_transmit(&mut buffer) {
             let ProbeTransmit { destination, length, .. } = transmit;
             assert!((20..=buffer.len()).contains(&length), "{transmit:?}");
             assert!(destination.is_ipv4() && destination.port() != 0, "{transmit:?}");
             assert!(!destination.ip().is_unspecified() && !destination.ip().is_multicast());
             self.sent += 1;
-            assert!(self.sent <= M::SENT_MAX, "{} datagrams", self.sent);
+            assert!(self.sent <= self.sent_max, "{} datagrams", self.sent);
             self.requests.insert(0, buffer[..length].to_vec());
             self.requests.truncate(REQUESTS_KEPT);
         }
-        self.reports += usize::from(self.machine.reports());
+        self.reports += usize::from(self.machine.poll_event().is_some());
     }
 }

@@ -131,6 +131,21 @@ fn a_buffer_too_short_loses_one_datagram_and_no_more() {
 }
 
 #[test]
+fn the_round_trip_begins_when_the_datagram_leaves() {
+    let start = crate::test_clock();
+    let (left, back) = (start + Duration::from_millis(100), start + Duration::from_millis(130));
+    let mut binding = binding(start, 1);
+    binding.handle_timeout(start);
+    let mut buffer = [0; 64];
+    let length = binding.poll_transmit(left, &mut buffer).unwrap();
+
+    let answer = success(asked(&buffer[..length]), address(1));
+    binding.handle_message(back, &answer).unwrap();
+
+    assert_eq!(binding.rtt(), Some(back - left));
+}
+
+#[test]
 fn a_probe_asks_at_once_and_keeps_what_is_known_until_it_knows_better() {
     let start = crate::test_clock();
     let mut binding = binding(start, 1);
