@@ -46,10 +46,11 @@
 //!
 //! # The layers, bottom up
 //!
-//! [`base`] (seed, clock, deadlines) → `wire` (what a datagram is) → [`portmap`] (which outside
-//! address leads to which socket), [`h264`] (access units to packets), `sdp` (offers to answers) →
-//! [`gather`] (what viewers are told) → `session` (one viewer, on str0m) → [`endpoint`] (all of
-//! them). A module imports from those before it only.
+//! [`base`] (seed, clock, deadlines) → `wire` (what a datagram is) → [`stun`] (what a socket looks
+//! like from outside, how a NAT behaves) → [`portmap`] (which outside address leads to which socket),
+//! [`h264`] (access units to packets), `sdp` (offers to answers) → [`gather`] (what viewers are
+//! told) → `session` (one viewer, on str0m) → [`endpoint`] (all of them). A module imports from
+//! those before it only.
 //!
 //! # What it does not do yet
 //!

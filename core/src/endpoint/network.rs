@@ -115,6 +115,11 @@ impl Endpoint {
         locals
     }
 
+    /// What viewers are told now, best first.
+    pub fn candidates(&self) -> &[LocalCandidate] {
+        self.gatherer.candidates()
+    }
+
     /// The lines of an answer made now.
     pub(super) fn answer_lines(&self) -> Vec<String> {
         let mut lines = self.candidate_lines.clone();

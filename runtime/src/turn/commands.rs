@@ -59,6 +59,7 @@ impl Turn {
                 ..self.stats
             },
             sessions: self.endpoint.sessions(),
+            candidates: self.endpoint.candidates().to_vec(),
         }
     }
 }
