@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use if_addrs::Interface;
 
-use crate::Sockets;
 use crate::udp::usable;
+use crate::{Socket, Sockets};
 
 /// The sockets, and how to find the addresses that reach them.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ impl Bases {
     /// For these UDP sockets and TCP listeners. An unspecified address stands for all interfaces of
     /// its family. `loopback`: UDP sockets of all interfaces are told under loopback too, last.
     pub fn new(sockets: &Sockets, tcp: Vec<SocketAddr>, loopback: bool) -> Bases {
-        let udp = sockets.sockets.iter().map(|socket| socket.bound()).collect();
+        let udp = sockets.sockets.iter().map(Socket::bound).collect();
         Bases { udp, tcp, loopback }
     }
 

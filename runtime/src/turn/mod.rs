@@ -236,7 +236,9 @@ impl Turn {
                     tracing::debug!(?id, "the viewer should restart ICE");
                     self.observers.on_restart_wanted(id);
                 }
-                Event::Connect { stream, remote, tls } => self.connect(stream, remote, tls),
+                Event::Connect { stream, remote, tls } => {
+                    self.connect(stream, remote, tls.as_deref());
+                }
                 Event::Disconnect { stream } => self.streams.disconnect(stream),
                 Event::ResolveWanted { server } => self.network.names.want(server),
                 Event::Server { server, report } => {

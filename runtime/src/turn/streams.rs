@@ -42,9 +42,9 @@ impl Turn {
     }
 
     /// Begins to connect; where that fails at once, the endpoint answers in the next turn.
-    pub(super) fn connect(&mut self, id: StreamId, remote: SocketAddr, tls: Option<String>) {
+    pub(super) fn connect(&mut self, id: StreamId, remote: SocketAddr, tls: Option<&str>) {
         let Turn { endpoint, streams, now, more, .. } = self;
-        streams.connect(*now, id, remote, tls.as_deref(), &mut |id, news| {
+        streams.connect(*now, id, remote, tls, &mut |id, news| {
             *more = true;
             tell(endpoint, *now, id, news);
         });
