@@ -4,7 +4,8 @@
 //! The HTTP port is bound first, because another program on it is the most likely mistake; then
 //! names of the port map are resolved and UDP bound ([`addresses`]), the stream opened, the event
 //! loop started. Names of STUN and TURN servers are resolved beside all that ([`servers`] hears what
-//! comes of it). Signalling runs on the executor that calls [`start`]; the sessions run on the loop's own thread.
+//! comes of it). Signalling runs on the executor that calls [`start`]; the sessions run on the loop's
+//! own thread.
 
 mod addresses;
 mod report;
