@@ -1,1 +1,5 @@
-//! An allocation against servers of all tempers.
+//! An allocation against servers of all tempers, on a virtual clock.
+
+mod auth;
+mod server;
+mod world;
