@@ -6,11 +6,13 @@
 mod datagrams;
 mod joined;
 mod media;
+mod relay;
 mod texts;
 
 pub use datagrams::{datagrams, record};
 pub use joined::Joined;
 pub use media::{annex_b, parameter_sets};
+pub use relay::allocation;
 pub use texts::{candidate, fragment, offer, port_map};
 
 /// A target: its name, which is that of its folder in `fuzz/corpus/`, and its body.
@@ -25,4 +27,5 @@ pub const TARGETS: &[Target] = &[
     ("candidate", candidate),
     ("port_map", port_map),
     ("datagrams", datagrams),
+    ("allocation", allocation),
 ];

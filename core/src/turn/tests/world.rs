@@ -147,7 +147,7 @@ impl World {
         let mut bytes = envelope.prefix().to_vec();
         bytes.extend(payload);
         bytes.extend(vec![0; envelope.padding()]);
-        self.fly(Packet::ToServer(self.client.server(), self.outside, bytes));
+        self.fly(&Packet::ToServer(self.client.server(), self.outside, bytes));
         Some(envelope.prefix().len())
     }
 
@@ -156,20 +156,20 @@ impl World {
         while let Some(len) = self.client.poll_transmit(self.now, &mut buffer) {
             self.sent.push((self.now - self.start, buffer[..len].to_vec()));
             let to = self.client.server();
-            self.fly(Packet::ToServer(to, self.outside, buffer[..len].to_vec()));
+            self.fly(&Packet::ToServer(to, self.outside, buffer[..len].to_vec()));
         }
         while let Some(event) = self.client.poll_event() {
             self.events.push((self.now - self.start, event));
         }
     }
 
-    fn fly(&mut self, packet: Packet) {
+    fn fly(&mut self, packet: &Packet) {
         if self.random.u8(..) < self.lost {
             return;
         }
         let copies = 1 + usize::from(self.random.u8(..) < self.doubled);
         for _ in 0..copies {
-            let copy = match &packet {
+            let copy = match packet {
                 Packet::ToServer(to, from, bytes) => Packet::ToServer(*to, *from, bytes.clone()),
                 Packet::ToClient(to, bytes) => Packet::ToClient(*to, bytes.clone()),
             };
@@ -184,7 +184,7 @@ impl World {
             Packet::ToServer(to, from, bytes) => {
                 let Some(server) = self.servers.get_mut(&to) else { return };
                 match server.handle(self.now, from, &bytes) {
-                    Some(Out::ToClient(bytes)) => self.fly(Packet::ToClient(from, bytes)),
+                    Some(Out::ToClient(bytes)) => self.fly(&Packet::ToClient(from, bytes)),
                     Some(Out::ToPeer(peer, payload)) => {
                         self.delivered.push((self.now - self.start, peer, payload));
                     }
