@@ -7,12 +7,14 @@ mod datagrams;
 mod joined;
 mod media;
 mod nat;
+mod relay;
 mod texts;
 
 pub use datagrams::{datagrams, record};
 pub use joined::Joined;
 pub use media::{annex_b, parameter_sets};
 pub use nat::nat_discovery;
+pub use relay::allocation;
 pub use texts::{candidate, fragment, offer, port_map};
 
 /// A target: its name, which is that of its folder in `fuzz/corpus/`, and its body.
@@ -28,4 +30,5 @@ pub const TARGETS: &[Target] = &[
     ("port_map", port_map),
     ("datagrams", datagrams),
     ("nat_discovery", nat_discovery),
+    ("allocation", allocation),
 ];
