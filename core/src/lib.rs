@@ -48,9 +48,9 @@
 //! # The layers, bottom up
 //!
 //! [`base`] (seed, clock, deadlines) → `wire` (what a datagram is) → [`portmap`] (which outside
-//! address leads to which socket), [`h264`] (access units to packets), `sdp` (offers to answers) →
-//! [`gather`] (what viewers are told) → `session` (one viewer, on str0m) → [`endpoint`] (all of
-//! them). A module imports from those before it only.
+//! address leads to which socket), [`h264`] (access units to packets), [`sdp`] (offers to answers,
+//! addresses rewritten) → [`gather`] (what viewers are told) → `session` (one viewer, on str0m) →
+//! [`endpoint`] (all of them). A module imports from those before it only.
 //!
 //! # What it does not do yet
 //!
@@ -64,7 +64,7 @@ pub mod endpoint;
 pub mod gather;
 pub mod h264;
 pub mod portmap;
-mod sdp;
+pub mod sdp;
 mod session;
 mod stun;
 mod turn;

@@ -16,6 +16,8 @@ use crate::portmap::PortMap;
 
 pub use candidate_line::{candidate_line, foundation, priority};
 
+pub use crate::portmap::Audience;
+
 /// What a candidate is to its base, RFC 8445 §5.1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CandidateKind {
@@ -34,17 +36,6 @@ pub struct LocalCandidate {
     pub address: SocketAddr,
     /// Host or mapped.
     pub kind: CandidateKind,
-}
-
-/// Who is told which addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
-    /// Only mapped addresses; no private address leaves.
-    Public,
-    /// Only the addresses of our own interfaces.
-    Lan,
-    /// Both, the LAN first.
-    Both,
 }
 
 /// How near a base is, the nearest first. A viewer on the LAN mostly has IPv4 there; loopback

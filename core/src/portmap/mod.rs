@@ -12,6 +12,7 @@
 //! [`PortMap::parse_resolving`]. TCP entries are kept for candidates over TCP (RFC 6544).
 
 mod aliases;
+mod audience;
 mod entry;
 mod error;
 mod range;
@@ -20,6 +21,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 pub use aliases::{parse_epr, parse_nat1to1};
+pub use audience::Audience;
 pub use entry::{Entry, Protocol};
 pub use error::PortMapError;
 pub use range::PortRange;
@@ -101,6 +103,21 @@ impl PortMap {
     pub fn external_over(&self, protocol: Protocol, base: SocketAddr) -> Vec<SocketAddr> {
         let entries = self.entries.iter().filter(|entry| entry.protocol() == protocol);
         entries.filter_map(|entry| entry.external_of(base)).collect()
+    }
+
+    /// The local address behind an outside one: the address if the entry names one, and the port.
+    /// No two entries claim one outside address, so there is at most one.
+    pub fn internal_over(
+        &self,
+        protocol: Protocol,
+        external: SocketAddr,
+    ) -> Option<(Option<IpAddr>, u16)> {
+        let host = external.ip().to_canonical();
+        let to_host = |entry: &&Entry| entry.protocol() == protocol && entry.host() == host;
+        self.entries
+            .iter()
+            .filter(to_host)
+            .find_map(|entry| Some((entry.local_ip(), entry.local_port_of(external.port())?)))
     }
 
     /// Refuses a map that says nothing about one of the bound UDP ports. An empty map maps nothing
