@@ -6,11 +6,13 @@
 mod datagrams;
 mod joined;
 mod media;
+mod rewrite;
 mod texts;
 
 pub use datagrams::{datagrams, record};
 pub use joined::Joined;
 pub use media::{annex_b, parameter_sets};
+pub use rewrite::rewrite;
 pub use texts::{candidate, fragment, offer, port_map};
 
 /// A target: its name, which is that of its folder in `fuzz/corpus/`, and its body.
@@ -24,5 +26,6 @@ pub const TARGETS: &[Target] = &[
     ("fragment", fragment),
     ("candidate", candidate),
     ("port_map", port_map),
+    ("rewrite", rewrite),
     ("datagrams", datagrams),
 ];
