@@ -101,8 +101,7 @@ impl PortMap {
 
     /// The outside addresses of a local socket address of one protocol.
     pub fn external_over(&self, protocol: Protocol, base: SocketAddr) -> Vec<SocketAddr> {
-        let entries = self.entries.iter().filter(|entry| entry.protocol() == protocol);
-        entries.filter_map(|entry| entry.external_of(base)).collect()
+        self.entries_over(protocol).filter_map(|entry| entry.external_of(base)).collect()
     }
 
     /// The local address behind an outside one: the address if the entry names one, and the port.
@@ -120,22 +119,53 @@ impl PortMap {
             .find_map(|entry| Some((entry.local_ip(), entry.local_port_of(external.port())?)))
     }
 
+    /// Whether an entry maps a local port, of whichever local address: for TCP, whether the HTTP
+    /// port can be offered as a candidate.
+    pub fn covers(&self, protocol: Protocol, port: u16) -> bool {
+        self.entries_over(protocol).any(|entry| entry.local_ports().contains(port))
+    }
+
     /// Refuses a map that says nothing about one of the bound UDP ports. An empty map maps nothing
     /// on purpose and is never refused.
     pub fn check_bound(&self, ports: &[u16]) -> Result<(), PortMapError> {
+        self.check_bound_over(Protocol::Udp, ports)
+    }
+
+    /// Refuses a map that says nothing about one of the bound ports of a protocol, unless it is
+    /// empty.
+    pub fn check_bound_over(&self, protocol: Protocol, ports: &[u16]) -> Result<(), PortMapError> {
         if self.is_empty() {
             return Ok(());
         }
-        let udp = || self.entries.iter().filter(|entry| entry.protocol() == Protocol::Udp);
-        let covers = |port: u16| udp().any(|entry| entry.local_ports().contains(port));
-        match ports.iter().find(|&&port| !covers(port)) {
+        match ports.iter().find(|&&port| !self.covers(protocol, port)) {
             None => Ok(()),
             Some(&port) => {
-                let covered: Vec<String> =
-                    udp().map(|entry| entry.local_ports().to_string()).collect();
-                Err(PortMapError::NotCovered { port, covered: covered.join(", ") })
+                let covered =
+                    self.entries_over(protocol).map(|entry| entry.local_ports().to_string());
+                let covered = covered.collect::<Vec<_>>().join(", ");
+                Err(PortMapError::NotCovered { protocol, port, covered })
             }
         }
+    }
+
+    /// Refuses an entry that names a local address, or a family, that nothing is bound to: it
+    /// would map nothing, and viewers would be told of it by nobody. `bound` are the addresses of
+    /// all sockets; an unspecified one stands for every address of its family.
+    ///
+    /// A public address that is given for IPv6 beside IPv4 is refused on a machine without IPv6.
+    pub fn check_bases(&self, bound: &[IpAddr]) -> Result<(), PortMapError> {
+        let idle = |entry: &&Entry| !bound.iter().any(|address| entry.is_about(*address));
+        let Some(entry) = self.entries.iter().find(idle) else { return Ok(()) };
+        let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
+        Err(PortMapError::NoSuchBase {
+            entry: entry.to_string(),
+            address: entry.local_ip(),
+            bound: bound.join(", "),
+        })
+    }
+
+    fn entries_over(&self, protocol: Protocol) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.protocol() == protocol)
     }
 
     fn push(&mut self, entry: Entry) -> Result<(), PortMapError> {

@@ -25,10 +25,21 @@ pub enum RewriteError {
     TooManyCandidates,
     /// Nothing would be left that a public audience can reach.
     #[error(
-        "no address of {place} is covered by the map: it has {}; {covered}; map one of these \
-         ports, or bind a mapped one", seen.join(", ")
+        "no address of {place} is covered by the map: it has {}; {covered}; {}", seen.join(", "),
+        advice(seen)
     )]
     Uncovered { place: Place, seen: Vec<String>, covered: Covered },
+}
+
+/// What is done about addresses that no map covers: names of mDNS hide what a map would need.
+fn advice(seen: &[String]) -> &'static str {
+    match seen.iter().any(|address| address.contains(".local:")) {
+        true => {
+            "a name that ends in .local hides its address: let the program that made this SDP \
+                 give addresses, on mapped ports"
+        }
+        false => "map one of these ports, or bind a mapped one",
+    }
 }
 
 /// Where in an SDP.
