@@ -148,11 +148,9 @@ impl PortMap {
         }
     }
 
-    /// Refuses an entry that names a local address, or a family, that nothing is bound to: it
-    /// would map nothing, and viewers would be told of it by nobody. `bound` are the addresses of
-    /// all sockets; an unspecified one stands for every address of its family.
-    ///
-    /// A public address that is given for IPv6 beside IPv4 is refused on a machine without IPv6.
+    /// Refuses an entry about a local address, or a family, that nothing is bound to: it would map
+    /// nothing. `bound` are the addresses of all sockets; an unspecified one stands for every
+    /// address of its family.
     pub fn check_bases(&self, bound: &[IpAddr]) -> Result<(), PortMapError> {
         let idle = |entry: &&Entry| !bound.iter().any(|address| entry.is_about(*address));
         let Some(entry) = self.entries.iter().find(idle) else { return Ok(()) };

@@ -152,3 +152,6 @@ impl<'a> Rewriter<'a> {
         Privacy::new(self.map)
     }
 }
+
+#[cfg(test)]
+mod tests;
