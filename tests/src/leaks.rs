@@ -10,7 +10,8 @@ const PIECE_MAX: usize = 45;
 pub fn private_addresses(text: &str, outside: &[IpAddr]) -> Vec<String> {
     let mut found = Vec::new();
     for line in text.split(['\r', '\n']) {
-        let value = line.split_once(':').map_or("", |(_, value)| value);
+        let attribute = line.strip_prefix("a=").and_then(|line| line.split_once(':'));
+        let value = attribute.map_or("", |(_, value)| value);
         for part in [line, value] {
             for (from, to, address) in pieces(part) {
                 let seen = outside.contains(&address.to_canonical());
@@ -29,7 +30,7 @@ fn pieces(line: &str) -> Vec<(usize, usize, IpAddr)> {
     let mut all = Vec::new();
     for from in 0..bytes.len() {
         for to in from + 2..=bytes.len().min(from + PIECE_MAX) {
-            let Some(Ok(address)) = line.get(from..to).map(str::parse::<IpAddr>) else { continue };
+            let Some(address) = line.get(from..to).and_then(read) else { continue };
             let digit = |at: Option<&u8>| match address {
                 IpAddr::V4(_) => at.is_some_and(u8::is_ascii_digit),
                 IpAddr::V6(_) => at.is_some_and(u8::is_ascii_hexdigit),
@@ -43,11 +44,28 @@ fn pieces(line: &str) -> Vec<(usize, usize, IpAddr)> {
     all
 }
 
-/// `fe80::1` in `2600:1f18:fe80::1` is no address. An IPv4 one in an IPv6 one is: people read it.
+/// An address, with or without zeros before its numbers.
+fn read(piece: &str) -> Option<IpAddr> {
+    let without_zeros = || {
+        let numbers =
+            piece.split('.').map(|number| number.parse::<u8>().ok().filter(|_| number.len() <= 3));
+        let numbers: Vec<u8> = numbers.collect::<Option<_>>()?;
+        Some(IpAddr::from(<[u8; 4]>::try_from(numbers).ok()?))
+    };
+    let digits = piece.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if digits { without_zeros() } else { piece.parse().ok() }
+}
+
+/// `fe80::1` in `2600:1f18:fe80::1` is no address: only those that begin with 2 or 3 are given out, and hold others. An
+/// IPv4 one in an IPv6 one is: people read it.
 fn is_inside_another(line: &str, from: usize, to: usize) -> bool {
     !line[from..to].contains('.')
-        && pieces(line).iter().any(|&(first, last, ref other)| {
-            other.is_ipv6() && (first, last) != (from, to) && first <= from && to <= last
+        && pieces(line).iter().any(|&(first, last, other)| {
+            other.is_ipv6()
+                && full(other).starts_with(['2', '3'])
+                && (first, last) != (from, to)
+                && first <= from
+                && to <= last
         })
 }
 
@@ -102,6 +120,8 @@ mod tests {
             "::ffff:a00:5",
             "fec0::1",
             "64:ff9b::a00:5",
+            "010.0.0.05",
+            "::1:80",
             "2001:db8::10.0.0.5",
             "1.10.0.0.5",
             "x10.0.0.5y",

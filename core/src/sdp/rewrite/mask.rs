@@ -40,7 +40,7 @@ fn mask(text: &str, hides: &impl Fn(IpAddr) -> bool) -> String {
     let mut copied = 0;
     let mut at = 0;
     while at < text.len() {
-        let Some(found) = address_at(text.as_bytes(), at) else {
+        let Some(found) = address_at(text.as_bytes(), at, hides) else {
             at += 1;
             continue;
         };
@@ -67,14 +67,14 @@ struct Found {
     resume: usize,
 }
 
-/// The longest address that begins at `at`.
-fn address_at(text: &[u8], at: usize) -> Option<Found> {
+/// The address that begins at `at`.
+fn address_at(text: &[u8], at: usize, hides: &impl Fn(IpAddr) -> bool) -> Option<Found> {
     let here = *text.get(at)?;
     let before = at.checked_sub(1).and_then(|before| text.get(before)).copied().unwrap_or(b' ');
     let begins_v6 = here.is_ascii_hexdigit() || text.get(at..at + 2) == Some(b"::");
     if begins_v6
         && !before.is_ascii_hexdigit()
-        && let Some((v6, end)) = v6_at(text, at)
+        && let Some((v6, end)) = v6_at(text, at, hides)
     {
         // An IPv4 address may be written at its end, and has to be seen.
         let dotted = text.get(at..end)?.contains(&b'.');
@@ -90,7 +90,10 @@ fn address_at(text: &[u8], at: usize) -> Option<Found> {
     None
 }
 
-fn v6_at(text: &[u8], at: usize) -> Option<(Ipv6Addr, usize)> {
+/// The longest reading that matters: a private address, or one of 2000::/3, in which others are
+/// mere digits. Any other is hardly an address at all: `f:fe80::1` is one with something before it,
+/// `::1:8080` one with a port.
+fn v6_at(text: &[u8], at: usize, hides: &impl Fn(IpAddr) -> bool) -> Option<(Ipv6Addr, usize)> {
     let rest = text.get(at..)?;
     let belongs = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     let longest = rest.iter().take(ADDRESS_BYTES_MAX).take_while(belongs).count();
@@ -98,7 +101,9 @@ fn v6_at(text: &[u8], at: usize) -> Option<(Ipv6Addr, usize)> {
         let cut_inside = rest.get(length).is_some_and(u8::is_ascii_hexdigit)
             && rest.get(length - 1).is_some_and(u8::is_ascii_hexdigit);
         let text = str::from_utf8(rest.get(..length)?).ok().filter(|_| !cut_inside)?;
-        Some((text.parse().ok()?, at + length))
+        let address: Ipv6Addr = text.parse().ok()?;
+        let is_global = address.segments()[0] & 0xe000 == 0x2000;
+        (is_global || hides(address.into())).then_some((address, at + length))
     })
 }
 
@@ -148,10 +153,14 @@ mod tests {
             ("a=ssrc:1 cname:user@172.20.0.2", "a=ssrc:1 cname:user@0.0.0.0"),
             ("a=x:::ffff:10.0.0.5", "a=x:::"),
             ("a=x:::ffff:a00:5", "a=x:::"),
+            ("a=ssrc:1 cname:::1", "a=ssrc:1 cname:::"),
             ("a=x:2001:db8::10.0.0.5", "a=x:2001:db8::0.0.0.0"),
             ("a=x:10.0.0.5.nip.io", "a=x:0.0.0.0.nip.io"),
             ("a=x:v10.0.0.5x", "a=x:v0.0.0.0x"),
             ("a=x:010.000.000.005", "a=x:0.0.0.0"),
+            ("s=f:fe80::1%eth0", "s=f:::"),
+            ("a=3abc:fd00::5", "a=3abc:::"),
+            ("a=x ::1:8080", "a=x :::8080"),
             ("a=x:1.10.0.0.5", "a=x:1.0.0.0.0"),
             ("a=x:10.0.0.5,10.0.0.6", "a=x:0.0.0.0,0.0.0.0"),
             ("a=x:fd00::5,", "a=x:::,"),
