@@ -138,7 +138,8 @@ fn message(rewriter: &Rewriter<'_>, line: &[u8]) -> Result<Vec<String>, RewriteS
     if !text.trim_start().starts_with('{') {
         let candidates = rewriter.rewrite_candidate(text);
         let claims = text.contains("candidate:");
-        return candidates.map_err(|error| if claims { error.into() } else { RewriteSdpError::NoMessage });
+        return candidates
+            .map_err(|error| if claims { error.into() } else { RewriteSdpError::NoMessage });
     }
     let value: Value = serde_json::from_str(text).map_err(RewriteSdpError::BrokenJson)?;
     let rewritten = json(rewriter, &value, NESTING_MAX)?;
