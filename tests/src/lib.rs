@@ -9,6 +9,8 @@ pub mod endpoint;
 pub mod fuzz;
 pub mod http;
 pub mod jsep;
+pub mod leaks;
+pub mod rewriting;
 pub mod runtime_suite;
 pub mod sdp;
 pub mod server;
