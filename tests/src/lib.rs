@@ -2,12 +2,14 @@
 //!
 //! [`viewer`] is a viewer without a browser: it makes an offer, takes an answer, runs ICE, DTLS and SRTP on a socket
 //! of its own and counts what arrives. It knows nothing of Pinhole, so it can judge any server that answers SDP.
+//! [`lab`] puts server and viewer behind real NATs.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod endpoint;
 pub mod fuzz;
 pub mod http;
 pub mod jsep;
+pub mod lab;
 pub mod runtime_suite;
 pub mod sdp;
 pub mod server;
