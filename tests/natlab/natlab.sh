@@ -138,10 +138,11 @@ table ip nat {
 $(v6_rules "$type")
 NFT
 }
+# Only what goes through the router: where bridged packets are filtered too, those of the LAN must pass.
 block_rules() { # <type>: what a site lets nobody send, either family
   case $1 in
-    noudp)   echo "meta l4proto udp drop" ;;
-    only443) echo "iifname \"lan0\" meta l4proto udp drop; iifname \"lan0\" tcp dport != 443 drop; iifname \"lan0\" meta l4proto icmp icmp type != destination-unreachable drop" ;;
+    noudp)   echo 'iifname "wan0" meta l4proto udp drop; oifname "wan0" meta l4proto udp drop' ;;
+    only443) echo 'oifname "wan0" meta l4proto udp drop; oifname "wan0" tcp dport != 443 drop; oifname "wan0" meta l4proto icmp icmp type != destination-unreachable drop' ;;
   esac
 }
 v6_rules() { # <type>: IPv6 is routed, never translated; loss and what a site blocks hold for it too
@@ -150,7 +151,7 @@ v6_rules() { # <type>: IPv6 is routed, never translated; loss and what a site bl
   cat <<NFT
 table ip6 fw {
   chain forward { type filter hook forward priority filter;
-    $(case $1 in noudp|only443) block_rules "$1" | sed 's/; *iifname "lan0" meta l4proto icmp .*//' ;; esac)
+    $(case $1 in noudp|only443) block_rules "$1" | sed 's/; *oifname "wan0" meta l4proto icmp .*//' ;; esac)
     $loss
     $([ "$1" = none ] || echo 'iifname "wan0" ct state new drop')
   }

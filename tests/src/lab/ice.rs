@@ -3,6 +3,12 @@
 /// Whether the program gathers from its `--ice-server`s. Rows that need it are tried where it does; the others always.
 pub const SERVER_GATHERS: bool = false;
 
+/// Whether the program sends checks of its own, so that a viewer whose filter it must open hears from it.
+pub const SERVER_CHECKS: bool = false;
+
+/// Whether the program follows a viewer whose address changes under way.
+pub const SERVER_FOLLOWS: bool = false;
+
 /// What `fwd` and `one2one` forward.
 pub const MAP: &str = "--map 5000-5009/udp=192.0.2.10:30000-30009";
 

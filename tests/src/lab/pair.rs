@@ -84,7 +84,7 @@ impl Candidate {
 
     /// Whether this is one of the candidates that a pattern names: alternatives separated by ` or `, each
     /// `KIND ADDRESS`, `KIND ADDRESS:PORT` or `KIND ADDRESS:LOWEST-HIGHEST`, where the kind may be several with `|`. An
-    /// IPv6 address stands in brackets. ` tcp` at the end asks for TCP, else it is UDP.
+    /// IPv6 address stands in brackets, and a kind alone fits a hidden one. ` tcp` at the end asks for TCP, else it is UDP.
     pub fn fits(&self, pattern: &str) -> bool {
         pattern.split(" or ").any(|one| self.fits_one(one.trim()))
     }

@@ -39,6 +39,8 @@ pub struct ViewerOptions {
     pub ice_servers: Vec<String>,
     /// Only relayed candidates.
     pub relay_only: bool,
+    /// Chromium tells its own addresses, which it hides behind mDNS names otherwise.
+    pub plain_hosts: bool,
 }
 
 /// What a client says.
@@ -98,6 +100,7 @@ impl LabViewer {
         }
         command.arg("--ca").arg(lab.certificate());
         command.args(options.relay_only.then_some("--relay-only"));
+        command.args(options.plain_hosts.then_some("--plain-hosts"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let spawn = || command.spawn().with_context(|| format!("{:?}", command.get_program()));
         let mut child = lab.enter(Host::Viewer, spawn)?;

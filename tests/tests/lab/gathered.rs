@@ -1,7 +1,9 @@
 //! A server that gathers from its STUN and TURN servers. Tried once it does: `ice::SERVER_GATHERS`.
 
 use pinhole_tests::lab::ice::{SERVER_ALL, SERVER_GATHERS, STUN, TURN_TCP, TURN_TLS, TURN_UDP};
-use pinhole_tests::lab::{PathKind, Row, table};
+use pinhole_tests::lab::{PathKind, Row};
+
+use crate::check_once;
 
 /// What a relayed path can look like from the viewer: its own relay, or the server's.
 const RELAYED: &str = "relay 192.0.2.1:60001-60999";
@@ -10,21 +12,13 @@ const SERVERS_RELAY: &str = "relay|prflx 192.0.2.1:60001-60999";
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn two_sites_find_the_path_that_their_nats_allow() {
-    check(&direct());
+    check_once(SERVER_GATHERS, &direct());
 }
 
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn two_sites_that_cannot_meet_are_relayed_over_what_gets_through() {
-    check(&relayed());
-}
-
-fn check(rows: &[Row]) {
-    if !SERVER_GATHERS {
-        println!("{} rows wait for a server that gathers", rows.len());
-        return;
-    }
-    table::check(rows).unwrap();
+    check_once(SERVER_GATHERS, &relayed());
 }
 
 /// Server NAT, viewer NAT: STUN on both sides, no TURN.
