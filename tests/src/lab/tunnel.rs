@@ -169,14 +169,13 @@ fn serve_remotes(mut reading: TcpStream, target: SocketAddr, over: &Arc<AtomicBo
     let mut remotes: HashMap<SocketAddr, (UdpSocket, JoinHandle<()>)> = HashMap::new();
     while let Some((remote, datagram)) = read_message(&mut reading, over) {
         remotes.retain(|_, (_, replies)| !replies.is_finished());
-        if !remotes.contains_key(&remote) && remotes.len() < REMOTES_MAX {
-            if let Ok(socket) = connected_socket(target) {
-                let (replies, writer, over) = (socket.try_clone(), writer.clone(), over.clone());
-                let Ok(replies) = replies else { continue };
-                let thread =
-                    std::thread::spawn(move || carry_replies(&replies, remote, &writer, &over));
-                remotes.insert(remote, (socket, thread));
-            }
+        let is_new = !remotes.contains_key(&remote) && remotes.len() < REMOTES_MAX;
+        if is_new && let Ok(socket) = connected_socket(target) {
+            let (replies, writer, over) = (socket.try_clone(), writer.clone(), over.clone());
+            let Ok(replies) = replies else { continue };
+            let thread =
+                std::thread::spawn(move || carry_replies(&replies, remote, &writer, &over));
+            remotes.insert(remote, (socket, thread));
         }
         if let Some((socket, _)) = remotes.get(&remote) {
             // Nobody may listen there yet.

@@ -286,10 +286,10 @@ fn read_events(
 ) {
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            match parse(&line).map(|event| sender.send(event)) {
+            match parse(&line).map(|event| sender.send(event).is_ok()) {
                 // Nobody listens any more.
-                Some(Err(_)) => return,
-                Some(Ok(())) => {}
+                Some(false) => return,
+                Some(true) => {}
                 None => note(&complaints, line),
             }
         }

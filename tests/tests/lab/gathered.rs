@@ -44,13 +44,14 @@ fn direct() -> Vec<Row> {
         row("sym", "full", "srflx|prflx 192.0.2.10:40000-59999"),
         row("fw", "port", "host|prflx 198.51.100.2"),
     ];
-    rows.push(Row::new("port", "same").serve("--ice-server stun:192.0.2.1").ice(&[STUN]));
-    let last = rows.pop().expect("just pushed");
-    rows.push(last.reaches(PathKind::Lan, "host 10.10.0.2"));
+    let on_the_lan = Row::new("port", "same").serve("--ice-server stun:192.0.2.1").ice(&[STUN]);
+    rows.push(on_the_lan.reaches(PathKind::Lan, "host 10.10.0.2"));
     rows
 }
 
 /// Server NAT, viewer NAT, flags of the server, servers of the viewer, the viewer's candidate, the server's.
+type Relayed<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a str, &'a str);
+
 fn relayed() -> Vec<Row> {
     let turn_udp = format!("--ice-server {TURN_UDP}");
     let turn_tcp = format!("--ice-server {TURN_TCP}");
@@ -58,7 +59,7 @@ fn relayed() -> Vec<Row> {
     let own = "host 10.20.0.2";
     let both = format!("{RELAYED} or {own}");
     let any_remote = format!("{SERVERS_RELAY} or srflx|prflx 192.0.2.10");
-    let table: [(&str, &str, &str, &[&str], &str, &str); 8] = [
+    let table: [Relayed<'_>; 8] = [
         // Only the server has a relay, over each transport.
         ("sym", "sym", &turn_udp, &[], own, SERVERS_RELAY),
         ("noudp", "port", &turn_tcp, &[], own, SERVERS_RELAY),

@@ -180,7 +180,7 @@ fn median(pair: &Tried) -> Option<(String, f64)> {
     let good = || pair.tries.iter().filter_map(|outcome| outcome.as_ref().ok());
     let mut times: Vec<f64> = good().map(|outcome| outcome.connect_ms).collect();
     times.sort_by(f64::total_cmp);
-    Some((good().last()?.path.to_string(), percentile(&times, 50)?))
+    Some((good().next_back()?.path.to_string(), percentile(&times, 50)?))
 }
 
 #[cfg(test)]
