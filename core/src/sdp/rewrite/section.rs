@@ -89,15 +89,11 @@ impl Rewriter<'_> {
         outcome
     }
 
-    /// The outside addresses of a host candidate, other than its own.
+    /// The outside addresses of a host candidate; its own may be among them.
     fn outside_of_candidate(&self, candidate: &Candidate<'_>) -> Vec<SocketAddr> {
         let (Kind::Host, false) = (candidate.kind, candidate.active) else { return Vec::new() };
-        let Some((protocol, base)) = candidate.protocol.zip(candidate.address()) else {
-            return Vec::new();
-        };
-        let mut outside = self.outside_of(protocol, base);
-        outside.retain(|at| *at != base);
-        outside
+        let base = candidate.protocol.zip(candidate.address());
+        base.map_or_else(Vec::new, |(protocol, base)| self.outside_of(protocol, base))
     }
 
     /// Whether a candidate is told as it is.
@@ -113,8 +109,8 @@ impl Rewriter<'_> {
             return false;
         }
         // A public interface behind a map is told by its outside address, unless that is its own.
-        let is_own = |protocol| self.map.external_over(protocol, base).contains(&base);
-        self.outside_of_candidate(candidate).is_empty() || candidate.protocol.is_some_and(is_own)
+        let outside = self.outside_of_candidate(candidate);
+        outside.is_empty() || outside.contains(&base)
     }
 
     fn staying_line(&self, candidate: &Candidate<'_>) -> String {

@@ -33,7 +33,8 @@ fn becomes(map_text: &str, audience: Audience, candidate: &str) -> Vec<String> {
 fn each_kind_of_candidate_has_its_fate_for_a_public_audience() {
     let map = "5000/udp=203.0.113.10:30000,5000/tcp=203.0.113.10:443,5000/udp=[2001:db8::10]:6000";
     let mapped = "203.0.113.10 30000 srflx raddr 0.0.0.0 rport 9";
-    let table: [(&str, &[&str]); 22] = [
+    let table: [(&str, &[&str]); 23] = [
+        ("1 udp 5 10.0.0.5 5000 typ host raddr 192.0.2.1 rport 5", &[mapped]),
         ("1 udp 5 10.0.0.5 5000 typ host", &[mapped]),
         ("2 UDP 5 192.168.1.5 5000 typ host", &[mapped]),
         ("1 udp 5 ::ffff:10.0.0.5 5000 typ host", &[mapped]),
@@ -112,8 +113,10 @@ fn the_default_destination_is_a_candidate_that_stays() {
     let map = "5000-5001/udp=203.0.113.10:30000-30001";
     let relay = "a=candidate:9 1 udp 5 192.0.2.9 49152 typ relay raddr 10.0.0.5 rport 5000";
     let v6 = "a=candidate:8 1 udp 9 2001:db8::7 5009 typ host";
+    let host = "a=candidate:7 1 udp 9 198.51.100.9 5009 typ host";
+    let tcp = "a=candidate:6 1 tcp 9 192.0.2.8 443 typ srflx raddr :: rport 9 tcptype passive";
     // What c= and m= say, the candidates, and what they come to say.
-    let table: [(&str, u16, &[&str], &str, u16); 10] = [
+    let table: [(&str, u16, &[&str], &str, u16); 14] = [
         ("IP4 10.0.0.5", 5000, &[HOST], "IP4 203.0.113.10", 30000),
         ("IP4 10.0.0.5", 5000, &[HOST, relay], "IP4 203.0.113.10", 30000),
         ("IP4 192.0.2.9", 49152, &[HOST, relay], "IP4 192.0.2.9", 49152),
@@ -122,6 +125,10 @@ fn the_default_destination_is_a_candidate_that_stays() {
         ("IP4 10.0.0.6", 5009, &[v6], "IP6 2001:db8::7", 5009),
         // Somebody replaced the address before, and left the port.
         ("IP4 203.0.113.10", 5000, &[HOST], "IP4 203.0.113.10", 30000),
+        ("IP4 198.51.100.9", 5009, &[host, relay], "IP4 198.51.100.9", 5009),
+        ("IP6 ::ffff:198.51.100.9", 5009, &[host], "IP6 ::ffff:198.51.100.9", 5009),
+        ("IP4 10.0.0.6", 5009, &[tcp, v6], "IP6 2001:db8::7", 5009),
+        ("IP4 10.0.0.6", 5009, &[tcp], "IP4 192.0.2.8", 443),
         ("IP4 10.0.0.5", 9, &[HOST], "IP4 203.0.113.10", 30000),
         ("IP4 0.0.0.0", 9, &[HOST], "IP4 0.0.0.0", 9),
         ("IP4 10.0.0.5", 0, &[HOST], "IP4 0.0.0.0", 0),
@@ -158,14 +165,23 @@ fn rtcp_follows_the_candidates_of_component_2() {
 }
 
 #[test]
+fn rtcp_names_its_address_where_it_is_another_than_that_of_c() {
+    let map = "5000/udp=203.0.113.10:30000,5001/udp=198.51.100.7:30001";
+    let of_rtcp = "a=candidate:1 2 udp 2130706430 10.0.0.5 5001 typ host";
+    let lines = ["c=IN IP4 10.0.0.5", "a=rtcp:5001", HOST, of_rtcp];
+    let out = section(map, "m=audio 5000 RTP/SAVPF 0", &lines);
+    assert_eq!(out[1..3], ["c=IN IP4 203.0.113.10", "a=rtcp:30001 IN IP4 198.51.100.7"]);
+}
+
+#[test]
 fn a_session_connection_becomes_one_or_one_for_each_section() {
     let sdp = "v=0\r\ns=-\r\nc=IN IP4 10.0.0.5\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\ni=title\r\n\
-               m=video 5001/2 RTP/AVP 96\r\nm=text 0 RTP/AVP 98\r\n";
+               m=video 5001/2 RTP/AVP 96\r\ni=two\r\nm=text 0 RTP/AVP 98\r\n";
     let one = public("5000-5001/udp=203.0.113.10:30000-30001", sdp).unwrap();
     assert_eq!(
         one,
         "v=0\r\ns=-\r\nc=IN IP4 203.0.113.10\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\ni=title\r\n\
-         m=video 30001/2 RTP/AVP 96\r\nm=text 0 RTP/AVP 98\r\n"
+         m=video 30001/2 RTP/AVP 96\r\ni=two\r\nm=text 0 RTP/AVP 98\r\n"
     );
     let sdp = sdp
         .replace("m=audio 5000 RTP/AVP 0\r\n", "m=text 0 RTP/AVP 98\r\nm=audio 5000 RTP/AVP 0\r\n");
@@ -173,7 +189,7 @@ fn a_session_connection_becomes_one_or_one_for_each_section() {
     assert_eq!(
         two,
         "v=0\r\ns=-\r\nc=IN IP4 203.0.113.10\r\nt=0 0\r\nm=text 0 RTP/AVP 98\r\n\
-         m=audio 1 RTP/AVP 0\r\ni=title\r\nm=video 2/2 RTP/AVP 96\r\n\
+         m=audio 1 RTP/AVP 0\r\ni=title\r\nm=video 2/2 RTP/AVP 96\r\ni=two\r\n\
          c=IN IP4 198.51.100.7\r\nm=text 0 RTP/AVP 98\r\n"
     );
 }
