@@ -39,6 +39,7 @@ fn a_restarted_server_relays_again_within_five_seconds() {
         assert!(back < Duration::from_secs(5), "down for {down_ms} ms: back after {back:?}");
         assert_eq!(world.losses(), [LossCause::Mismatch]);
         assert_eq!(world.send(peer(1), b"media"), Some(4));
+        assert_eq!(world.server().faults, Vec::<String>::new(), "no channel before it is bound");
         let after: Vec<u16> =
             world.server().grants.values().next().unwrap().channels.keys().copied().collect();
         assert_eq!(after, numbers, "channel numbers stay");
