@@ -200,7 +200,7 @@ fn refusals_are_told_and_waited_for() {
 #[test]
 fn a_300_moves_us_and_never_back() {
     let mut world = World::new(Server::new(Guard::Sha1));
-    world.server().scripted.push_back((ALLOCATE, 300));
+    world.server().scripted.extend([(ALLOCATE, 401), (ALLOCATE, 300)]);
     world.server().alternate = Some(second());
     world.talk(peer(1), 1);
     assert_eq!(world.story(), ["moved: 203.0.113.2:3478", "allocated"]);
