@@ -190,8 +190,8 @@ impl Allocation {
         match purpose {
             Purpose::Allocate => {
                 request.attribute(REQUESTED_TRANSPORT, &[UDP, 0, 0, 0]);
-                if let Some(kind) = self.families.ways().get(self.way)?.attribute() {
-                    request.attribute(kind, &[IPV6, 0, 0, 0]);
+                for kind in self.families.ways().get(self.way)?.attributes() {
+                    request.attribute(*kind, &[IPV6, 0, 0, 0]);
                 }
             }
             Purpose::Refresh => {}

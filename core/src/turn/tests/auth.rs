@@ -50,6 +50,19 @@ fn a_wrong_password_is_refused_and_tried_again_later() {
 }
 
 #[test]
+fn a_401_with_a_new_nonce_is_worth_one_more_try() {
+    for (objections, expected) in [(2, "allocated"), (3, "refused: 401")] {
+        let mut world = World::new(Server::new(Guard::Sha1));
+        world.server().scripted.extend(vec![(ALLOCATE, 401); objections]);
+
+        world.run_ms(1_000);
+
+        assert_eq!(world.story(), [expected]);
+        assert_eq!(world.server().count(ALLOCATE), 3);
+    }
+}
+
+#[test]
 fn without_credentials_a_server_that_asks_for_them_refuses() {
     let server = Server::new(Guard::Sha1);
     let mut world = World::with(server, Credentials::None, Families::V4, Leg::Datagram, 1);

@@ -39,6 +39,7 @@ fn a_restarted_server_relays_again_within_five_seconds() {
         assert!(back < Duration::from_secs(5), "down for {down_ms} ms: back after {back:?}");
         assert_eq!(world.losses(), [LossCause::Mismatch]);
         assert_eq!(world.send(peer(1), b"media"), Some(4));
+        assert_eq!(world.server().faults, Vec::<String>::new(), "no channel before it is bound");
         let after: Vec<u16> =
             world.server().grants.values().next().unwrap().channels.keys().copied().collect();
         assert_eq!(after, numbers, "channel numbers stay");
@@ -199,11 +200,14 @@ fn refusals_are_told_and_waited_for() {
 #[test]
 fn a_300_moves_us_and_never_back() {
     let mut world = World::new(Server::new(Guard::Sha1));
-    world.server().scripted.push_back((ALLOCATE, 300));
+    world.server().scripted.extend([(ALLOCATE, 401), (ALLOCATE, 300)]);
     world.server().alternate = Some(second());
     world.talk(peer(1), 1);
     assert_eq!(world.story(), ["moved: 203.0.113.2:3478", "allocated"]);
     assert_eq!(world.client.server(), second());
+    // What the first server asked for is none of the second's business.
+    let seen = &world.servers[&second()].seen;
+    assert!(!seen[0].attributes.contains(&0x0015) && seen[1].attributes.contains(&0x0015));
 
     let mut world = World::new(Server::new(Guard::Sha1));
     world.server().scripted.push_back((ALLOCATE, 300));
@@ -353,6 +357,12 @@ fn what_nobody_asked_for_and_what_is_forged_changes_nothing() {
     let unsigned = [&good[..2], &[0, good.len() as u8 - 44], &good[4..good.len() - 24]].concat();
     assert_eq!(world.client.handle_message(moment, &unsigned), Err(DropReason::BadIntegrity));
     assert_eq!(world.client.relayed().count(), 0);
+    world.server().scripted.push_back((ALLOCATE, 403));
+    let error = world.server().handle(moment, outside, &signed).unwrap();
+    let super::server::Out::ToClient(mut error) = error else { panic!("no response") };
+    error[3] += 24;
+    error.extend([&[0, 8, 0, 20][..], &[7; 20]].concat());
+    assert_eq!(world.client.handle_message(moment, &error), Err(DropReason::BadIntegrity));
 
     assert!(world.client.handle_message(moment, &good).is_ok());
     assert_eq!(world.client.relayed().count(), 1);

@@ -31,6 +31,23 @@ fn data_goes_as_an_indication_until_the_channel_is_bound() {
 }
 
 #[test]
+fn a_new_allocation_knows_no_channel_of_the_old() {
+    let mut world = up();
+    world.talk(peer(1), 1);
+    assert_eq!(world.send(peer(1), b"a"), Some(4));
+    world.client.reconnect(world.now);
+    while world.story().len() < 3 {
+        assert_eq!(world.send(peer(1), b"b"), None);
+        world.run_ms(1);
+    }
+
+    assert_eq!(world.send(peer(1), b"c"), Some(36));
+    world.run_ms(30);
+    assert_eq!(world.send(peer(1), b"d"), Some(4));
+    assert_eq!(world.server().faults, Vec::<String>::new());
+}
+
+#[test]
 fn on_a_stream_channel_data_is_padded() {
     let server = Server::new(Guard::Sha1);
     let mut world = World::with(server, long_term(), Families::V4, Leg::Stream, 1);

@@ -152,7 +152,7 @@ impl Server {
         let method = request.method().value();
         if self.scripted.front().is_some_and(|(of, _)| *of == method) {
             let code = self.scripted.pop_front().unwrap().1;
-            if code == 438 {
+            if matches!(code, 401 | 438) {
                 self.stale();
             }
             return self.error(request, code, None);
