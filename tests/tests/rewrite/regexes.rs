@@ -145,123 +145,113 @@ fn sdp(lines: &[&str]) -> String {
 
 const HOST: &str = "a=candidate:1 1 udp 2130706431 10.0.0.5 5000 typ host";
 
+const OFFSET: &str = "5000-5001/udp=203.0.113.10:30000-30001";
+const SAME: &str = "5000-5001/udp=203.0.113.10:5000-5001";
+const TWO: &str = "10.0.0.5:5000/udp=203.0.113.10:30000,192.168.1.5:5000/udp=198.51.100.7:30000";
+const V6: &str = "5000/udp=203.0.113.10:30000,5000/udp=[2001:db8::10]:30000";
+const SECOND: &str = "a=candidate:2 1 udp 2130706175 192.168.1.5 5000 typ host";
+const DOCKER: &str = "a=candidate:2 1 udp 2130706175 172.17.0.1 5000 typ host";
+const OTHER_PORT: &str = "a=candidate:2 1 udp 2130706175 10.0.0.5 6000 typ host";
+const HOST_V6: &str = "a=candidate:2 1 udp 2130706175 fd00::5 5000 typ host";
+const STUN: &str =
+    "a=candidate:3 1 udp 1694498815 203.0.113.10 41000 typ srflx raddr 10.0.0.5 rport 5000";
+const STUN_SAME: &str =
+    "a=candidate:3 1 udp 2130706431 203.0.113.10 5000 typ srflx raddr 10.0.0.5 rport 5000";
+const LONGER: &str =
+    "a=candidate:3 1 udp 1694498815 110.0.0.50 41000 typ srflx raddr 0.0.0.0 rport 9";
+const TCP: &str = "a=candidate:4 1 tcp 1518280447 10.0.0.5 5000 typ host tcptype passive";
+const WITH_TCP: &str = "5000/udp=203.0.113.10:30000,5000/tcp=203.0.113.10:443";
+const RTCP: &str = "a=rtcp:5001 IN IP4 10.0.0.5";
+const COMPONENT_2: &str = "a=candidate:1 2 udp 2130706430 10.0.0.5 5001 typ host";
+const SHARED: &str = "a=candidate:2 1 udp 2130706175 100.64.0.7 5000 typ host";
+const TOOL: &str = "a=tool:stack 110.0.0.51";
+
+/// What the approach is shown, by which map, what must stay, and what goes wrong at least.
+type Case = (
+    &'static str,
+    Approach,
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+    &'static [Fault],
+);
+
+const CASES: &[Case] = &[
+    (
+        "the port keeps its inside number",
+        one_address,
+        OFFSET,
+        &[HOST],
+        &[],
+        &[Unreachable, Missing],
+    ),
+    (
+        "an address is part of a longer one",
+        one_address,
+        SAME,
+        &[HOST, LONGER],
+        &[LONGER],
+        &[Damage],
+    ),
+    ("a number is no address", one_address, SAME, &[HOST, TOOL], &[TOOL], &[Damage]),
+    ("there is a second interface", one_address, TWO, &[HOST, SECOND], &[], &[Leak, Missing]),
+    (
+        "two interfaces, two outside addresses",
+        all_private,
+        TWO,
+        &[HOST, SECOND],
+        &[],
+        &[Missing, Repeated],
+    ),
+    (
+        "docker's bridge comes to be the server",
+        all_private,
+        SAME,
+        &[HOST, DOCKER],
+        &[],
+        &[Repeated],
+    ),
+    ("IPv6 is no IPv4", all_private, V6, &[HOST, HOST_V6], &[], &[Leak, Missing]),
+    ("addresses of a carrier are private too", all_private, SAME, &[HOST, SHARED], &[], &[Leak]),
+    (
+        "the related address becomes the outside one",
+        all_private,
+        SAME,
+        &[HOST, STUN_SAME],
+        &[],
+        &[Repeated],
+    ),
+    ("an expression has no end", all_private, SAME, &[HOST, LONGER], &[LONGER], &[Damage]),
+    ("only c= is rewritten", connection_only, SAME, &[HOST], &[], &[Leak, Default, Missing]),
+    ("c= and the candidate disagree", host_addresses, SAME, &[HOST], &[], &[Leak, Default]),
+    ("the related address is forgotten", host_addresses, SAME, &[HOST, STUN], &[], &[Leak]),
+    ("a=rtcp is forgotten", host_addresses, SAME, &[HOST, COMPONENT_2, RTCP], &[], &[Leak]),
+    ("a port that nobody forwards", host_addresses, SAME, &[HOST, OTHER_PORT], &[], &[Unreachable]),
+    (
+        "the default port is forgotten",
+        host_addresses_and_ports,
+        OFFSET,
+        &[HOST],
+        &[],
+        &[Leak, Default],
+    ),
+    (
+        "TCP is mapped to another port",
+        host_addresses_and_ports,
+        WITH_TCP,
+        &[HOST, TCP],
+        &[],
+        &[Unreachable],
+    ),
+    ("the base is told as related address", made_reflexive, SAME, &[HOST], &[], &[Leak, Default]),
+    ("what is dropped was the only way in", dropped, OFFSET, &[HOST], &[], &[Leak, Missing]),
+];
+
 #[test]
 fn every_expression_fails_somewhere_and_the_rewriter_nowhere() {
-    let offset = "5000-5001/udp=203.0.113.10:30000-30001";
-    let same = "5000-5001/udp=203.0.113.10:5000-5001";
-    let two = "10.0.0.5:5000/udp=203.0.113.10:30000,192.168.1.5:5000/udp=198.51.100.7:30000";
-    let v6 = "5000/udp=203.0.113.10:30000,5000/udp=[2001:db8::10]:30000";
-    let second = "a=candidate:2 1 udp 2130706175 192.168.1.5 5000 typ host";
-    let docker = "a=candidate:2 1 udp 2130706175 172.17.0.1 5000 typ host";
-    let other_port = "a=candidate:2 1 udp 2130706175 10.0.0.5 6000 typ host";
-    let host_v6 = "a=candidate:2 1 udp 2130706175 fd00::5 5000 typ host";
-    let stun =
-        "a=candidate:3 1 udp 1694498815 203.0.113.10 41000 typ srflx raddr 10.0.0.5 rport 5000";
-    let stun_same =
-        "a=candidate:3 1 udp 2130706431 203.0.113.10 5000 typ srflx raddr 10.0.0.5 rport 5000";
-    let longer = "a=candidate:3 1 udp 1694498815 110.0.0.50 41000 typ srflx raddr 0.0.0.0 rport 9";
-    let tcp = "a=candidate:4 1 tcp 1518280447 10.0.0.5 5000 typ host tcptype passive";
-    let with_tcp = "5000/udp=203.0.113.10:30000,5000/tcp=203.0.113.10:443";
-    let rtcp = "a=rtcp:5001 IN IP4 10.0.0.5";
-    let component_2 = "a=candidate:1 2 udp 2130706430 10.0.0.5 5001 typ host";
-    let shared = "a=candidate:2 1 udp 2130706175 100.64.0.7 5000 typ host";
-    let tool = "a=tool:stack 110.0.0.51";
-    // What the approach is shown, by which map, what must stay, and what goes wrong at least.
-    #[expect(clippy::type_complexity, reason = "a table, read here alone")]
-    let table: [(&str, Approach, &str, &[&str], &[&str], &[Fault]); 19] = [
-        (
-            "the port keeps its inside number",
-            one_address,
-            offset,
-            &[HOST],
-            &[],
-            &[Unreachable, Missing],
-        ),
-        (
-            "an address is part of a longer one",
-            one_address,
-            same,
-            &[HOST, longer],
-            &[longer],
-            &[Damage],
-        ),
-        ("a number is no address", one_address, same, &[HOST, tool], &[tool], &[Damage]),
-        ("there is a second interface", one_address, two, &[HOST, second], &[], &[Leak, Missing]),
-        (
-            "two interfaces, two outside addresses",
-            all_private,
-            two,
-            &[HOST, second],
-            &[],
-            &[Missing, Repeated],
-        ),
-        (
-            "docker's bridge comes to be the server",
-            all_private,
-            same,
-            &[HOST, docker],
-            &[],
-            &[Repeated],
-        ),
-        ("IPv6 is no IPv4", all_private, v6, &[HOST, host_v6], &[], &[Leak, Missing]),
-        (
-            "addresses of a carrier are private too",
-            all_private,
-            same,
-            &[HOST, shared],
-            &[],
-            &[Leak],
-        ),
-        (
-            "the related address becomes the outside one",
-            all_private,
-            same,
-            &[HOST, stun_same],
-            &[],
-            &[Repeated],
-        ),
-        ("an expression has no end", all_private, same, &[HOST, longer], &[longer], &[Damage]),
-        ("only c= is rewritten", connection_only, same, &[HOST], &[], &[Leak, Default, Missing]),
-        ("c= and the candidate disagree", host_addresses, same, &[HOST], &[], &[Leak, Default]),
-        ("the related address is forgotten", host_addresses, same, &[HOST, stun], &[], &[Leak]),
-        ("a=rtcp is forgotten", host_addresses, same, &[HOST, component_2, rtcp], &[], &[Leak]),
-        (
-            "a port that nobody forwards",
-            host_addresses,
-            same,
-            &[HOST, other_port],
-            &[],
-            &[Unreachable],
-        ),
-        (
-            "the default port is forgotten",
-            host_addresses_and_ports,
-            offset,
-            &[HOST],
-            &[],
-            &[Leak, Default],
-        ),
-        (
-            "TCP is mapped to another port",
-            host_addresses_and_ports,
-            with_tcp,
-            &[HOST, tcp],
-            &[],
-            &[Unreachable],
-        ),
-        (
-            "the base is told as related address",
-            made_reflexive,
-            same,
-            &[HOST],
-            &[],
-            &[Leak, Default],
-        ),
-        ("what is dropped was the only way in", dropped, offset, &[HOST], &[], &[Leak, Missing]),
-    ];
-    for (what, approach, map, lines, untouched, expected) in table {
+    for (what, approach, map, lines, untouched, expected) in CASES {
         let before = sdp(lines);
-        let map = PortMap::parse([map]).unwrap();
+        let map = PortMap::parse([*map]).unwrap();
 
         let theirs = faults(&before, &approach(&before), &map, untouched);
         let ours = rewritten(&before, &map, Audience::Public).unwrap();
