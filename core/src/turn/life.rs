@@ -93,80 +93,100 @@ pub(super) enum Action {
     Stop,
 }
 
+/// Allocate for the first time.
+const FRESH: Life = Life::Allocating { deletes: 0 };
+
 impl Life {
     /// The one place that knows what follows what.
     pub(super) fn on(self, input: Input) -> (Life, Action) {
-        let fresh = Life::Allocating { deletes: 0 };
         match (self, input) {
             (Life::Closed, _) => (self, Action::Nothing),
             (Life::Closing, Input::Deleted) => (Life::Closed, Action::Stop),
             (Life::Closing, _) => (self, Action::Nothing),
-
-            (Life::Held { .. }, Input::Close) => (Life::Closing, Action::Delete),
-            (Life::Deleting { .. }, Input::Close) => (Life::Closing, Action::Nothing),
-            (Life::Waiting | Life::Allocating { .. } | Life::Moving, Input::Close) => {
-                (Life::Closed, Action::Stop)
-            }
-
+            (_, Input::Close) => self.on_close(),
             (Life::Held { .. }, Input::Reconnected) => {
-                (fresh, Action::Rebuild(LossCause::Reconnected))
+                (FRESH, Action::Rebuild(LossCause::Reconnected))
             }
-            (_, Input::Reconnected) => (fresh, Action::Allocate),
-
-            (Life::Waiting, Input::Due) => (fresh, Action::Allocate),
-            (Life::Waiting, Input::MovedAway) => (Life::Moving, Action::Move),
-
-            (Life::Allocating { .. }, Input::Granted) => {
-                (Life::Held { silent: 0 }, Action::Announce)
-            }
-            (Life::Allocating { deletes }, Input::Mismatch) if deletes < DELETES_MAX => {
-                (Life::Deleting { deletes: deletes + 1 }, Action::Delete)
-            }
-            (Life::Allocating { .. }, Input::Mismatch | Input::Refused) => {
-                (Life::Waiting, Action::Refuse)
-            }
-            (Life::Allocating { .. }, Input::AskOtherwise) => (self, Action::Allocate),
-            (Life::Allocating { .. }, Input::MovedAway) => (Life::Moving, Action::Move),
-            (Life::Allocating { .. }, Input::Unanswered) => (Life::Waiting, Action::FallSilent),
-
+            (_, Input::Reconnected) => (FRESH, Action::Allocate),
+            (Life::Waiting, _) => self.on_while_waiting(input),
+            (Life::Allocating { deletes }, _) => self.on_while_allocating(deletes, input),
             (Life::Deleting { deletes }, Input::Deleted) => {
                 (Life::Allocating { deletes }, Action::Allocate)
             }
+            (Life::Deleting { .. } | Life::Moving, _) => (self, Action::Nothing),
+            (Life::Held { silent }, _) => self.on_while_held(silent, input),
+        }
+    }
 
-            (Life::Held { .. }, Input::Alive) => (Life::Held { silent: 0 }, Action::Nothing),
-            (Life::Held { silent }, Input::NoSign) if silent + 1 < SILENT_MAX => {
+    fn on_close(self) -> (Life, Action) {
+        match self {
+            Life::Held { .. } => (Life::Closing, Action::Delete),
+            Life::Deleting { .. } => (Life::Closing, Action::Nothing),
+            Life::Waiting | Life::Allocating { .. } | Life::Moving => (Life::Closed, Action::Stop),
+            Life::Closing | Life::Closed => (self, Action::Nothing),
+        }
+    }
+
+    fn on_while_waiting(self, input: Input) -> (Life, Action) {
+        match input {
+            Input::Due => (FRESH, Action::Allocate),
+            Input::MovedAway => (Life::Moving, Action::Move),
+            Input::Granted
+            | Input::Mismatch
+            | Input::AskOtherwise
+            | Input::Refused
+            | Input::Unanswered
+            | Input::Alive
+            | Input::NoSign
+            | Input::Lost { .. }
+            | Input::Renew
+            | Input::Deleted
+            | Input::Reconnected
+            | Input::Close => (self, Action::Nothing),
+        }
+    }
+
+    fn on_while_allocating(self, deletes: u8, input: Input) -> (Life, Action) {
+        match input {
+            Input::Granted => (Life::Held { silent: 0 }, Action::Announce),
+            Input::Mismatch if deletes < DELETES_MAX => {
+                (Life::Deleting { deletes: deletes + 1 }, Action::Delete)
+            }
+            Input::Mismatch | Input::Refused => (Life::Waiting, Action::Refuse),
+            Input::AskOtherwise => (self, Action::Allocate),
+            Input::MovedAway => (Life::Moving, Action::Move),
+            Input::Unanswered => (Life::Waiting, Action::FallSilent),
+            Input::Due
+            | Input::Alive
+            | Input::NoSign
+            | Input::Lost { .. }
+            | Input::Renew
+            | Input::Deleted
+            | Input::Reconnected
+            | Input::Close => (self, Action::Nothing),
+        }
+    }
+
+    fn on_while_held(self, silent: u8, input: Input) -> (Life, Action) {
+        match input {
+            Input::Alive => (Life::Held { silent: 0 }, Action::Nothing),
+            Input::NoSign if silent + 1 < SILENT_MAX => {
                 (Life::Held { silent: silent + 1 }, Action::Probe)
             }
-            (Life::Held { .. }, Input::NoSign) => (fresh, Action::Rebuild(LossCause::Silent)),
-            (Life::Held { .. }, Input::Lost { cause, is_young: true }) => {
-                (Life::Waiting, Action::RebuildLater(cause))
-            }
-            (Life::Held { .. }, Input::Lost { cause, is_young: false }) => {
-                (fresh, Action::Rebuild(cause))
-            }
-            (Life::Held { .. }, Input::Renew) => {
-                (Life::Deleting { deletes: 0 }, Action::Replace(LossCause::Renewed))
-            }
-
-            (
-                Life::Waiting
-                | Life::Allocating { .. }
-                | Life::Deleting { .. }
-                | Life::Moving
-                | Life::Held { .. },
-                Input::Due
-                | Input::Granted
-                | Input::Mismatch
-                | Input::AskOtherwise
-                | Input::MovedAway
-                | Input::Refused
-                | Input::Unanswered
-                | Input::Alive
-                | Input::NoSign
-                | Input::Lost { .. }
-                | Input::Renew
-                | Input::Deleted,
-            ) => (self, Action::Nothing),
+            Input::NoSign => (FRESH, Action::Rebuild(LossCause::Silent)),
+            Input::Lost { cause, is_young: true } => (Life::Waiting, Action::RebuildLater(cause)),
+            Input::Lost { cause, is_young: false } => (FRESH, Action::Rebuild(cause)),
+            Input::Renew => (Life::Deleting { deletes: 0 }, Action::Replace(LossCause::Renewed)),
+            Input::Due
+            | Input::Granted
+            | Input::Mismatch
+            | Input::AskOtherwise
+            | Input::MovedAway
+            | Input::Refused
+            | Input::Unanswered
+            | Input::Deleted
+            | Input::Reconnected
+            | Input::Close => (self, Action::Nothing),
         }
     }
 }

@@ -27,6 +27,8 @@ pub(super) const PASSWORD_ALGORITHM: u16 = 0x001D;
 pub(super) const USERHASH: u16 = 0x001E;
 pub(super) const XOR_MAPPED_ADDRESS: u16 = 0x0020;
 pub(super) const ADDITIONAL_ADDRESS_FAMILY: u16 = 0x8000;
+/// What coturn sent and took for it up to 4.6.1 (`turnutils_uclient -Z`).
+pub(super) const ADDITIONAL_ADDRESS_FAMILY_OF_COTURN: u16 = 0x8032;
 pub(super) const PASSWORD_ALGORITHMS: u16 = 0x8002;
 pub(super) const ALTERNATE_SERVER: u16 = 0x8023;
 

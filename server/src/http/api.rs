@@ -39,8 +39,7 @@ pub(super) struct SessionEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<String>,
     state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'static str>,
+    path: &'static str,
     seconds: f64,
     rtt_ms: Option<f64>,
     loss: Option<f32>,
@@ -67,7 +66,7 @@ pub(super) async fn sessions(
                 SessionState::Interrupted => "interrupted",
                 SessionState::Closed(_) => return None,
             },
-            path: stats.path.map(|path| path_label(path.kind)),
+            path: path_label(stats.path.map(|path| path.kind)),
             seconds: listed.seconds,
             rtt_ms: stats.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
             loss: stats.loss,

@@ -52,11 +52,7 @@ pub(super) fn bind(
 ) -> Result<Bound, StartError> {
     let mut resolved = Vec::new();
     let (map, mapped_ports) = port_map(addresses, &mut resolved)?;
-    let audience = addresses.advertise.unwrap_or(match (map.is_empty(), servers.is_empty()) {
-        (false, _) => Audience::Public,
-        (true, false) => Audience::Both,
-        (true, true) => Audience::Lan,
-    });
+    let audience = audience(addresses, &map, !servers.is_empty());
     if audience == Audience::Public && map.is_empty() && servers.is_empty() {
         let text = "--advertise public needs an outside address: --map LOCAL/udp=HOST:PORT or \
                     --public-ip ADDR, or a server that finds one: --ice-server stun:HOST";
@@ -165,8 +161,17 @@ fn notes(gather: &GatherConfig, candidates: &[LocalCandidate]) -> Vec<String> {
     )]
 }
 
+/// Who is told what, where `--advertise` does not say.
+pub(crate) fn audience(addresses: &Addresses, map: &PortMap, has_servers: bool) -> Audience {
+    addresses.advertise.unwrap_or(match (map.is_empty(), has_servers) {
+        (false, _) => Audience::Public,
+        (true, true) => Audience::Both,
+        (true, false) => Audience::Lan,
+    })
+}
+
 /// The map of `--map` and `--public-ip` together, and the local UDP ports that `--map` names first.
-fn port_map(
+pub(crate) fn port_map(
     addresses: &Addresses,
     resolved: &mut Vec<(String, IpAddr)>,
 ) -> Result<(PortMap, Option<PortRange>), StartError> {

@@ -7,7 +7,7 @@
 //! comes of it). Signalling runs on the executor that calls [`start`]; the sessions run on the loop's
 //! own thread.
 
-mod addresses;
+pub(crate) mod addresses;
 mod report;
 mod servers;
 mod tls;

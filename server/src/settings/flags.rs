@@ -32,6 +32,10 @@ pub struct Cli {
 pub enum Command {
     /// Streams to browsers.
     Serve(Box<ServeFlags>),
+    /// Rewrites the addresses of SDP on standard input, another program's offer or answer, by the
+    /// port map, to standard output
+    #[command(name = "rewrite-sdp")]
+    RewriteSdp(RewriteFlags),
     /// Prints the settings reference, docs/settings.md.
     #[command(hide = true)]
     SettingsPage,
@@ -45,6 +49,51 @@ pub enum RuntimeKind {
     Mio,
     /// `pinhole-smol`.
     Smol,
+}
+
+/// The port map and who is told what of it, the same for every command that has to do with
+/// addresses.
+#[derive(Debug, Args)]
+pub struct MapFlags {
+    /// Local UDP ports and the outside address that forwards to them:
+    /// `10111-10115/udp=203.0.113.10:20111-20115`. Repeatable. Host names are resolved at start
+    #[arg(long, value_name = "LOCAL[-LOCAL]/udp=HOST:PORT[-PORT]", help_heading = "Addresses")]
+    pub map: Vec<String>,
+
+    /// Outside address that forwards every local UDP port to the same port here. Repeatable (IPv4
+    /// and IPv6)
+    #[arg(long, value_name = "ADDR", help_heading = "Addresses")]
+    pub public_ip: Vec<String>,
+
+    /// Addresses that viewers are told: public (those that are mapped, public of themselves, or
+    /// found by STUN and TURN servers), lan (those of this machine) or both. public if something
+    /// is mapped, else both if there are STUN or TURN servers, else lan
+    #[arg(long, value_name = "AUDIENCE", value_parser = values::audience,
+          help_heading = "Addresses")]
+    pub advertise: Option<Audience>,
+}
+
+/// The flags of `pinhole rewrite-sdp`. The map may stand in the environment and the settings file,
+/// as for `serve`.
+#[derive(Debug, Args)]
+pub struct RewriteFlags {
+    /// The port map and who is told what of it.
+    #[command(flatten)]
+    pub mapping: MapFlags,
+
+    /// Each line is a message of its own: a candidate as it is trickled, `candidate:…`, or JSON
+    /// with a `candidate` or an `sdp`. It is answered at once, by as many lines as come in its
+    /// place; JSON with neither passes
+    #[arg(long)]
+    pub messages: bool,
+
+    /// Keep candidates with mDNS names (`….local`) for a public audience, which cannot resolve them
+    #[arg(long)]
+    pub keep_mdns: bool,
+
+    /// Settings file. pinhole.toml in the working directory, where there is one, if not given
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Where viewers without UDP connect.
@@ -148,15 +197,9 @@ pub struct ServeFlags {
     #[arg(long, value_name = "IP", value_parser = values::bind_address, help_heading = "Addresses")]
     pub udp_bind: Option<IpAddr>,
 
-    /// Local UDP ports and the outside address that forwards to them:
-    /// `10111-10115/udp=203.0.113.10:20111-20115`. Repeatable. Host names are resolved at start
-    #[arg(long, value_name = "LOCAL[-LOCAL]/udp=HOST:PORT[-PORT]", help_heading = "Addresses")]
-    pub map: Vec<String>,
-
-    /// Outside address that forwards every local UDP port to the same port here. Repeatable (IPv4
-    /// and IPv6)
-    #[arg(long, value_name = "ADDR", help_heading = "Addresses")]
-    pub public_ip: Vec<String>,
+    /// The port map and who is told what of it.
+    #[command(flatten)]
+    pub mapping: MapFlags,
 
     /// TCP port for viewers without UDP (ICE-TCP): http shares the port of --listen, a number is a
     /// port of its own on all interfaces, off is none. For viewers outside it is mapped by --map
@@ -164,13 +207,6 @@ pub struct ServeFlags {
     #[arg(long, value_name = "http|PORT|off", default_value = "http",
           value_parser = values::tcp_port, help_heading = "Addresses")]
     pub tcp_port: TcpPort,
-
-    /// Addresses that viewers are told: public (those that are mapped, public of themselves, or
-    /// found by STUN and TURN servers), lan (those of this machine) or both. public if something
-    /// is mapped, else both if there are STUN or TURN servers, else lan
-    #[arg(long, value_name = "AUDIENCE", value_parser = values::audience,
-          help_heading = "Addresses")]
-    pub advertise: Option<Audience>,
 
     /// Paths that viewers may take: all, direct (no TURN server of ours) or relay (only TURN
     /// servers of ours: no viewer learns an address of this machine)

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use crate::base::{Seed, SeedRng, WallClock};
 use crate::turn::Credentials;
-use crate::turn::message::{ADDITIONAL_ADDRESS_FAMILY, REQUESTED_ADDRESS_FAMILY};
+use crate::turn::message::{
+    ADDITIONAL_ADDRESS_FAMILY, ADDITIONAL_ADDRESS_FAMILY_OF_COTURN, REQUESTED_ADDRESS_FAMILY,
+};
 
 /// How messages reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +49,15 @@ impl Families {
 }
 
 impl FamilyRequest {
-    /// The attribute that asks for IPv6 in this way.
-    pub(super) fn attribute(self) -> Option<u16> {
+    /// The attributes that ask for IPv6 in this way. coturn 4.6 knows the second address under
+    /// the number of the draft alone; those who do not know one of the two pass over it.
+    pub(super) fn attributes(self) -> &'static [u16] {
         match self {
-            FamilyRequest::V4 => None,
-            FamilyRequest::V6 => Some(REQUESTED_ADDRESS_FAMILY),
-            FamilyRequest::Dual => Some(ADDITIONAL_ADDRESS_FAMILY),
+            FamilyRequest::V4 => &[],
+            FamilyRequest::V6 => &[REQUESTED_ADDRESS_FAMILY],
+            FamilyRequest::Dual => {
+                &[ADDITIONAL_ADDRESS_FAMILY, ADDITIONAL_ADDRESS_FAMILY_OF_COTURN]
+            }
         }
     }
 }

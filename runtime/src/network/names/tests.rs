@@ -49,7 +49,7 @@ impl Dns {
                 let end = 12 + bytes[12..len].iter().position(|byte| *byte == 0).unwrap() + 5;
                 let kind = u16::from_be_bytes([bytes[end - 4], bytes[end - 3]]);
                 let times = asked.entry(kind).or_default();
-                if let Some(reply) = written(&bytes[..end], kind, answer(kind, *times)) {
+                if let Some(reply) = written(&bytes[..end], kind, &answer(kind, *times)) {
                     socket.send_to(&reply, from).unwrap();
                 }
                 *times += 1;
@@ -73,9 +73,9 @@ impl Dns {
 }
 
 /// RFC 1035 §4.1: header, the question again, answers whose name points to the question's.
-fn written(question: &[u8], kind: u16, reply: Reply) -> Option<Vec<u8>> {
+fn written(question: &[u8], kind: u16, reply: &Reply) -> Option<Vec<u8>> {
     let (code, addresses, ttl): (u8, &[&str], u32) = match reply {
-        Reply::Addresses(addresses, ttl) => (0, addresses, ttl),
+        Reply::Addresses(addresses, ttl) => (0, addresses, *ttl),
         Reply::NoData => (0, &[], 0),
         Reply::Broken => (2, &[], 0),
         Reply::NoName => (3, &[], 0),
