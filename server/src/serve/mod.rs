@@ -2,8 +2,10 @@
 //! viewers are told.
 //!
 //! The HTTP port is bound first, because another program on it is the most likely mistake; then
-//! names are resolved and UDP bound ([`addresses`]), the stream opened, the event loop started.
-//! Signalling runs on the executor that calls [`start`]; the sessions run on the loop's own thread.
+//! names of the port map are resolved and UDP bound ([`addresses`]), the stream opened, the event
+//! loop started. Names of STUN and TURN servers are resolved beside all that ([`servers`] hears what
+//! comes of it). Signalling runs on the executor that calls [`start`]; the sessions run on the loop's
+//! own thread.
 
 pub(crate) mod addresses;
 mod report;
@@ -122,16 +124,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 
     let tcp = bound.tcp.take().map(TcpListener::from_std).transpose();
     let tcp = tcp.map_err(RuntimeError::io("the TCP port cannot be waited for"))?;
-    let config = RuntimeConfig {
-        endpoint: endpoint_config(&settings, &bound, &format)?,
-        sockets: bound.sockets,
-        media: Box::new(stream),
-        network: NetworkConfig { names: servers.names, bases: Some(bound.bases), roots },
-    };
-    let event_loop = match settings.runtime {
-        RuntimeKind::Mio => pinhole_mio::spawn(config)?,
-        RuntimeKind::Smol => pinhole_smol::spawn(config)?,
-    };
+    let network = NetworkConfig { names: servers.names, bases: Some(bound.bases.clone()), roots };
+    let event_loop = start_loop(&settings, bound, stream, network)?;
     let handle = event_loop.handle;
     let access_rules = AccessRules::new(&settings);
 
@@ -205,6 +199,24 @@ impl Running {
         let _ = timeout(HTTP_TIME, self.http).await;
         self.media.abort();
     }
+}
+
+fn start_loop(
+    settings: &Settings,
+    bound: addresses::Bound,
+    stream: Stream,
+    network: NetworkConfig,
+) -> Result<pinhole_runtime::Running, StartError> {
+    let config = RuntimeConfig {
+        endpoint: endpoint_config(settings, &bound, stream.format())?,
+        sockets: bound.sockets,
+        media: Box::new(stream),
+        network,
+    };
+    Ok(match settings.runtime {
+        RuntimeKind::Mio => pinhole_mio::spawn(config)?,
+        RuntimeKind::Smol => pinhole_smol::spawn(config)?,
+    })
 }
 
 /// Runs something that may wait on an executor's thread made for waiting.

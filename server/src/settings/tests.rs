@@ -152,6 +152,13 @@ fn what_cannot_work_is_refused_with_a_text_that_says_what_to_write() {
         ("--content film", "", "camera or screen"),
         ("--max-viewers 0", "", "1 to 100000"),
         ("--allow-origin example.com", "", "https://example.com"),
+        ("--tcp-port 0", "", "http, a port from 1 to 65535, or off"),
+        ("--tcp-port yes", "", "http, a port"),
+        ("--ice-policy turn", "", "all, direct or relay"),
+        ("--ice-policy relay", "", "needs a TURN server"),
+        ("--ice-policy relay --ice-server stun:a", "", "needs a TURN server"),
+        ("--ice-policy relay --ice-server turn:a,u,p --ice-for browsers", "", "--ice-for browsers"),
+        ("--ice-for all", "", "both, browsers or server"),
         ("--ice-server turn:a", "", "--turn-secret"),
         ("--ice-server http://a", "", "stun:HOST"),
         ("--turn-secret s", "", "TURN server"),
@@ -243,4 +250,35 @@ fn a_file_that_is_named_is_read_instead_of_the_one_that_lies_around() {
     assert_eq!(fps(&["--config", named], &[("PINHOLE_CONFIG", third)]), Some(2));
     assert_eq!(fps(&[&format!("--config={named}")], &[]), Some(2));
     assert_eq!(fps(&[], &[("PINHOLE_CONFIG", third)]), Some(3));
+}
+
+#[test]
+fn what_is_gathered_from_follows_the_layers_and_who_it_is_for() {
+    let file = "ice-server = [\"stun:file\"]\ntcp-port = 8443\nice-policy = \"direct\"";
+    let hosts = |line: &str, pairs: &[(&str, &str)]| -> Vec<String> {
+        let servers = parse(line, pairs, file).unwrap().gather_servers().servers;
+        servers.into_iter().map(|server| server.host).collect()
+    };
+    let variable = [("PINHOLE_ICE_SERVER", "stun:one turn:two,u,p")];
+    assert_eq!(hosts("", &[]), ["file"]);
+    assert_eq!(hosts("", &variable), ["one", "two"]);
+    assert_eq!(hosts("--ice-server stun:line", &variable), ["line"]);
+    assert!(hosts("--ice-for browsers", &variable).is_empty());
+    assert_eq!(hosts("--ice-for server", &variable), ["one", "two"]);
+
+    let settings = parse("", &[], file).unwrap();
+    assert_eq!(settings.addresses.tcp_port, TcpPort::Own(8443));
+    assert_eq!(settings.addresses.paths, Paths::Direct);
+    assert_eq!(parse("--tcp-port off", &[], file).unwrap().addresses.tcp_port, TcpPort::Off);
+    let from_environment = parse("", &[("PINHOLE_TCP_PORT", "http")], file).unwrap();
+    assert_eq!(from_environment.addresses.tcp_port, TcpPort::Http);
+}
+
+#[test]
+fn servers_that_we_cannot_use_and_a_ca_for_nobody_are_warned_about() {
+    let warnings = |line: &str| parse(line, &[], "").unwrap().warnings.join("\n");
+    assert!(warnings("--ice-server stuns:a").contains("add the same server as stun:"));
+    assert!(warnings("--ice-server stuns:a --ice-for browsers").is_empty());
+    assert!(warnings("--ice-server turn:a,u,p --turn-ca ca.pem").contains("turns:HOST"));
+    assert!(warnings("--ice-server turns:a,u,p --turn-ca ca.pem").is_empty());
 }

@@ -4,6 +4,7 @@
 
 mod access;
 mod bounds;
+mod ice_tcp;
 mod operators;
 mod page;
 mod server;

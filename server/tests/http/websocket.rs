@@ -138,6 +138,32 @@ async fn the_same_user_gets_a_fresh_session_on_the_same_socket() {
 }
 
 #[tokio::test]
+async fn an_ice_restart_of_the_same_connection_keeps_its_session() {
+    let server = start("").await;
+    let mut socket = open(&server, "/ws/room").await;
+    let sdp = |text: &Value| text["sdp"].as_str().unwrap().to_string();
+    let ufrag =
+        |sdp: &str| sdp.lines().find(|line| line.starts_with("a=ice-ufrag:")).unwrap().to_string();
+    say(&mut socket, offer("u")).await;
+    let first = sdp(&hear(&mut socket).await.unwrap());
+
+    let mut restart = offer("u");
+    let renewed = OFFER.replace("ufrag:Vzq1", "ufrag:Wzq2").replace("9hVp", "0iWq");
+    restart["sdp"] = renewed.replace("336 2 IN", "336 3 IN").into();
+    say(&mut socket, restart.clone()).await;
+    let second = hear(&mut socket).await.unwrap();
+
+    assert_eq!(second["type"], "webrtc_answer", "{second}");
+    assert_ne!(ufrag(&sdp(&second)), ufrag(&first), "our credentials are new too");
+    assert_eq!(server.metric("pinhole_sessions_total").await, 1.0);
+    // Another connection of the same user is another session.
+    restart["sdp"] = renewed.replace("4611731400430051336", "1").replace("Wzq2", "Xzq3").into();
+    say(&mut socket, restart).await;
+    assert_eq!(hear(&mut socket).await.unwrap()["type"], "webrtc_answer");
+    assert_eq!(server.metric("pinhole_sessions_total").await, 2.0);
+}
+
+#[tokio::test]
 async fn the_same_user_on_a_new_socket_replaces_the_session_of_the_old_one() {
     let server = start("").await;
     let mut old = open(&server, "/ws/room").await;

@@ -12,6 +12,7 @@ const A: u16 = 1;
 const AAAA: u16 = 28;
 
 /// What a server answers.
+#[derive(Clone, Copy)]
 enum Reply {
     /// These addresses, for so many seconds.
     Addresses(&'static [&'static str], u32),
