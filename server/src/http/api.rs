@@ -39,7 +39,8 @@ pub(super) struct SessionEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<String>,
     state: &'static str,
-    path: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'static str>,
     seconds: f64,
     rtt_ms: Option<f64>,
     loss: Option<f32>,
@@ -66,7 +67,7 @@ pub(super) async fn sessions(
                 SessionState::Interrupted => "interrupted",
                 SessionState::Closed(_) => return None,
             },
-            path: path_label(stats.path.map(|path| path.kind)),
+            path: stats.path.map(|path| path_label(path.kind)),
             seconds: listed.seconds,
             rtt_ms: stats.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
             loss: stats.loss,
