@@ -25,3 +25,16 @@ fn no_timer_of_ours_stands_between_answer_and_connection() {
     assert!(told <= 10, "{told} ms");
     assert!(hidden <= 10, "{hidden} ms");
 }
+
+#[test]
+fn checks_leave_before_the_viewer_is_heard() {
+    let mut world = World::new();
+    world.network = Box::new(|_, _| support::Fate::Lose);
+    world.join("192.0.2.7:6000", true);
+
+    world.run_ms(1_000);
+
+    let at = support::address("192.0.2.7:6000");
+    let checks = world.sent.iter().filter(|(out, _)| out.remote == at).count();
+    assert!((3..=5).contains(&checks), "{checks} checks in the first second");
+}

@@ -63,6 +63,9 @@ impl Session {
             seen: Seen::default(),
         };
         session.add_offered_candidates();
+        // str0m sends no check before its first timeout, and asks for none: viewers whose NAT must
+        // be opened from inside would wait for ours for ever.
+        session.handle_timeout(now);
         Ok(session)
     }
 
@@ -160,6 +163,7 @@ impl Session {
         self.call(|rtc| rtc.direct_api().set_local_ice_credentials(ours));
         self.told.clear();
         self.life.on(now, Input::Restarted);
+        self.handle_timeout(now);
         Ok(true)
     }
 
