@@ -1,6 +1,7 @@
 //! Counters and clocks that a runtime tells.
 use std::time::Instant;
 
+use pinhole_core::gather::LocalCandidate;
 use pinhole_core::{EndpointStats, SessionStats};
 
 /// A snapshot for metrics.
@@ -12,6 +13,8 @@ pub struct Snapshot {
     pub runtime: RuntimeStats,
     /// Each session.
     pub sessions: Vec<SessionStats>,
+    /// What viewers are told.
+    pub candidates: Vec<LocalCandidate>,
 }
 
 /// Counters of the loop and its sockets, since its start.

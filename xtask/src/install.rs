@@ -35,6 +35,7 @@ const TOOLS: &[Tool] = &[
         package: "ffmpeg",
         steps: &[Step::Tests, Step::Clients],
     },
+    Tool { check: &["turnserver", "--version"], package: "coturn", steps: &[Step::Tests] },
     Tool { check: &["chromium", "--version"], package: "chromium", steps: &[Step::Clients] },
     Tool { check: &["firefox-esr", "--version"], package: "firefox-esr", steps: &[Step::Clients] },
     Tool { check: &["node", "--version"], package: "nodejs", steps: &[Step::Web, Step::Clients] },

@@ -115,6 +115,11 @@ impl Endpoint {
         locals
     }
 
+    /// What viewers are told now, best first.
+    pub fn candidates(&self) -> &[LocalCandidate] {
+        self.gatherer.candidates()
+    }
+
     /// The lines of an answer made now.
     pub(super) fn answer_lines(&self) -> Vec<String> {
         let mut lines = self.candidate_lines.clone();
@@ -140,7 +145,7 @@ impl Endpoint {
         }
         if suspicious {
             tracing::debug!("viewers behind a relay are silent, the servers are asked");
-            self.gatherer.suspect(now);
+            self.gatherer.suspect_relays(now);
             self.after_gathering(now);
         }
         self.set_watch(now);

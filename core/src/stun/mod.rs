@@ -6,7 +6,7 @@
 //! up.
 
 #[cfg(test)]
-mod answers;
+pub(crate) mod answers;
 mod attributes;
 #[allow(dead_code, reason = "the gatherer that uses it is being built")]
 mod binding;
@@ -22,6 +22,8 @@ pub use discovery::{
     SocketId, Test, Unanswered,
 };
 
+#[cfg(test)]
+pub(crate) use attributes::OtherAddress;
 #[allow(unused_imports, reason = "the gatherer that uses them is being built")]
 pub(crate) use binding::{Binding, BindingEvent};
 #[allow(unused_imports, reason = "as above, and TURN")]

@@ -52,6 +52,7 @@ impl Turn {
             endpoint: self.endpoint.stats(),
             runtime: self.stats,
             sessions: self.endpoint.sessions(),
+            candidates: self.endpoint.candidates().to_vec(),
         }
     }
 }

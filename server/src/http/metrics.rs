@@ -7,9 +7,11 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
-use pinhole_core::{CloseCause, DropReason, EndpointStats};
+use pinhole_core::gather::{CandidateKind, LocalCandidate, TurnTransport};
+use pinhole_core::portmap::Protocol;
+use pinhole_core::{CloseCause, DropReason, EndpointStats, PathKind, SessionStats};
 use pinhole_encoder::StreamStats;
-use pinhole_runtime::RuntimeStats;
+use pinhole_runtime::{RuntimeStats, Snapshot};
 use tokio::time::timeout;
 
 use super::App;
@@ -29,6 +31,7 @@ pub(super) async fn metrics(_: Admitted, State(app): State<Arc<App>>) -> Result<
         .map_err(|error| Refusal::later(error.to_string()))?;
     let mut text = Exposition::default();
     endpoint(&mut text, &snapshot.endpoint);
+    reach(&mut text, &snapshot);
     traffic(&mut text, &snapshot.endpoint);
     event_loop(&mut text, &snapshot.runtime);
     stream(&mut text, &app.stream);
@@ -68,6 +71,39 @@ fn endpoint(text: &mut Exposition, stats: &EndpointStats) {
         "Sessions ended, by cause.",
         "cause",
         closed,
+    );
+}
+
+/// How viewers reach us, and what they are told.
+fn reach(text: &mut Exposition, snapshot: &Snapshot) {
+    let kinds = PATHS.map(|kind| {
+        let on_it = |session: &&SessionStats| session.path.is_some_and(|path| path.kind == kind);
+        (path_label(kind), snapshot.sessions.iter().filter(on_it).count())
+    });
+    text.family(
+        Kind::Gauge,
+        "pinhole_sessions_by_path",
+        "Sessions now, by the way that their packets go; a tunnel is UDP that a relay such as frp \
+         carries inside TCP.",
+        "path",
+        kinds,
+    );
+    let candidates = CANDIDATES.map(|label| {
+        let of_kind = |candidate: &&LocalCandidate| candidate_label(candidate) == label;
+        (label, snapshot.candidates.iter().filter(of_kind).count())
+    });
+    text.family(
+        Kind::Gauge,
+        "pinhole_candidates",
+        "Addresses that viewers are told now, by kind.",
+        "kind",
+        candidates,
+    );
+    text.one(
+        Kind::Counter,
+        "pinhole_roams_total",
+        "Times that a viewer's address changed under a session that went on.",
+        snapshot.endpoint.roams_total,
     );
 }
 
@@ -167,6 +203,40 @@ fn signalling(text: &mut Exposition, app: &App) {
     text.family(Kind::Gauge, "pinhole_encoder_info", "The encoder.", "encoder", encoder);
     let version = [(env!("CARGO_PKG_VERSION"), 1)];
     text.family(Kind::Gauge, "pinhole_build_info", "The version.", "version", version);
+}
+
+/// Every kind of path, so that each has its line from the start.
+const PATHS: [PathKind; 6] = [
+    PathKind::Direct,
+    PathKind::Tunnel,
+    PathKind::Relay(TurnTransport::Udp),
+    PathKind::Relay(TurnTransport::Tcp),
+    PathKind::Relay(TurnTransport::Tls),
+    PathKind::Tcp,
+];
+
+fn path_label(kind: PathKind) -> &'static str {
+    match kind {
+        PathKind::Direct => "direct",
+        PathKind::Tunnel => "tunnel",
+        PathKind::Relay(TurnTransport::Udp) => "relay_udp",
+        PathKind::Relay(TurnTransport::Tcp) => "relay_tcp",
+        PathKind::Relay(TurnTransport::Tls) => "relay_tls",
+        PathKind::Tcp => "tcp",
+    }
+}
+
+/// Every label of [`candidate_label`].
+const CANDIDATES: [&str; 5] = ["host", "server_reflexive", "relayed", "tcp_host", "tcp_mapped"];
+
+fn candidate_label(candidate: &LocalCandidate) -> &'static str {
+    match (candidate.kind, candidate.protocol) {
+        (CandidateKind::Relayed(_), _) => "relayed",
+        (CandidateKind::Host, Protocol::Udp) => "host",
+        (CandidateKind::ServerReflexive, Protocol::Udp) => "server_reflexive",
+        (CandidateKind::Host, Protocol::Tcp) => "tcp_host",
+        (CandidateKind::ServerReflexive, Protocol::Tcp) => "tcp_mapped",
+    }
 }
 
 /// Every cause, so that each has its line from the start.

@@ -300,6 +300,11 @@ impl Gatherer {
         for mapping in self.mappings.values_mut() {
             mapping.binding.probe(now);
         }
+        self.suspect_relays(now);
+    }
+
+    /// A viewer behind a relay fell silent: the relays are asked whether they still are any.
+    pub(crate) fn suspect_relays(&mut self, now: Instant) {
         for relay in self.relays.values_mut() {
             relay.suspect(now);
         }
@@ -442,3 +447,6 @@ impl Gatherer {
         seen.into_iter()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -300,8 +300,9 @@ impl Relay {
         len: usize,
     ) -> Option<(Envelope, Leg)> {
         let leg = self.leg()?;
-        let envelope = self.allocation.as_mut()?.wrap(now, peer, len)?;
-        Some((envelope, leg))
+        let around = self.allocation.as_mut()?.wrap(now, peer, len)?;
+        let padding = u8::try_from(around.padding()).ok()?;
+        Some((Envelope::new(around.prefix(), padding)?, leg))
     }
 
     pub(super) fn add_peer(&mut self, now: Instant, peer: SocketAddr) {

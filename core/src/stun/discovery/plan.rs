@@ -186,18 +186,21 @@ impl Plan {
 
     /// What was seen of the main socket: one for each destination, in the order of asking.
     pub(super) fn observations(&self) -> Vec<Observation> {
-        let mut seen: Vec<(Instant, Observation)> = Vec::new();
-        for (test, probe) in &self.probes {
-            let is_plain = matches!(test, Test::Server(_) | Test::OtherAddress | Test::OtherPort);
-            let Some(answer) = probe.answer().filter(|_| is_plain) else { continue };
+        let is_plain =
+            |test: &Test| matches!(test, Test::Server(_) | Test::OtherAddress | Test::OtherPort);
+        let mut probes: Vec<&Probe> =
+            self.probes.iter().filter(|(test, _)| is_plain(test)).map(|(_, probe)| probe).collect();
+        probes.sort_by_key(|probe| probe.began);
+        let mut seen: Vec<Observation> = Vec::new();
+        for probe in probes {
+            let Some(Mapped { address: mapped, origin, .. }) = probe.answer() else { continue };
             let destination = probe.question.destination;
-            let (mapped, origin) = (answer.address, answer.origin);
-            if seen.iter().all(|(_, before)| before.destination != destination) {
-                seen.push((probe.began, Observation { destination, mapped, origin }));
+            // A server's other address may be one that we were told to ask anyway.
+            if seen.iter().all(|before| before.destination != destination) {
+                seen.push(Observation { destination, mapped, origin });
             }
         }
-        seen.sort_by_key(|(began, _)| *began);
-        seen.into_iter().map(|(_, observation)| observation).collect()
+        seen
     }
 
     pub(super) fn has_one_mapping(&self) -> bool {

@@ -1,0 +1,1 @@
+//! An allocation against servers of all tempers.
