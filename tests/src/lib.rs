@@ -14,4 +14,5 @@ pub mod server;
 pub mod source;
 pub mod stun;
 pub mod viewer;
+pub mod world;
 pub mod ws;

@@ -188,11 +188,9 @@ impl Net {
 
     /// The next packet that has arrived by `now`. Those that nobody lets in are lost on the way.
     pub fn receive(&mut self, now: Instant) -> Option<Arrived> {
-        while let Some(entry) = self.queue.first_entry() {
-            if entry.key().0 > now {
-                return None;
-            }
-            if let Some(arrived) = self.deliver(now, entry.remove()) {
+        while self.next_at().is_some_and(|at| at <= now) {
+            let (_, packet) = self.queue.pop_first()?;
+            if let Some(arrived) = self.deliver(now, packet) {
                 return Some(arrived);
             }
         }

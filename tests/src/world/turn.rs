@@ -1,16 +1,19 @@
 //! A TURN server that is not ours (`turn-server-proto`), with what an operator or fate does to one:
 //! restarts, stale nonces, other passwords, death.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use base64::Engine;
 use stun_types::attribute::Username;
-use stun_types::message::Message;
+use stun_types::message::{
+    Message, MessageClass, MessageType, MessageWrite, MessageWriteVec, TransactionId,
+};
 use turn_server_proto::api::{Transmit, TurnServerApi, TurnServerPollRet};
 use turn_server_proto::server;
+use turn_server_proto::types::message::REFRESH;
 use turn_server_proto::types::prelude::DelayedTransmitBuild;
 use turn_server_proto::types::{AddressFamily, Instant as TurnInstant, TransportType};
 
@@ -52,9 +55,10 @@ pub struct TurnServer {
     users: Users,
     /// Names made known to `inner`.
     known: BTreeMap<String, String>,
-    /// Relayed ports, and whether they are still open.
-    relayed: BTreeMap<SocketAddr, bool>,
+    /// Relayed addresses.
+    relayed: BTreeSet<SocketAddr>,
     next_port: u16,
+    clients: BTreeSet<SocketAddr>,
     start: Instant,
     /// Whether it does anything at all.
     pub alive: bool,
@@ -70,8 +74,9 @@ impl TurnServer {
             inner: inner(address),
             users,
             known: BTreeMap::new(),
-            relayed: BTreeMap::new(),
+            relayed: BTreeSet::new(),
             next_port: RELAYED_FROM,
+            clients: BTreeSet::new(),
             start,
             alive: true,
             relayed_total: 0,
@@ -88,23 +93,20 @@ impl TurnServer {
         self.inner = inner(self.address);
         self.known.clear();
         self.relayed.clear();
+        self.clients.clear();
     }
 
-    /// Makes every nonce given so far stale.
+    /// Makes every nonce given so far stale. What makes nonces so is time; the server is asked by
+    /// each of its clients, without credentials, as if it were far later.
     pub fn stale_nonce(&mut self, now: Instant) {
-        // Expired ones are looked at with the next request, so the server sees them die here.
-        self.inner.set_nonce_expiry_duration(Duration::ZERO);
-        let probe = super::stun::binding_request(0);
-        let later = self.at(now);
-        let _ = self.inner.recv(
-            Transmit::new(probe, TransportType::Udp, self.address, self.address),
-            later,
-        );
-    }
-
-    /// Lets nonces live again, after [`Self::stale_nonce`].
-    pub fn fresh_nonce(&mut self) {
-        self.inner.set_nonce_expiry_duration(NONCE_LIFE);
+        let later = self.at(now + NONCE_LIFE * 2);
+        let kind = MessageType::from_class_method(MessageClass::Request, REFRESH);
+        for client in &self.clients {
+            let id = TransactionId::from(1);
+            let bytes = Message::builder(kind, id, MessageWriteVec::new()).finish();
+            let asked = Transmit::new(bytes, TransportType::Udp, *client, self.address);
+            drop(self.inner.recv(asked, later));
+        }
     }
 
     /// Changes who may use it; those of before are refused from now on.
@@ -124,10 +126,11 @@ impl TurnServer {
         from: SocketAddr,
         bytes: Vec<u8>,
     ) -> Vec<Sent> {
-        if !self.alive || (to != self.address && !self.relayed.contains_key(&to)) {
+        if !self.alive || (to != self.address && !self.relayed.contains(&to)) {
             return Vec::new();
         }
         if to == self.address {
+            self.clients.insert(from);
             self.make_user_known(&bytes);
         }
         let at = self.at(now);
@@ -191,7 +194,7 @@ impl TurnServer {
         }
         let address = SocketAddr::new(self.address.ip(), self.next_port);
         self.next_port = self.next_port.checked_add(1).unwrap_or(RELAYED_FROM);
-        self.relayed.insert(address, true);
+        self.relayed.insert(address);
         Ok(address)
     }
 

@@ -1,0 +1,5 @@
+//! The whole core in a simulated Internet: see `pinhole_tests::world`.
+
+#![allow(clippy::unwrap_used)]
+
+mod matrix;
