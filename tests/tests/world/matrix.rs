@@ -38,3 +38,18 @@ fn allowed(server: &str, viewer: &str) -> bool {
     let (server, viewer): (Side, Side) = (server.parse().unwrap(), viewer.parse().unwrap());
     goes_direct(&server, &viewer)
 }
+
+#[test]
+fn debug() {
+    let mut world = World::new(WorldConfig::new(0, "adr"));
+    world.run(Duration::from_secs(1));
+    let index = world.join("none", world.habits());
+    world.run(Duration::from_secs(4));
+    for (at, to, len) in &world.schedule {
+        println!("{at:?} {to} {len}");
+    }
+    println!("{:?}\n{}", world.events, world.answers.join("\n"));
+    println!("{:?}", world.endpoint.stats());
+    let v = &world.viewers[index];
+    println!("{:?} {:?}", v.outside, v.answered);
+}
