@@ -46,15 +46,17 @@
 //!
 //! # The layers, bottom up
 //!
-//! [`base`] (seed, clock, deadlines) → `wire` (what a datagram is) → [`portmap`] (which outside
-//! address leads to which socket), [`h264`] (access units to packets), `sdp` (offers to answers) →
-//! [`gather`] (what viewers are told) → `session` (one viewer, on str0m) → [`endpoint`] (all of
-//! them). A module imports from those before it only.
+//! [`base`] (seed, clock, deadlines) → `wire` (what a datagram is) → [`stun`] (what a socket looks
+//! like from outside, how a NAT behaves) → [`turn`] (an allocation that keeps itself alive) →
+//! [`portmap`] (which outside address leads to which socket), [`h264`] (access units to packets),
+//! [`sdp`] (offers to answers, addresses rewritten) → [`gather`] (what viewers are told) →
+//! `session` (one viewer, on str0m) → [`endpoint`] (all of them). A module imports from those
+//! before it only.
 //!
 //! # What it does not do yet
 //!
-//! STUN and TURN of its own, ICE over TCP, adaptation to bandwidth, recording: their places are the
-//! layers named `stun`, `turn`, `diagnose` and `trace` in the design.
+//! Adaptation to bandwidth, recording and diagnosis: the last two have their places in the layers
+//! named `trace` and `diagnose` in the design.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -63,7 +65,7 @@ pub mod endpoint;
 pub mod gather;
 pub mod h264;
 pub mod portmap;
-mod sdp;
+pub mod sdp;
 mod session;
 pub mod stun;
 pub mod turn;

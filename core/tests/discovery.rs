@@ -233,6 +233,32 @@ fn dead_servers_delay_no_living_one_and_are_named() {
 }
 
 #[test]
+fn observations_stand_in_the_order_of_asking_whichever_test_asked() {
+    let mut nat = Nat::new(Some(Per::AddressAndPort), Per::AddressAndPort);
+    nat.ports = Ports::Counting(1);
+    // The second is asked after a pause, in which the first has answered.
+    let servers = vec![Server::full(FULL, OTHER), Server::plain(SECOND)];
+    let mut world = World::new(1, nat, servers);
+
+    let report = discover(&mut world);
+
+    let seen: Vec<_> = report.mapped.iter().map(|seen| seen.destination.to_string()).collect();
+    assert_eq!(seen, [FULL, "192.0.2.2:3478", SECOND, OTHER]);
+}
+
+#[test]
+fn a_datagram_that_comes_back_to_its_own_sender_is_no_hairpin() {
+    let mut nat = Nat::new(Some(Per::Everything), Per::Everything);
+    nat.reflects = true;
+    let mut world = World::new(1, nat, vec![Server::full(FULL, OTHER)]);
+
+    let report = discover(&mut world);
+
+    assert_eq!(report.hairpin, Some(false));
+    assert!(world.dropped.contains(&DropReason::NoTransaction), "nothing came back");
+}
+
+#[test]
 fn counting_ports_are_seen_and_others_are_not() {
     for (ports, step) in [
         (Ports::Counting(1), Some(1)),

@@ -9,6 +9,8 @@
 //! then on media flows beside all this, and a task for each session only hears how it ends.
 //! [`serve::Running::shutdown`] tells every viewer and ends.
 //!
+//! [`rewrite_sdp`] is a command of its own: the same port map for the SDP of another program.
+//!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut settings = pinhole::settings::Settings::default();
@@ -27,6 +29,7 @@ mod health;
 mod http;
 pub mod ice_servers;
 pub mod origin;
+pub mod rewrite_sdp;
 pub mod serve;
 mod sessions;
 pub mod settings;

@@ -1,11 +1,12 @@
-//! The program `pinhole`: reads settings, serves until the source ends or somebody says stop.
+//! The program `pinhole`: reads settings, and serves until the source ends or somebody says stop, or
+//! does what another command says.
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use pinhole::serve::{self, End};
-use pinhole::settings::{self, Invocation, Settings};
+use pinhole::settings::{self, Invocation, RewriteSettings, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Invocation::Serve(settings)) => serve(*settings),
+        Ok(Invocation::RewriteSdp(settings)) => rewrite_sdp(&settings),
         Err(error) if error.is_help() => {
             print!("{error}");
             ExitCode::SUCCESS
@@ -31,6 +33,20 @@ fn main() -> ExitCode {
             let text = error.to_string();
             eprintln!("{}", text.strip_prefix("error: ").map_or(text.as_str(), str::trim_end));
             ExitCode::from(2)
+        }
+    }
+}
+
+fn rewrite_sdp(settings: &RewriteSettings) -> ExitCode {
+    for warning in &settings.warnings {
+        eprintln!("{warning}");
+    }
+    let (input, output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    match pinhole::rewrite_sdp::run(settings, input, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -4,10 +4,13 @@
 //! of its own and counts what arrives. It knows nothing of Pinhole, so it can judge any server that answers SDP.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod discovery;
 pub mod endpoint;
 pub mod fuzz;
 pub mod http;
 pub mod jsep;
+pub mod leaks;
+pub mod rewriting;
 pub mod runtime_suite;
 pub mod sdp;
 pub mod server;

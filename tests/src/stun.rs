@@ -12,12 +12,20 @@ pub fn request_with_bad_integrity(username: &str) -> Vec<u8> {
 
 /// A message of this type with these attributes, as they are.
 pub fn message(kind: u16, attributes: &[u8]) -> Vec<u8> {
-    const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+    const COOKIE_AND_ID: &[u8; 16] = b"\x21\x12\xa4\x42transaction.";
+    with_id(kind, COOKIE_AND_ID, attributes)
+}
+
+/// A message of this type in the transaction of a request, with these attributes, as they are.
+pub fn response(kind: u16, request: &[u8], attributes: &[u8]) -> Vec<u8> {
+    with_id(kind, request.get(4..20).unwrap_or_default(), attributes)
+}
+
+fn with_id(kind: u16, cookie_and_id: &[u8], attributes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(attributes.len()).unwrap_or(u16::MAX);
     let mut bytes = kind.to_be_bytes().to_vec();
     bytes.extend_from_slice(&length.to_be_bytes());
-    bytes.extend_from_slice(&MAGIC_COOKIE);
-    bytes.extend_from_slice(b"transaction.");
+    bytes.extend_from_slice(cookie_and_id);
     bytes.extend_from_slice(attributes);
     bytes
 }

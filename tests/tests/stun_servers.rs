@@ -14,6 +14,7 @@ use pinhole_core::stun::{
     Discovery, DiscoveryConfig, FilteringBehaviour, LifetimeConfig, LifetimeDiscovery,
     LifetimeReport, MappingBehaviour, NatReport, ProbeTransmit, SocketId, Test, Unanswered,
 };
+use pinhole_tests::discovery::Discoverer;
 use pinhole_tests::stun;
 
 /// From the start of the server to its first answer, and for one discovery.
@@ -96,43 +97,6 @@ fn discover(
     (sockets.drive(&mut Discovery::new(Instant::now(), config).unwrap()), local)
 }
 
-/// What both machines have in common.
-trait Machine {
-    type Report;
-    fn take(&mut self, now: Instant, socket: SocketId, from: SocketAddr, payload: &[u8]);
-    fn timeout(&mut self, now: Instant);
-    fn transmit(&mut self, buffer: &mut [u8]) -> Option<ProbeTransmit>;
-    fn report(&mut self) -> Option<Self::Report>;
-    fn deadline(&self) -> Option<Instant>;
-}
-
-macro_rules! machine {
-    ($machine:ident, $report:ident) => {
-        impl Machine for $machine {
-            type Report = $report;
-            fn take(&mut self, now: Instant, socket: SocketId, from: SocketAddr, payload: &[u8]) {
-                let taken = self.handle_datagram(now, socket, from, payload);
-                assert!(taken.is_ok(), "an answer of the server is dropped: {taken:?}");
-            }
-            fn timeout(&mut self, now: Instant) {
-                self.handle_timeout(now);
-            }
-            fn transmit(&mut self, buffer: &mut [u8]) -> Option<ProbeTransmit> {
-                self.poll_transmit(buffer)
-            }
-            fn report(&mut self) -> Option<$report> {
-                self.poll_event()
-            }
-            fn deadline(&self) -> Option<Instant> {
-                self.poll_timeout()
-            }
-        }
-    };
-}
-
-machine!(Discovery, NatReport);
-machine!(LifetimeDiscovery, LifetimeReport);
-
 /// The shell: three sockets on loopback behind a firewall.
 struct Sockets {
     sockets: [UdpSocket; 3],
@@ -150,7 +114,7 @@ impl Sockets {
         Sockets { sockets, sent: Default::default(), admits }
     }
 
-    fn drive<M: Machine>(&mut self, machine: &mut M) -> M::Report {
+    fn drive<M: Discoverer>(&mut self, machine: &mut M) -> M::Report {
         let begin = Instant::now();
         let mut buffer = [0; 1500];
         while begin.elapsed() < LIMIT {
@@ -160,20 +124,21 @@ impl Sockets {
                 // Would block, or an ICMP error of a probe: neither is an answer.
                 while let Ok((length, from)) = socket.recv_from(&mut buffer) {
                     if (self.admits)(from, &self.sent[id.index()]) {
-                        machine.take(now, id, from, &buffer[..length]);
+                        let taken = machine.handle_datagram(now, id, from, &buffer[..length]);
+                        assert!(taken.is_ok(), "an answer of the server is dropped: {taken:?}");
                     }
                 }
             }
-            if machine.deadline().is_some_and(|due| due <= now) {
-                machine.timeout(now);
+            if machine.poll_timeout().is_some_and(|due| due <= now) {
+                machine.handle_timeout(now);
             }
-            while let Some(transmit) = machine.transmit(&mut buffer) {
+            while let Some(transmit) = machine.poll_transmit(&mut buffer) {
                 let ProbeTransmit { socket, destination, length } = transmit;
                 self.sent[socket.index()].insert(destination);
                 let socket = &self.sockets[socket.index()];
                 socket.send_to(&buffer[..length], destination).unwrap();
             }
-            if let Some(report) = machine.report() {
+            if let Some(report) = machine.poll_event() {
                 return report;
             }
             std::thread::sleep(Duration::from_millis(1));

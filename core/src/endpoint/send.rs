@@ -175,6 +175,10 @@ fn way(
     // A reply leaves from the address that the viewer's datagrams hit.
     let alias = routes.by_remote(Via::Socket, remote).and_then(|route| route.alias);
     let local = alias.unwrap_or(pair.source);
+    if local.ip().is_loopback() != remote.ip().is_loopback() {
+        // str0m pairs all with all; no system sends such a datagram.
+        return None;
+    }
     Some((Envelope::NONE, Leg::Datagram { local, remote }))
 }
 

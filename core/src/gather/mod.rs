@@ -23,6 +23,8 @@ pub(crate) use local::is_public;
 pub use local::local_candidates;
 pub use servers::{Paths, ServerConfig, ServerKind, ServerReport, TurnTransport};
 
+pub use crate::portmap::Audience;
+
 /// What a candidate is to its base, RFC 8445 §5.1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CandidateKind {
@@ -76,15 +78,4 @@ impl GatherConfig {
             servers: Vec::new(),
         }
     }
-}
-
-/// Who is told which addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
-    /// Only addresses that are public or mapped; no private address leaves.
-    Public,
-    /// Only the addresses of our own interfaces.
-    Lan,
-    /// Both, the LAN first.
-    Both,
 }

@@ -15,6 +15,16 @@ pub enum Protocol {
     Tcp,
 }
 
+impl Protocol {
+    /// As texts for people name it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Protocol::Udp => "UDP",
+            Protocol::Tcp => "TCP",
+        }
+    }
+}
+
 /// A run of local ports and the equally long run of external ones that reaches them.
 ///
 /// Displays as it is parsed: `[LOCAL-IP:]LOCAL[-LOCAL]/udp=HOST:PORT[-PORT]`, IPv6 in brackets.
@@ -113,6 +123,13 @@ impl Entry {
         }
         let port = self.local.translate(base.port(), self.external)?;
         Some(SocketAddr::new(self.host, port))
+    }
+
+    /// Whether it is about a bound address: its own, or for all of its family.
+    pub(super) fn is_about(&self, bound: IpAddr) -> bool {
+        let bound = bound.to_canonical();
+        let same_family = bound.is_ipv4() == self.host.is_ipv4();
+        same_family && self.local_ip.is_none_or(|local| bound.is_unspecified() || local == bound)
     }
 
     /// The local port behind an external one.

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::entry::Protocol;
+
 /// Why a map is refused; its text says what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the parts that each text names")]
@@ -71,12 +73,27 @@ pub enum PortMapError {
     TooMany,
     /// A bound port that no entry maps.
     #[error(
-        "UDP port {port} is bound, but the map covers only {}; add an entry for it, or bind mapped \
-         ports only",
-        if covered.is_empty() { "TCP ports" } else { covered }
+        "{} port {port} is bound, but the map covers only {}; add an entry for it, or bind mapped \
+         ports only", protocol.name(), covered_or_other(covered, *protocol)
     )]
-    NotCovered { port: u16, covered: String },
+    NotCovered { protocol: Protocol, port: u16, covered: String },
+    /// No bound address is one that an entry is about.
+    #[error(
+        "`{entry}` maps nothing: no socket is bound to {}; bound are {bound}. Give one of these \
+         addresses, or leave the address out",
+        address.map_or_else(|| "an address of its family".to_owned(), |address| address.to_string())
+    )]
+    NoSuchBase { entry: String, address: Option<IpAddr>, bound: String },
     /// No `ip` or `ip/local-ip`.
     #[error("`{item}` in NAT1TO1 is no address; write PUBLIC-IP or PUBLIC-IP/LOCAL-IP")]
     NotAnAlias { item: String },
+}
+
+/// The ports of a protocol, or that there are only ports of the other one.
+fn covered_or_other(covered: &str, protocol: Protocol) -> &str {
+    match (covered, protocol) {
+        ("", Protocol::Udp) => "TCP ports",
+        ("", Protocol::Tcp) => "UDP ports",
+        (covered, _) => covered,
+    }
 }

@@ -12,6 +12,7 @@
 //! [`PortMap::parse_resolving`]. TCP entries are kept for candidates over TCP (RFC 6544).
 
 mod aliases;
+mod audience;
 mod entry;
 mod error;
 mod range;
@@ -20,6 +21,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 pub use aliases::{parse_epr, parse_nat1to1};
+pub use audience::Audience;
 pub use entry::{Entry, Protocol};
 pub use error::PortMapError;
 pub use range::PortRange;
@@ -99,26 +101,69 @@ impl PortMap {
 
     /// The outside addresses of a local socket address of one protocol.
     pub fn external_over(&self, protocol: Protocol, base: SocketAddr) -> Vec<SocketAddr> {
-        let entries = self.entries.iter().filter(|entry| entry.protocol() == protocol);
-        entries.filter_map(|entry| entry.external_of(base)).collect()
+        self.entries_over(protocol).filter_map(|entry| entry.external_of(base)).collect()
+    }
+
+    /// The local address behind an outside one: the address if the entry names one, and the port.
+    /// No two entries claim one outside address, so there is at most one.
+    pub fn internal_over(
+        &self,
+        protocol: Protocol,
+        external: SocketAddr,
+    ) -> Option<(Option<IpAddr>, u16)> {
+        let host = external.ip().to_canonical();
+        let to_host = |entry: &&Entry| entry.protocol() == protocol && entry.host() == host;
+        self.entries
+            .iter()
+            .filter(to_host)
+            .find_map(|entry| Some((entry.local_ip(), entry.local_port_of(external.port())?)))
+    }
+
+    /// Whether an entry maps a local port, of whichever local address: for TCP, whether the HTTP
+    /// port can be offered as a candidate.
+    pub fn covers(&self, protocol: Protocol, port: u16) -> bool {
+        self.entries_over(protocol).any(|entry| entry.local_ports().contains(port))
     }
 
     /// Refuses a map that says nothing about one of the bound UDP ports. An empty map maps nothing
     /// on purpose and is never refused.
     pub fn check_bound(&self, ports: &[u16]) -> Result<(), PortMapError> {
+        self.check_bound_over(Protocol::Udp, ports)
+    }
+
+    /// Refuses a map that says nothing about one of the bound ports of a protocol, unless it is
+    /// empty.
+    pub fn check_bound_over(&self, protocol: Protocol, ports: &[u16]) -> Result<(), PortMapError> {
         if self.is_empty() {
             return Ok(());
         }
-        let udp = || self.entries.iter().filter(|entry| entry.protocol() == Protocol::Udp);
-        let covers = |port: u16| udp().any(|entry| entry.local_ports().contains(port));
-        match ports.iter().find(|&&port| !covers(port)) {
+        match ports.iter().find(|&&port| !self.covers(protocol, port)) {
             None => Ok(()),
             Some(&port) => {
-                let covered: Vec<String> =
-                    udp().map(|entry| entry.local_ports().to_string()).collect();
-                Err(PortMapError::NotCovered { port, covered: covered.join(", ") })
+                let covered =
+                    self.entries_over(protocol).map(|entry| entry.local_ports().to_string());
+                let covered = covered.collect::<Vec<_>>().join(", ");
+                Err(PortMapError::NotCovered { protocol, port, covered })
             }
         }
+    }
+
+    /// Refuses an entry about a local address, or a family, that nothing is bound to: it would map
+    /// nothing. `bound` are the addresses of all sockets; an unspecified one stands for every
+    /// address of its family.
+    pub fn check_bases(&self, bound: &[IpAddr]) -> Result<(), PortMapError> {
+        let idle = |entry: &&Entry| !bound.iter().any(|address| entry.is_about(*address));
+        let Some(entry) = self.entries.iter().find(idle) else { return Ok(()) };
+        let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
+        Err(PortMapError::NoSuchBase {
+            entry: entry.to_string(),
+            address: entry.local_ip(),
+            bound: bound.join(", "),
+        })
+    }
+
+    fn entries_over(&self, protocol: Protocol) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.protocol() == protocol)
     }
 
     fn push(&mut self, entry: Entry) -> Result<(), PortMapError> {

@@ -147,6 +147,63 @@ fn bound_ports_must_be_mapped_unless_the_map_is_empty() {
 }
 
 #[test]
+fn tcp_ports_are_checked_as_udp_ports_are() {
+    let map = parse("8080/tcp=203.0.113.10:443,10111/udp=203.0.113.10:443");
+    assert!(map.covers(Protocol::Tcp, 8080) && !map.covers(Protocol::Udp, 8080));
+    assert!(!map.covers(Protocol::Tcp, 8081) && map.covers(Protocol::Udp, 10111));
+    assert_eq!(map.check_bound_over(Protocol::Tcp, &[8080]), Ok(()));
+    assert_eq!(
+        map.check_bound_over(Protocol::Tcp, &[8080, 8443]).unwrap_err().to_string(),
+        "TCP port 8443 is bound, but the map covers only 8080; add an entry for it, or bind mapped \
+         ports only"
+    );
+    let udp = parse("1/udp=192.0.2.1:1").check_bound_over(Protocol::Tcp, &[1]).unwrap_err();
+    assert!(udp.to_string().contains("covers only UDP ports;"), "{udp}");
+    assert_eq!(PortMap::default().check_bound_over(Protocol::Tcp, &[1]), Ok(()));
+}
+
+#[test]
+fn what_stands_behind_an_outside_address_is_found_again() {
+    let map = parse(
+        "10111-10115/udp=203.0.113.10:30111-30115,10.0.0.5:7/udp=203.0.113.10:9,\
+         8080/tcp=203.0.113.10:443,1/udp=[2001:db8::10]:2",
+    );
+    for (protocol, external, expected) in [
+        (Protocol::Udp, "203.0.113.10:30113", Some((None, 10113))),
+        (Protocol::Udp, "[::ffff:203.0.113.10]:30115", Some((None, 10115))),
+        (Protocol::Udp, "203.0.113.10:9", Some((Some("10.0.0.5".parse().unwrap()), 7))),
+        (Protocol::Udp, "[2001:db8::10]:2", Some((None, 1))),
+        (Protocol::Tcp, "203.0.113.10:443", Some((None, 8080))),
+        (Protocol::Udp, "203.0.113.10:443", None),
+        (Protocol::Udp, "203.0.113.10:30116", None),
+        (Protocol::Udp, "203.0.113.11:30113", None),
+    ] {
+        let found = map.internal_over(protocol, external.parse().unwrap());
+        assert_eq!(found, expected, "{protocol} {external}");
+    }
+}
+
+#[test]
+fn an_entry_about_an_address_that_nothing_is_bound_to_is_refused() {
+    let addresses = |texts: &[&str]| -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    };
+    let map = parse("5/udp=203.0.113.10:5,10.0.0.5:6/udp=203.0.113.10:6");
+    for bound in [&["10.0.0.5"][..], &["10.0.0.6", "10.0.0.5"], &["0.0.0.0"], &["::ffff:10.0.0.5"]]
+    {
+        assert_eq!(map.check_bases(&addresses(bound)), Ok(()), "{bound:?}");
+    }
+    assert_eq!(
+        map.check_bases(&addresses(&["10.0.0.6", "fd00::6"])).unwrap_err().to_string(),
+        "`10.0.0.5:6/udp=203.0.113.10:6` maps nothing: no socket is bound to 10.0.0.5; bound are \
+         10.0.0.6, fd00::6. Give one of these addresses, or leave the address out"
+    );
+    let v6 = parse("5/udp=[2001:db8::10]:5").check_bases(&addresses(&["10.0.0.5"])).unwrap_err();
+    assert!(v6.to_string().contains("no socket is bound to an address of its family"), "{v6}");
+    assert_eq!(PortMap::default().check_bases(&[]), Ok(()));
+}
+
+#[test]
 fn a_public_ip_maps_every_port_of_its_family_to_itself() {
     let map = PortMap::same_ports("203.0.113.10".parse().unwrap());
     assert_eq!(external(&map, "10.0.0.5:10111"), ["203.0.113.10:10111"]);
@@ -234,6 +291,27 @@ fn any_entry() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #[test]
+    fn every_mapped_port_leads_back_to_where_it_came_from(
+        entries in prop::collection::vec(any_entry(), 1..6),
+        place in any::<prop::sample::Index>(),
+    ) {
+        let parsed = PortMap::parse(entries.iter().map(String::as_str));
+        prop_assume!(parsed.is_ok());
+        let map = parsed.unwrap();
+        let entry = map.entries()[place.index(map.entries().len())];
+        let any_ip: IpAddr = if entry.host().is_ipv4() { [10, 0, 0, 5].into() } else { [0xfd00, 0, 0, 0, 0, 0, 0, 5].into() };
+        let port = entry.local_ports().first() + place.index(entry.local_ports().count()) as u16;
+        let base = SocketAddr::new(entry.local_ip().unwrap_or(any_ip), port);
+        for external in map.external_over(entry.protocol(), base) {
+            let (ip, behind) = map.internal_over(entry.protocol(), external).unwrap();
+            prop_assert_eq!(behind, port);
+            prop_assert!(ip.is_none_or(|ip| ip == base.ip()));
+        }
+        let reached = map.external_over(entry.protocol(), base);
+        prop_assert!(reached.iter().any(|at| at.ip() == entry.host()));
+    }
+
     #[test]
     fn what_a_map_displays_parses_to_the_same_map(
         entries in prop::collection::vec(any_entry(), 0..12),

@@ -5,6 +5,8 @@
 //! choices (levels, payload types, extensions) reach the wire, and the answer is written here from
 //! what the session then knows: every offered section in its place, all but one rejected.
 //!
+//! [`rewrite`] is for SDP of any stack, ours or another's: its addresses rewritten by the port map.
+//!
 //! Left out: data channels and audio (nothing is sent on them yet), simulcast, RFC 8843's
 //! bundle-only sections of our own.
 
@@ -15,6 +17,7 @@ mod fmtp;
 mod fragment;
 mod offer;
 mod reduced;
+pub mod rewrite;
 
 pub(crate) use answer::{AnswerParts, write_answer};
 pub(crate) use candidate::{RemoteCandidate, parse_candidate};

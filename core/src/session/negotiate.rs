@@ -63,6 +63,9 @@ impl Session {
             seen: Seen::default(),
         };
         session.add_offered_candidates();
+        // str0m's ICE agent has no time before its first timeout, and without it sends no check: a
+        // NAT in front of us that lets in answers only would keep the viewer's out for ever.
+        session.handle_timeout(now);
         Ok(session)
     }
 

@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn what_is_neither_is_malformed_as_soon_as_it_can_be_told() {
         for bad in
-            [&b"\x16\x03\x01"[..], b"H", b"\x80abc", b"\x00\x01\x00\x03", b"\x50\x00\x00\x00"]
+            [&b"\x16\x03\x01"[..], b"P", b"\x80abc", b"\x00\x01\x00\x03", b"\x50\x00\x00\x00"]
         {
             assert_eq!(next_message(bad), Err(Malformed), "{bad:?}");
         }

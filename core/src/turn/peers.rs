@@ -148,6 +148,11 @@ impl Peers {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.permissions.len() + self.channels.len()
+    }
+
     /// Whether there is something to ask the server for.
     pub(super) fn has_wanted(&self) -> bool {
         !self.wanted.is_empty()

@@ -59,6 +59,8 @@ pub(crate) struct Nat {
     pub(crate) filtering: Per,
     pub(crate) ports: Ports,
     pub(crate) hairpin: bool,
+    /// Whether what is sent to the public address comes back to its sender, as no NAT should do.
+    pub(crate) reflects: bool,
     pub(crate) lifetime: Duration,
     pub(crate) public: IpAddr,
     random: fastrand::Rng,
@@ -73,6 +75,7 @@ impl Nat {
             filtering,
             ports: Ports::Random,
             hairpin: false,
+            reflects: false,
             lifetime: Duration::from_secs(120),
             public: IpAddr::from([203, 0, 113, 50]),
             random: fastrand::Rng::with_seed(7),
@@ -226,6 +229,11 @@ pub(crate) fn inside(socket: SocketId) -> SocketAddr {
     SocketAddr::from(([192, 168, 1, 5], 40_000 + socket.index() as u16))
 }
 
+fn socket_at(target: SocketAddr) -> SocketId {
+    let socket = SocketId::ALL.into_iter().find(|socket| inside(*socket) == target);
+    socket.expect("the NAT knows our sockets only")
+}
+
 impl World {
     pub(crate) fn new(seed: u64, nat: Nat, servers: Vec<Server>) -> World {
         let start = start();
@@ -284,6 +292,11 @@ impl World {
             }
             Place::Outside(to) if to.ip() == self.nat.public => {
                 let is_hairpin = from.ip() == self.nat.public;
+                if is_hairpin && self.nat.reflects {
+                    let sender = self.nat.entries.iter().find(|entry| entry.outside == from);
+                    let sender = sender.expect("it came from inside").inside;
+                    self.fly(to, Place::Inside(socket_at(sender)), &payload);
+                }
                 if !is_hairpin || self.nat.hairpin {
                     self.come_in(from, to, &payload);
                 }
@@ -312,8 +325,7 @@ impl World {
 
     fn come_in(&mut self, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
         let Some(target) = self.nat.inbound(self.now, from, to) else { return };
-        let socket = SocketId::ALL.into_iter().find(|socket| inside(*socket) == target);
-        self.fly(from, Place::Inside(socket.expect("the NAT knows our sockets only")), payload);
+        self.fly(from, Place::Inside(socket_at(target)), payload);
     }
 
     fn fly(&mut self, from: SocketAddr, to: Place, payload: &[u8]) {

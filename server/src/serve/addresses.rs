@@ -35,10 +35,7 @@ pub(super) struct Bound {
 pub(super) fn bind(addresses: &Addresses, on_this_machine: bool) -> Result<Bound, StartError> {
     let mut resolved = Vec::new();
     let (map, mapped_ports) = port_map(addresses, &mut resolved)?;
-    let audience = addresses.advertise.unwrap_or(match map.is_empty() {
-        true => Audience::Lan,
-        false => Audience::Public,
-    });
+    let audience = audience(addresses, &map);
     if audience == Audience::Public && map.is_empty() {
         let text = "--advertise public needs an outside address: --map LOCAL/udp=HOST:PORT or \
                     --public-ip ADDR";
@@ -63,8 +60,16 @@ pub(super) fn bind(addresses: &Addresses, on_this_machine: bool) -> Result<Bound
     Ok(Bound { sockets, gather, candidates, resolved })
 }
 
+/// Who is told what, where `--advertise` does not say.
+pub(crate) fn audience(addresses: &Addresses, map: &PortMap) -> Audience {
+    addresses.advertise.unwrap_or(match map.is_empty() {
+        true => Audience::Lan,
+        false => Audience::Public,
+    })
+}
+
 /// The map of `--map` and `--public-ip` together, and the local UDP ports that `--map` names first.
-fn port_map(
+pub(crate) fn port_map(
     addresses: &Addresses,
     resolved: &mut Vec<(String, IpAddr)>,
 ) -> Result<(PortMap, Option<PortRange>), StartError> {

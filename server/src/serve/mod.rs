@@ -5,7 +5,7 @@
 //! names are resolved and UDP bound ([`addresses`]), the stream opened, the event loop started.
 //! Signalling runs on the executor that calls [`start`]; the sessions run on the loop's own thread.
 
-mod addresses;
+pub(crate) mod addresses;
 mod report;
 mod tls;
 

@@ -60,9 +60,9 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         addresses: Addresses {
             udp_ports: flags.udp_ports,
             udp_bind: flags.udp_bind,
-            map: flags.map,
-            public_ip: flags.public_ip,
-            advertise: flags.advertise,
+            map: flags.mapping.map,
+            public_ip: flags.mapping.public_ip,
+            advertise: flags.mapping.advertise,
         },
         ice_servers,
         log: flags.log,

@@ -32,6 +32,10 @@ pub struct Cli {
 pub enum Command {
     /// Streams to browsers.
     Serve(Box<ServeFlags>),
+    /// Rewrites the addresses of SDP on standard input, another program's offer or answer, by the
+    /// port map, to standard output
+    #[command(name = "rewrite-sdp")]
+    RewriteSdp(RewriteFlags),
     /// Prints the settings reference, docs/settings.md.
     #[command(hide = true)]
     SettingsPage,
@@ -45,6 +49,50 @@ pub enum RuntimeKind {
     Mio,
     /// `pinhole-smol`.
     Smol,
+}
+
+/// The port map and who is told what of it, the same for every command that has to do with
+/// addresses.
+#[derive(Debug, Args)]
+pub struct MapFlags {
+    /// Local UDP ports and the outside address that forwards to them:
+    /// `10111-10115/udp=203.0.113.10:20111-20115`. Repeatable. Host names are resolved at start
+    #[arg(long, value_name = "LOCAL[-LOCAL]/udp=HOST:PORT[-PORT]", help_heading = "Addresses")]
+    pub map: Vec<String>,
+
+    /// Outside address that forwards every local UDP port to the same port here. Repeatable (IPv4
+    /// and IPv6)
+    #[arg(long, value_name = "ADDR", help_heading = "Addresses")]
+    pub public_ip: Vec<String>,
+
+    /// Addresses that viewers are told: public, lan or both. public if something is mapped, else
+    /// lan
+    #[arg(long, value_name = "AUDIENCE", value_parser = values::audience,
+          help_heading = "Addresses")]
+    pub advertise: Option<Audience>,
+}
+
+/// The flags of `pinhole rewrite-sdp`. The map may stand in the environment and the settings file,
+/// as for `serve`.
+#[derive(Debug, Args)]
+pub struct RewriteFlags {
+    /// The port map and who is told what of it.
+    #[command(flatten)]
+    pub mapping: MapFlags,
+
+    /// Each line is a message of its own: a candidate as it is trickled, `candidate:…`, or JSON
+    /// with a `candidate` or an `sdp`. It is answered at once, by as many lines as come in its
+    /// place; JSON with neither passes
+    #[arg(long)]
+    pub messages: bool,
+
+    /// Keep candidates with mDNS names (`….local`) for a public audience, which cannot resolve them
+    #[arg(long)]
+    pub keep_mdns: bool,
+
+    /// Settings file. pinhole.toml in the working directory, where there is one, if not given
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// The flags of `pinhole serve`, as written, before they are checked against each other.
@@ -124,21 +172,9 @@ pub struct ServeFlags {
     #[arg(long, value_name = "IP", value_parser = values::bind_address, help_heading = "Addresses")]
     pub udp_bind: Option<IpAddr>,
 
-    /// Local UDP ports and the outside address that forwards to them:
-    /// `10111-10115/udp=203.0.113.10:20111-20115`. Repeatable. Host names are resolved at start
-    #[arg(long, value_name = "LOCAL[-LOCAL]/udp=HOST:PORT[-PORT]", help_heading = "Addresses")]
-    pub map: Vec<String>,
-
-    /// Outside address that forwards every local UDP port to the same port here. Repeatable (IPv4
-    /// and IPv6)
-    #[arg(long, value_name = "ADDR", help_heading = "Addresses")]
-    pub public_ip: Vec<String>,
-
-    /// Addresses that viewers are told: public, lan or both. public if something is mapped, else
-    /// lan
-    #[arg(long, value_name = "AUDIENCE", value_parser = values::audience,
-          help_heading = "Addresses")]
-    pub advertise: Option<Audience>,
+    /// The port map and who is told what of it.
+    #[command(flatten)]
+    pub mapping: MapFlags,
 
     /// STUN or TURN server, told to browsers: `stun:HOST[:PORT]`,
     /// `turn:HOST[:PORT][?transport=udp|tcp]`, `turns:…`. Repeatable. The server's own use of them

@@ -41,6 +41,8 @@ const DEFAULT_FILE: &str = "pinhole.toml";
 pub enum Invocation {
     /// `pinhole serve`
     Serve(Box<Settings>),
+    /// `pinhole rewrite-sdp`
+    RewriteSdp(RewriteSettings),
     /// `pinhole settings-page`
     SettingsPage,
 }
@@ -71,6 +73,19 @@ pub struct Settings {
     /// Bounds of the HTTP side; not on the command line.
     pub http: HttpLimits,
     /// What the operator should hear at start.
+    pub warnings: Vec<String>,
+}
+
+/// All settings of `pinhole rewrite-sdp`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RewriteSettings {
+    /// The map and the audience.
+    pub addresses: Addresses,
+    /// Whether each line is a message of its own.
+    pub messages: bool,
+    /// Whether mDNS candidates stay for a public audience.
+    pub keep_mdns: bool,
+    /// What the operator should hear.
     pub warnings: Vec<String>,
 }
 
@@ -226,16 +241,22 @@ impl Settings {
         });
         // A broken file must not keep help from being shown, nor a line without `serve` from being
         // refused.
-        let serving = arguments.get(1).is_some_and(|word| word == "serve");
+        let command = arguments.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+        let takes_layers = ["serve", "rewrite-sdp"].contains(&command);
         let asks_help = arguments.iter().any(|word| word == "--help" || word == "-h");
-        let layers = match serving && !asks_help {
+        let layers = match takes_layers && !asks_help {
             true => layers::read(&serve, environment, file.as_deref())?,
             false => Layers::default(),
         };
         for (id, (_, values)) in &layers.values {
-            let values = values.clone();
-            cli = cli.mut_subcommand("serve", |serve| {
-                serve.mut_arg(id, |arg| arg.default_values(values).hide_default_value(true))
+            // The layers are those of `serve`; another command takes of them what it knows.
+            let command = cli.find_subcommand(command).expect("a command that takes layers");
+            if command.get_arguments().all(|arg| arg.get_id() != id.as_str()) {
+                continue;
+            }
+            let (name, values) = (command.get_name().to_owned(), values.clone());
+            cli = cli.mut_subcommand(name, |command| {
+                command.mut_arg(id, |arg| arg.default_values(values).hide_default_value(true))
             });
         }
         let matches = cli
@@ -245,6 +266,17 @@ impl Settings {
             .map_err(|error| explain(error, &serve, &layers, &arguments))?;
         match cli.command {
             Command::SettingsPage => Ok(Invocation::SettingsPage),
+            Command::RewriteSdp(flags) => Ok(Invocation::RewriteSdp(RewriteSettings {
+                addresses: Addresses {
+                    map: flags.mapping.map,
+                    public_ip: flags.mapping.public_ip,
+                    advertise: flags.mapping.advertise,
+                    ..Addresses::default()
+                },
+                messages: flags.messages,
+                keep_mdns: flags.keep_mdns,
+                warnings: layers.warnings,
+            })),
             Command::Serve(flags) => {
                 let matches = matches.subcommand_matches("serve").expect("it was serve");
                 let access = access(&flags, matches, &layers)?;

@@ -6,11 +6,17 @@
 mod datagrams;
 mod joined;
 mod media;
+mod nat;
+mod relay;
+mod rewrite;
 mod texts;
 
 pub use datagrams::{datagrams, record};
 pub use joined::Joined;
 pub use media::{annex_b, parameter_sets};
+pub use nat::nat_discovery;
+pub use relay::allocation;
+pub use rewrite::rewrite;
 pub use texts::{candidate, fragment, offer, port_map};
 
 /// A target: its name, which is that of its folder in `fuzz/corpus/`, and its body.
@@ -24,5 +30,8 @@ pub const TARGETS: &[Target] = &[
     ("fragment", fragment),
     ("candidate", candidate),
     ("port_map", port_map),
+    ("rewrite", rewrite),
     ("datagrams", datagrams),
+    ("nat_discovery", nat_discovery),
+    ("allocation", allocation),
 ];

@@ -4,6 +4,7 @@ use super::*;
 use crate::base::Seed;
 use crate::stun::answers::{asked, message, refusal, success};
 use crate::stun::attributes::OtherAddress;
+use proptest::prelude::*;
 use stun_types::attribute::XorMappedAddress;
 use stun_types::message::{MessageClass, TransactionId};
 
@@ -130,6 +131,21 @@ fn a_buffer_too_short_loses_one_datagram_and_no_more() {
 }
 
 #[test]
+fn the_round_trip_begins_when_the_datagram_leaves() {
+    let start = crate::test_clock();
+    let (left, back) = (start + Duration::from_millis(100), start + Duration::from_millis(130));
+    let mut binding = binding(start, 1);
+    binding.handle_timeout(start);
+    let mut buffer = [0; 64];
+    let length = binding.poll_transmit(left, &mut buffer).unwrap();
+
+    let answer = success(asked(&buffer[..length]), address(1));
+    binding.handle_message(back, &answer).unwrap();
+
+    assert_eq!(binding.rtt(), Some(back - left));
+}
+
+#[test]
 fn a_probe_asks_at_once_and_keeps_what_is_known_until_it_knows_better() {
     let start = crate::test_clock();
     let mut binding = binding(start, 1);
@@ -236,6 +252,75 @@ fn a_bad_network_is_lived_through_and_the_same_seed_lives_the_same() {
         }
         if seed < 5 {
             assert_eq!(log, live(seed), "seed {seed}");
+        }
+    }
+}
+
+/// What a server, or somebody in its place, may do to a binding.
+#[derive(Debug, Clone)]
+enum Deed {
+    Wait(u16),
+    Say(Vec<u8>),
+    /// A success or an error to the open transaction, whose attributes are anything.
+    Answer(bool, Vec<u8>),
+    Probe,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let bytes = || prop::collection::vec(any::<u8>(), 0..48);
+    // Attributes that parse now and then.
+    let attribute =
+        (prop::sample::select(vec![0x0001_u16, 0x0009, 0x0020, 0x802c, 0x8028]), bytes());
+    let attribute = attribute.prop_map(|(kind, mut value)| {
+        value.truncate(20);
+        let length = (value.len() as u16).to_be_bytes();
+        value.resize(value.len().next_multiple_of(4), 0);
+        [&kind.to_be_bytes()[..], &length, &value].concat()
+    });
+    prop_oneof![
+        any::<u16>().prop_map(Deed::Wait),
+        bytes().prop_map(Deed::Say),
+        (any::<bool>(), prop_oneof![attribute, bytes()])
+            .prop_map(|(ok, said)| Deed::Answer(ok, said)),
+        Just(Deed::Probe),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_said_the_next_request_is_never_more_than_a_minute_away(
+        deeds in prop::collection::vec(deed(), 0..40)
+    ) {
+        let start = crate::test_clock();
+        let mut binding = binding(start, 1);
+        let (mut now, mut header) = (start, vec![0; 20]);
+        for deed in deeds {
+            let before = (binding.mapped(), binding.poll_timeout());
+            let said = match deed {
+                Deed::Wait(ms) => {
+                    now += Duration::from_millis(ms.into());
+                    binding.handle_timeout(now);
+                    None
+                }
+                Deed::Probe => {
+                    binding.probe(now);
+                    None
+                }
+                Deed::Say(payload) => Some(payload),
+                Deed::Answer(is_success, attributes) => {
+                    let kind = [1, if is_success { 0x01 } else { 0x11 }];
+                    let length = (attributes.len() as u16).to_be_bytes();
+                    Some([&kind[..], &length, &header[4..], &attributes].concat())
+                }
+            };
+            if said.is_some_and(|payload| binding.handle_message(now, &payload).is_err()) {
+                prop_assert_eq!((binding.mapped(), binding.poll_timeout()), before);
+            }
+            let mut buffer = [0; message::REQUEST_BYTES_MAX];
+            while let Some(length) = binding.poll_transmit(now, &mut buffer) {
+                header = buffer[..length].to_vec();
+            }
+            prop_assert!(binding.poll_timeout().unwrap() <= now + Duration::from_secs(60));
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::turn::message::{
     CHANNEL_NUMBER, Class, IPV6, LIFETIME, Method, REQUESTED_TRANSPORT, UDP, Writer,
     XOR_PEER_ADDRESS, message_type,
 };
-use crate::turn::peers::Want;
+use crate::turn::peers::{Peers, Want};
 use crate::turn::scope::may_reach;
 use crate::turn::transactions::{Objections, Overdue, Purpose, Transaction, schedule};
 use crate::turn::{Leg, transactions::PEER_REQUESTS_MAX};
@@ -59,7 +59,10 @@ impl Allocation {
                 self.drop_requests();
                 self.tell(AllocationEvent::Moved(self.server));
             }
-            Action::Stop => self.forget_allocation(),
+            Action::Stop => {
+                self.forget_allocation();
+                self.peers = Peers::new();
+            }
         }
     }
 

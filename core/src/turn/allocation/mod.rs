@@ -252,6 +252,11 @@ impl Allocation {
         self.live(now, Input::Close);
     }
 
+    #[cfg(test)]
+    pub(super) fn peers_remembered(&self) -> usize {
+        self.peers.len()
+    }
+
     fn reaches(&self, peer: IpAddr) -> bool {
         self.relayed.for_peer(peer).is_some_and(|relayed| may_reach(relayed.ip(), peer))
     }

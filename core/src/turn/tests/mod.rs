@@ -1,1 +1,8 @@
-//! An allocation against servers of all tempers.
+//! An allocation against servers of all tempers, on a virtual clock.
+
+mod auth;
+mod errors;
+mod peers;
+mod server;
+mod weather;
+mod world;
