@@ -2,4 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod changes;
+mod faults;
 mod matrix;
+mod repeats;
+mod support;

@@ -61,14 +61,14 @@ impl NatKind {
 
     /// Whether a socket behind it has another port for each destination.
     fn maps_per_destination(self) -> bool {
-        use NatKind::{Fwd, OneToOne, Sym, SymAdr, SymSeq};
-        matches!(self, Sym | SymSeq | SymAdr | Fwd | OneToOne)
+        use NatKind::{Fwd, Sym, SymAdr, SymSeq};
+        matches!(self, Sym | SymSeq | SymAdr | Fwd)
     }
 
     /// Whether only the very ports that were sent to get in.
     fn filters_by_port(self) -> bool {
-        use NatKind::{Fw, Fwd, Keep, OneToOne, Port, Sym, SymSeq};
-        matches!(self, Fw | Port | Keep | Sym | SymSeq | Fwd | OneToOne)
+        use NatKind::{Fw, Fwd, Keep, Port, Sym, SymSeq};
+        matches!(self, Fw | Port | Keep | Sym | SymSeq | Fwd)
     }
 }
 
@@ -126,13 +126,12 @@ pub fn parse_kinds(names: &str) -> Result<Vec<NatKind>, String> {
 }
 
 /// Whether a direct path exists: unless one side maps per destination and the other filters by
-/// port, or both map per destination. A forward that is told is as good as a public address. A side
-/// that counts its ports is predicted where the server is that side.
+/// port, or both map per destination. A forward that is told is as good as a public address, and so
+/// is one by which packets leave too. A side that counts its ports is predicted where the server is
+/// that side.
 pub fn goes_direct(server: &Side, viewer: &Side) -> bool {
-    let per_destination = |side: &Side| {
-        let open = side.map || side.nats.iter().all(|nat| *nat == NatKind::None);
-        !open && side.nats.iter().any(|nat| nat.maps_per_destination())
-    };
+    let per_destination =
+        |side: &Side| !side.map && side.nats.iter().any(|nat| nat.maps_per_destination());
     let by_port = |side: &Side| !side.map && side.nats.iter().any(|nat| nat.filters_by_port());
     let (server_maps, viewer_maps) = (per_destination(server), per_destination(viewer));
     let predicted = server.nats == [NatKind::SymSeq] && !viewer_maps;
