@@ -55,8 +55,7 @@ pub struct StunServer {
 impl StunServer {
     /// The answer to what came to one of its addresses.
     pub fn answer(&self, to: SocketAddr, from: SocketAddr, bytes: &[u8]) -> Option<Vec<u8>> {
-        let request = Message::from_bytes(bytes).ok().filter(|_| self.alive)?;
-        if !request.has_class(MessageClass::Request) || !request.has_method(BINDING) {
+        if !self.alive {
             return None;
         }
         let swap = |one: SocketAddr, first: SocketAddr, second: SocketAddr| {
@@ -66,13 +65,28 @@ impl StunServer {
             swap(at(to, 0), at(self.address, 0), at(self.other, 0)).ip(),
             if to.port() == self.address.port() { self.other.port() } else { self.address.port() },
         );
-        let kind = MessageType::from_class_method(MessageClass::Success, BINDING);
-        let id = request.transaction_id();
-        let mut answer = Message::builder(kind, id, MessageWriteVec::new());
-        answer.add_attribute(&XorMappedAddress::new(from, id)).ok()?;
-        answer.add_attribute(&OtherAddress(MappedSocketAddr::new(other))).ok()?;
-        Some(answer.finish())
+        binding_answer(from, Some(other), bytes)
     }
+}
+
+/// The answer to a Binding request; `None` if it is none.
+pub fn binding_answer(
+    from: SocketAddr,
+    other: Option<SocketAddr>,
+    bytes: &[u8],
+) -> Option<Vec<u8>> {
+    let request = Message::from_bytes(bytes).ok()?;
+    if !request.has_class(MessageClass::Request) || !request.has_method(BINDING) {
+        return None;
+    }
+    let kind = MessageType::from_class_method(MessageClass::Success, BINDING);
+    let id = request.transaction_id();
+    let mut answer = Message::builder(kind, id, MessageWriteVec::new());
+    answer.add_attribute(&XorMappedAddress::new(from, id)).ok()?;
+    if let Some(other) = other {
+        answer.add_attribute(&OtherAddress(MappedSocketAddr::new(other))).ok()?;
+    }
+    Some(answer.finish())
 }
 
 fn at(address: SocketAddr, port: u16) -> SocketAddr {

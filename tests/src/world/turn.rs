@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use base64::Engine;
-use stun_types::attribute::Username;
+use super::config::UNIX;
 use stun_types::message::{
-    Message, MessageClass, MessageType, MessageWrite, MessageWriteVec, TransactionId,
+    BINDING, Message, MessageClass, MessageType, MessageWrite, MessageWriteVec, TransactionId,
 };
 use turn_server_proto::api::{Transmit, TurnServerApi, TurnServerPollRet};
 use turn_server_proto::server;
@@ -27,15 +27,20 @@ const NONCE_LIFE: Duration = Duration::from_secs(24 * 3_600);
 pub enum Users {
     /// This user with this password.
     One(String, String),
-    /// Whoever has a name and password made from the secret; names that begin with a time before
-    /// `since` (Unix seconds) are not taken any more.
+    /// Whoever has a name and password made from the secret for `user`, no earlier than `since`.
     Rest {
         /// The secret.
         secret: String,
-        /// The oldest expiry taken.
+        /// Unix seconds.
         since: u64,
     },
 }
+
+/// For how long credentials of a secret are made: a day, as draft-uberti-behave-turn-rest-00 §2.2
+/// suggests.
+const REST_VALIDITY: u64 = 24 * 3_600;
+/// How long ago they may have been made when they are used first.
+const REST_WINDOW: u64 = 20;
 
 /// One datagram that the server sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,9 +134,14 @@ impl TurnServer {
         if !self.alive || (to != self.address && !self.relayed.contains(&to)) {
             return Vec::new();
         }
+        // What the crate answers to a Binding request goes to its own address.
+        if to == self.address && is_binding(&bytes) {
+            let answer = super::stun::binding_answer(from, None, &bytes);
+            return answer.map(|bytes| Sent { from: to, to: from, bytes }).into_iter().collect();
+        }
         if to == self.address {
             self.clients.insert(from);
-            self.make_user_known(&bytes);
+            self.make_users_known(now);
         }
         let at = self.at(now);
         let received = Transmit::new(bytes, TransportType::Udp, from, to);
@@ -198,25 +208,23 @@ impl TurnServer {
         Ok(address)
     }
 
-    /// The crate wants to know passwords beforehand; here they follow from the name.
-    fn make_user_known(&mut self, bytes: &[u8]) {
-        let Ok(message) = Message::from_bytes(bytes) else { return };
-        let Ok(username) = message.attribute::<Username>() else { return };
-        let name = username.username().to_owned();
-        let password = match &self.users {
-            Users::One(user, password) if *user == name => password.clone(),
+    /// The crate wants to know users beforehand, and clients may say only a hash of their name
+    /// (RFC 8489 §14.4), so those that could have been made just now are made known.
+    fn make_users_known(&mut self, now: Instant) {
+        let unix = (UNIX + now.saturating_duration_since(self.start)).as_secs();
+        let wanted = match &self.users {
+            Users::One(user, password) => vec![(user.clone(), password.clone())],
             Users::Rest { secret, since } => {
-                let expiry = name.split(':').next().and_then(|time| time.parse::<u64>().ok());
-                if expiry.is_none_or(|expiry| expiry < *since) {
-                    return;
-                }
-                rest_password(secret, &name)
+                let made = unix.saturating_sub(REST_WINDOW).max(*since)..=unix;
+                let names = made.map(|made| format!("{}:user", made + REST_VALIDITY));
+                names.map(|name| (name.clone(), rest_password(secret, &name))).collect()
             }
-            Users::One(..) => return,
         };
-        if self.known.get(&name) != Some(&password) {
-            self.inner.add_user(name.clone(), password.clone());
-            self.known.insert(name, password);
+        for (name, password) in wanted {
+            if self.known.get(&name) != Some(&password) {
+                self.inner.add_user(name.clone(), password.clone());
+                self.known.insert(name, password);
+            }
         }
     }
 
@@ -224,6 +232,10 @@ impl TurnServer {
         let nanos = now.saturating_duration_since(self.start).as_nanos();
         TurnInstant::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
     }
+}
+
+fn is_binding(bytes: &[u8]) -> bool {
+    Message::from_bytes(bytes).is_ok_and(|message| message.has_method(BINDING))
 }
 
 fn inner(address: SocketAddr) -> server::TurnServer {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod changes;
+mod debug;
 mod faults;
 mod matrix;
 mod repeats;

@@ -8,15 +8,15 @@ use pinhole_core::{Path, PathKind};
 use pinhole_tests::world::{TURN, World, WorldConfig};
 
 /// Whether a path is one through our TURN server.
-pub const RELAY: PathKind = PathKind::Relay(TurnTransport::Udp);
+pub(crate) const RELAY: PathKind = PathKind::Relay(TurnTransport::Udp);
 
-pub const fn seconds(seconds: u64) -> Duration {
+pub(crate) const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
 /// A world whose endpoint has gathered, and a viewer that watches: its index. Both ends are as
 /// [`assert_path`] wants them.
-pub fn watching(config: WorldConfig, viewer: &str, kind: PathKind) -> (World, usize) {
+pub(crate) fn watching(config: WorldConfig, viewer: &str, kind: PathKind) -> (World, usize) {
     let what = format!("{} × {viewer}, seed {}", config.server, config.seed);
     let mut world = World::new(config);
     world.run(seconds(2));
@@ -28,18 +28,18 @@ pub fn watching(config: WorldConfig, viewer: &str, kind: PathKind) -> (World, us
 }
 
 /// Whether the viewer sees a picture within that time.
-pub fn connects(world: &mut World, viewer: usize, most: Duration) -> bool {
+pub(crate) fn connects(world: &mut World, viewer: usize, most: Duration) -> bool {
     world.run_until(most, |world| !world.viewers[viewer].pictures.is_empty())
 }
 
 /// From the answer to the end of the handshake.
-pub fn time_to_connect(world: &World, viewer: usize) -> Duration {
+pub(crate) fn time_to_connect(world: &World, viewer: usize) -> Duration {
     let viewer = &world.viewers[viewer];
     viewer.connected.unwrap() - viewer.answered.unwrap()
 }
 
 /// The path is of this kind, both ends of it where they must be, and the viewer has chosen it too.
-pub fn assert_path(world: &World, viewer: usize, kind: PathKind, what: &str) -> Path {
+pub(crate) fn assert_path(world: &World, viewer: usize, kind: PathKind, what: &str) -> Path {
     let path = world.path(viewer).unwrap_or_else(|| panic!("{what}: no path"));
     let selected = world.viewers[viewer].selected.unwrap();
     assert_eq!(path.kind, kind, "{what}: {path:?}, the viewer sends to {selected}");
@@ -56,19 +56,19 @@ pub fn assert_path(world: &World, viewer: usize, kind: PathKind, what: &str) -> 
 }
 
 /// The address at which the world sees a viewer.
-pub fn outside_of(viewer: usize) -> IpAddr {
+pub(crate) fn outside_of(viewer: usize) -> IpAddr {
     IpAddr::from([203, 0, 113, 10 + u8::try_from(viewer).unwrap()])
 }
 
 /// Runs on, and tells the longest time without a picture.
-pub fn gap_during(world: &mut World, viewer: usize, time: Duration) -> Duration {
+pub(crate) fn gap_during(world: &mut World, viewer: usize, time: Duration) -> Duration {
     let since = world.now;
     world.run(time);
     world.viewers[viewer].longest_gap(since, world.now)
 }
 
 /// Prints a distribution.
-pub fn report(name: &str, mut times: Vec<Duration>) {
+pub(crate) fn report(name: &str, mut times: Vec<Duration>) {
     times.sort();
     let at = |share: usize| times.get(times.len() * share / 100).or(times.last()).copied();
     println!("{name}: {} connections, p50 {:?}, p95 {:?}", times.len(), at(50), at(95));
