@@ -146,10 +146,17 @@ impl Viewer {
 
     /// Takes the answer to its offer.
     pub fn accept(&mut self, now: Instant, answer: &str) {
-        let answer = SdpAnswer::from_sdp_string(answer).expect("the server's answer parses");
         let Some(pending) = self.pending.take() else { return };
+        // str0m takes the candidates of an SDP in any order; here it is that of the lines.
+        let is_candidate = |line: &&str| line.starts_with("a=candidate:");
+        let (candidates, rest): (Vec<&str>, Vec<&str>) = answer.lines().partition(is_candidate);
+        let rest: String = rest.iter().map(|line| format!("{line}\r\n")).collect();
+        let answer = SdpAnswer::from_sdp_string(&rest).expect("the server's answer parses");
         self.rtc.sdp_api().accept_answer(pending, answer).expect("the answer fits the offer");
         self.answered.get_or_insert(now);
+        for candidate in candidates {
+            self.add_candidate(now, &candidate["a=".len()..]);
+        }
         for candidate in std::mem::take(&mut self.early) {
             self.add_candidate(now, &candidate);
         }

@@ -1,26 +1,43 @@
-use crate::support::seconds;
+use crate::support::{RELAY, seconds, watching};
+use pinhole_tests::world::net::Faults;
 use pinhole_tests::world::{World, WorldConfig};
-#[test]
-fn debug() {
-    let mut world = World::new(WorldConfig::new(0, "sym").with_turn());
-    world.run(seconds(2));
-    let index = world.join("sym", world.habits());
-    world.run(seconds(6));
-    for (at, to, len) in world.schedule.iter().take(40) {
-        println!("{at:?} {to} {len}");
+fn show(world: &World, index: usize) {
+    for (at, event) in &world.events {
+        println!("{:?} {event:?}", *at - world.start);
     }
-    println!("{:?}\n{}", world.events, world.answers.join("\n"));
-    println!("{:?}", world.endpoint.stats());
     let v = &world.viewers[index];
-    println!("{:?} {:?} {:?}", v.outside, v.answered, v.connected);
-    println!("{}", world.turn.as_ref().unwrap().relayed_total);
+    println!("{:?} {:?}", v.selected, v.closed);
+    println!("{:?}", world.endpoint.stats());
 }
 #[test]
-fn turn() {
-    use pinhole_tests::world::turn::{TurnServer, Users};
-    let now = std::time::Instant::now();
-    let a: std::net::SocketAddr = "192.0.2.10:3478".parse().unwrap();
-    let c: std::net::SocketAddr = "192.0.2.11:3478".parse().unwrap();
-    let mut t = TurnServer::new(now, a, Users::One("user".into(), "password".into()));
-    println!("{:?}", t.receive(now, a, c, pinhole_tests::world::stun::binding_request(7)));
+fn restart() {
+    let config = WorldConfig::new(0, "sym").with_turn();
+    let (mut world, index) = watching(config, "port", RELAY);
+    world.turn.as_mut().unwrap().restart();
+    println!("restarted {:?}", world.now - world.start);
+    world.run(seconds(20));
+    show(&world, index);
+}
+#[test]
+fn loss() {
+    let faults = Faults { loss: 0.1, duplicates: 0.05, late: 0.1 };
+    let config = WorldConfig { faults, ..WorldConfig::new(15, "none").with_turn() };
+    let mut world = World::new(config);
+    world.run(seconds(3));
+    let index = world.join("none", world.habits());
+    world.run(seconds(20));
+    show(&world, index);
+    let v = &world.viewers[index];
+    println!("{:?} {:?} {}", v.answered.map(|a| a - world.start), v.connected.map(|a| a - world.start), v.pictures.len());
+    println!("{}", world.answers.join("\n"));
+}
+#[test]
+fn stale() {
+    let config = WorldConfig { fps: 5, ..WorldConfig::new(0, "sym").with_turn() };
+    let (mut world, index) = watching(config, "sym", RELAY);
+    let now = world.now;
+    world.turn.as_mut().unwrap().stale_nonce(now);
+    println!("stale {:?}", world.now - world.start);
+    world.run(seconds(400));
+    show(&world, index);
 }
