@@ -1,7 +1,7 @@
 /**
  * One session: a peer connection and its signalling, from the offer until it ends.
  *
- * A session never repairs itself. When it ends, `ended` resolves with a `Failure` and everything it
+ * A session repairs its path by an ICE restart, and nothing else. When it ends, `ended` resolves with a `Failure` and everything it
  * held is released; the player decides what comes next.
  */
 import { Failure, failureOfResponse } from './failure.js';
@@ -9,8 +9,12 @@ import { stateOfConnection } from './words.js';
 
 /** From the answer to a secured connection. */
 const CONNECT_MAX_MS = 15_000;
-/** Consent checks may be lost in a burst; a path that is silent for longer is given up. */
-const INTERRUPTED_MAX_MS = 3000;
+/**
+ * Consent checks may be lost in a burst; a path that is silent for longer is looked for anew by an
+ * ICE restart, and given up where that does not find one in time.
+ */
+const INTERRUPTED_MAX_MS = 2000;
+const RESTART_MAX_MS = 8000;
 const ICE_SERVERS_MAX_MS = 2000;
 /**
  * Chromium 156 never frees a connection that is closed in the first few milliseconds of its gathering,
@@ -70,6 +74,7 @@ export class Session {
   #answered = false;
   #connectTimer = null;
   #interruptedTimer = null;
+  #restarting = false;
   #finish;
 
   /**
@@ -84,6 +89,7 @@ export class Session {
     this.#signaling = makeSignaling({
       onCandidate: (candidate) => this.#onRemoteCandidate(candidate),
       onClock: (sample) => this.#handlers?.onClock(sample),
+      onRestartWanted: () => this.#restart(),
       onEnd: (failure) => this.end(failure),
     });
   }
@@ -176,6 +182,35 @@ export class Session {
     this.#onConnection();
   }
 
+  /**
+   * Looks for a path anew, on the same connection: the picture goes on where the old path works.
+   * A server that refuses, or has gone, ends the session.
+   */
+  async #restart() {
+    if (!this.#handlers || !this.#answered || this.#restarting) return;
+    this.#restarting = true;
+    const connection = this.#connection;
+    try {
+      connection.restartIce();
+      await connection.setLocalDescription(await connection.createOffer());
+      // Candidates of the server that come before its answer are of the new generation.
+      this.#answered = false;
+      const sdp = await this.#signaling.restart(connection.localDescription.sdp,
+        connection.remoteDescription.sdp);
+      if (!this.#handlers) return;
+      await connection.setRemoteDescription({ type: 'answer', sdp });
+      this.#answered = true;
+      if (!this.#handlers) return;
+      this.#remoteCandidates.splice(0).forEach((candidate) => this.#onRemoteCandidate(candidate));
+    } catch (error) {
+      this.#answered = true;
+      return this.end(error instanceof Failure ? error : this.#noConnection());
+    } finally {
+      this.#restarting = false;
+    }
+    this.#onConnection();
+  }
+
   #onRemoteCandidate(candidate) {
     if (!this.#answered) return void this.#remoteCandidates.push(candidate);
     // A candidate that this browser does not understand leaves the others as good as they were.
@@ -205,9 +240,11 @@ export class Session {
     if (interrupted === this.interrupted) return;
     this.interrupted = interrupted;
     clearTimeout(this.#interruptedTimer);
-    if (interrupted) {
-      this.#interruptedTimer = setTimeout(() => this.end(this.#noConnection()), INTERRUPTED_MAX_MS);
-    }
+    if (!interrupted) return;
+    this.#interruptedTimer = setTimeout(() => {
+      this.#interruptedTimer = setTimeout(() => this.end(this.#noConnection()), RESTART_MAX_MS);
+      this.#restart();
+    }, INTERRUPTED_MAX_MS);
   }
 
   #noConnection() {

@@ -2,12 +2,13 @@
  * Signalling by WHEP (draft-ietf-wish-whep): the offer is POSTed, the answer comes back with a
  * `Location`, candidates follow by PATCH (RFC 8840 fragments), DELETE ends the session.
  *
- * Left out: the counter-offer of a 406, and ICE restart by PATCH, because the player starts a new
- * session instead. There is no clock, so the age of a picture is not known.
+ * A PATCH with new credentials restarts ICE (RFC 9725 §4.3.3). Left out: the counter-offer of a 406.
+ * The server cannot speak of its own accord, and there is no clock, so the age of a picture is not known.
  */
 import { Failure, failureOfResponse, notReachable } from './failure.js';
 
 const ANSWER_MAX_MS = 10_000;
+const FRAGMENT = 'application/trickle-ice-sdpfrag';
 /** Candidates found within this time share one PATCH. */
 const GATHER_MS = 20;
 
@@ -34,6 +35,28 @@ export function sdpFragment(sdp, candidates) {
   return lines.join('\r\n') + '\r\n';
 }
 
+/**
+ * The answer of a session whose ICE was restarted: the one before, with the credentials and the
+ * candidates of the fragment that the server sent.
+ * @param {string} answer the SDP that is in force
+ * @param {string} fragment the body of the response to the PATCH: RFC 8840 §9
+ */
+export function restartedAnswer(answer, fragment) {
+  const [ufrag, pwd] = [attribute(fragment, 'ice-ufrag'), attribute(fragment, 'ice-pwd')];
+  if (!ufrag || !pwd) return null;
+  const candidates = fragment.split(/\r?\n/).filter((line) => line.startsWith('a=candidate:'));
+  const kept = answer.split(/\r?\n/).filter((line) => !/^a=(candidate:|end-of-candidates)/.test(line));
+  let media = 0;
+  const lines = kept.flatMap((line) => {
+    if (line.startsWith('m=')) media += 1;
+    if (line.startsWith('a=ice-ufrag:')) return [`a=ice-ufrag:${ufrag}`];
+    // Everything travels with the first media section (BUNDLE).
+    if (line.startsWith('a=ice-pwd:')) return [`a=ice-pwd:${pwd}`, ...(media <= 1 ? candidates : [])];
+    return [line];
+  });
+  return lines.join('\r\n');
+}
+
 /** One session's signalling by HTTP requests. */
 export class WhepSignaling {
   #url;
@@ -45,6 +68,7 @@ export class WhepSignaling {
   #queued = [];
   #timer = null;
   #patching = false;
+  #restarting = false;
   #trickles = true;
   #closed = new AbortController();
 
@@ -75,6 +99,31 @@ export class WhepSignaling {
     if (this.#closed.signal.aborted) this.#delete();
     this.#trickle();
     return answer;
+  }
+
+  /**
+   * Restarts ICE by PATCH; resolves with the SDP of the answer, made of the one in force.
+   * Candidates that are found meanwhile follow with the new credentials.
+   */
+  async restart(sdp, answer) {
+    if (!this.#resource) throw new Failure('the server cannot restart', { code: 'no-restart' });
+    this.#offer = sdp;
+    this.#queued = [];
+    // Trickling waits: the ETag changes with the answer.
+    this.#restarting = true;
+    try {
+      const headers = { 'content-type': FRAGMENT, 'if-match': '"*"' };
+      const body = sdpFragment(sdp, []);
+      const response = await this.#fetch(this.#resource, { method: 'PATCH', headers, body });
+      if (response.status !== 200) throw await failureOfResponse(response);
+      this.#etag = response.headers.get('etag') ?? this.#etag;
+      const restarted = restartedAnswer(answer, await response.text());
+      if (!restarted) throw new Failure('the server did not restart', { code: 'no-restart' });
+      return restarted;
+    } finally {
+      this.#restarting = false;
+      this.#trickle();
+    }
   }
 
   /** Sends one of our candidates; null is the end of them. */
@@ -112,17 +161,18 @@ export class WhepSignaling {
 
   #trickle() {
     if (!this.#resource || !this.#trickles || this.#patching || this.#timer) return;
+    if (this.#restarting) return;
     if (this.#queued.length === 0 || this.#closed.signal.aborted) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      this.#patch();
+      if (!this.#restarting && this.#queued.length > 0) this.#patch();
     }, GATHER_MS);
   }
 
   async #patch() {
     this.#patching = true;
     const body = sdpFragment(this.#offer, this.#queued.splice(0));
-    const headers = { 'content-type': 'application/trickle-ice-sdpfrag' };
+    const headers = { 'content-type': FRAGMENT };
     if (this.#etag) headers['if-match'] = this.#etag;
     try {
       const response = await this.#fetch(this.#resource, { method: 'PATCH', headers, body });

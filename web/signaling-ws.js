@@ -4,6 +4,7 @@
  *   → webrtc_offer {session_id, user_id, sdp}     ← webrtc_answer {sdp}
  *   ↔ webrtc_ice_candidate {user_id, candidate}   ← error {code, message}
  *   ↔ pinhole_clock {sent}, answered with {sent, server_ms, rtp_time, rtp_ms}
+ *   ← pinhole_restart_ice {user_id}, answered with a further webrtc_offer of the same connection
  *
  * The session lives as long as the socket: the server ends it when the socket closes.
  */
@@ -91,6 +92,11 @@ export class WebSocketSignaling {
     });
   }
 
+  /** Sends an offer that restarts ICE of the same connection; resolves with the SDP of the answer. */
+  restart(sdp) {
+    return this.exchange(sdp);
+  }
+
   /** Sends one of our candidates; null, the end of them, needs no message here. */
   sendCandidate(candidate) {
     if (!candidate?.candidate) return;
@@ -155,6 +161,8 @@ export class WebSocketSignaling {
           rtpTime: message.rtp_time,
           rtpMs: message.rtp_ms,
         });
+      case 'pinhole_restart_ice':
+        return this.#handlers.onRestartWanted();
       case 'error':
         // Before the answer it ends the attempt. Later it is kept: if the socket closes, it says why.
         this.#lastError = new Failure(String(message.message), { code: String(message.code) });

@@ -3,9 +3,11 @@
 //! [`spawn`] starts the loop; everything it does stands in `pinhole-runtime`. Here is how it waits:
 //!
 //! - `run.rs`: the loop, a screen long.
-//! - `readiness.rs`: waits for sockets, the timer and the bell, and says what it heard.
+//! - `readiness.rs`: waits for sockets, connections, the timer and the bell, and says what it heard.
 //! - `socket.rs`: one socket's registration. Room to send is waited for only while sending is blocked:
 //!   a UDP socket has room after each datagram that left, and would wake the loop each time.
+//! - `stream.rs`: one TCP connection's registration. TCP says once when there is room again, so both
+//!   ways are waited for all the time.
 //! - `timer.rs`: deadlines to the microsecond. The timeout of `epoll_wait` has milliseconds, too coarse
 //!   to pace packets.
 //! - `wake.rs`: the bell that other threads ring.
@@ -18,6 +20,7 @@
 mod readiness;
 mod run;
 mod socket;
+mod stream;
 mod timer;
 mod wake;
 

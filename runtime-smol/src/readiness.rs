@@ -1,13 +1,16 @@
-//! Waits for sockets, the timer and the bell, and says what it heard.
+//! Waits for sockets, connections, the timer and the bell, and says what it heard.
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::task::AtomicWaker;
-use pinhole_runtime::{Doorbell, Next, Socket};
+use pinhole_core::StreamId;
+use pinhole_runtime::{Doorbell, Next, Socket, Streams};
 
 use crate::socket::Registration;
+use crate::stream::StreamRegistration;
 use crate::timer::Timer;
 use crate::wake::doorbell;
 
@@ -17,6 +20,9 @@ pub(crate) struct Readiness {
     bell: Doorbell,
     waker: Arc<AtomicWaker>,
     sockets: Vec<Registration>,
+    streams: BTreeMap<StreamId, StreamRegistration>,
+    /// Connections that the reactor woke since the last turn.
+    woken: Arc<Mutex<Vec<StreamId>>>,
 }
 
 impl Readiness {
@@ -24,7 +30,9 @@ impl Readiness {
     pub(crate) fn new() -> io::Result<Readiness> {
         let waker = Arc::new(AtomicWaker::new());
         let bell = doorbell(Arc::clone(&waker));
-        Ok(Readiness { timer: Timer::new(), bell, waker, sockets: Vec::new() })
+        let (timer, woken) = (Timer::new(), Arc::default());
+        let (sockets, streams) = (Vec::new(), BTreeMap::new());
+        Ok(Readiness { timer, bell, waker, sockets, streams, woken })
     }
 
     /// The bell that ends a wait.
@@ -32,9 +40,16 @@ impl Readiness {
         self.bell.clone()
     }
 
-    /// Waits until a socket is ready, the bell rings, or the moment has come; tells ready sockets.
-    pub(crate) async fn wait(&mut self, sockets: &mut [Socket], next: Next) -> io::Result<()> {
+    /// Waits until a socket or a connection is ready, the bell rings, or the moment has come; tells
+    /// those that are ready.
+    pub(crate) async fn wait(
+        &mut self,
+        sockets: &mut [Socket],
+        streams: &mut Streams,
+        next: Next,
+    ) -> io::Result<()> {
         self.update(sockets)?;
+        self.update_streams(streams);
         match next {
             Next::AtOnce => {}
             Next::At(deadline) => self.timer.set(Some(deadline)),
@@ -44,7 +59,7 @@ impl Readiness {
         poll_fn(|context| {
             heard |= self.hear(context, sockets)?.is_ready();
             match (looked, heard) {
-                (true, true) => Poll::Ready(Ok(())),
+                (true, true) => Poll::Ready(io::Result::Ok(())),
                 (_, false) => {
                     looked = true;
                     Poll::Pending
@@ -57,7 +72,9 @@ impl Readiness {
                 }
             }
         })
-        .await
+        .await?;
+        self.hear_streams(streams);
+        Ok(())
     }
 
     /// Registers new sockets, and binds broken ones anew.
@@ -79,17 +96,58 @@ impl Readiness {
     fn hear(&mut self, context: &mut Context<'_>, sockets: &mut [Socket]) -> Poll<io::Result<()>> {
         self.waker.register(context.waker());
         let mut heard = self.bell.is_rung();
+        // One that was woken after the last look, and before the bell was answered, rang for nothing.
+        heard |= !self.woken.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
         heard |= self.timer.hear(context).is_ready();
         for (registration, socket) in self.sockets.iter().zip(sockets) {
             heard |= registration.hear(context, socket)?.is_ready();
         }
         if heard { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
+
+    /// Registers new connections, has those looked at that want something else than before, and
+    /// forgets those that are gone.
+    fn update_streams(&mut self, streams: &mut Streams) {
+        for id in streams.take_changed() {
+            let Some(stream) = streams.get(id) else {
+                self.streams.remove(&id);
+                continue;
+            };
+            if let Some(registration) = self.streams.get(&id) {
+                // Looking begins to wait.
+                registration.hear(id, streams);
+                continue;
+            }
+            match StreamRegistration::new(self.sign_of(id), stream) {
+                Ok(registration) => {
+                    registration.hear(id, streams);
+                    self.streams.insert(id, registration);
+                }
+                Err(error) => streams.on_broken(id, error),
+            }
+        }
+    }
+
+    /// Tells connections what was heard.
+    fn hear_streams(&mut self, streams: &mut Streams) {
+        let woken = std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
+        for id in woken {
+            if let Some(registration) = self.streams.get(&id) {
+                registration.hear(id, streams);
+            }
+        }
+    }
+
+    /// What wakes for a connection: it is noted, and the wait ends.
+    fn sign_of(&self, id: StreamId) -> Waker {
+        let woken = Arc::clone(&self.woken);
+        self.bell.waker(move || woken.lock().unwrap_or_else(PoisonError::into_inner).push(id))
+    }
 }
 
 #[cfg(test)]
-fn wait(readiness: &mut Readiness, sockets: &mut [Socket], next: Next) {
-    async_io::block_on(readiness.wait(sockets, next)).unwrap();
+fn wait(readiness: &mut Readiness, sockets: &mut [Socket], streams: &mut Streams, next: Next) {
+    async_io::block_on(readiness.wait(sockets, streams, next)).unwrap();
 }
 
 #[cfg(test)]

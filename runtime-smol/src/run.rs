@@ -17,8 +17,9 @@ pub fn spawn(config: RuntimeConfig) -> Result<Running, RuntimeError> {
 async fn run(mut turn: Turn, mut readiness: Readiness) -> Result<(), RuntimeError> {
     while !turn.is_over() {
         let next = turn.next();
+        let (sockets, streams) = turn.sources();
         readiness
-            .wait(turn.sockets(), next)
+            .wait(sockets, streams, next)
             .await
             .map_err(RuntimeError::io("the sockets cannot be waited for"))?;
         turn.begin(Instant::now());

@@ -1,4 +1,5 @@
 //! What a program may ask of the loop, and the bounded queue it goes through.
+use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 
 use pinhole_core::gather::LocalCandidate;
@@ -19,6 +20,7 @@ pub(crate) enum Command {
     HandleFragment { id: SessionId, fragment: String, reply: Reply<Option<String>, OfferError> },
     AddCandidate { id: SessionId, candidate: String, reply: Reply<(), CandidateError> },
     AddLocalCandidate { candidate: LocalCandidate, reply: Reply<(), Never> },
+    AdoptStream { stream: TcpStream, first_bytes: Vec<u8>, reply: Reply<bool, Never> },
     Close { id: SessionId, reply: Reply<bool, Never> },
     Snapshot { reply: Reply<Snapshot, Never> },
     RtpClock { reply: Reply<RtpClock, Never> },

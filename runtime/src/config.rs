@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 use pinhole_core::EndpointConfig;
 use pinhole_encoder::Media;
 
-use crate::{Handle, Sockets};
+use crate::{Handle, NetworkConfig, Sockets};
 
 /// What a runtime is started with.
 pub struct RuntimeConfig {
@@ -14,6 +14,8 @@ pub struct RuntimeConfig {
     pub sockets: Sockets,
     /// What produces access units.
     pub media: Box<dyn Media>,
+    /// What to look at beyond the sockets: names of servers, interfaces that come and go.
+    pub network: NetworkConfig,
 }
 
 /// A runtime at work on its own thread.

@@ -4,9 +4,10 @@
 //! the futures here belong to no executor: the loop's thread wakes them, whoever polls them. A queue
 //! that is full answers [`HandleError::Busy`] at once rather than wait, and a loop that has ended, or
 //! ends with the command still queued, answers [`HandleError::Gone`].
+use std::net::TcpStream;
 use std::sync::Arc;
 
-use pinhole_core::gather::LocalCandidate;
+use pinhole_core::gather::{LocalCandidate, ServerReport};
 use pinhole_core::{CandidateError, OfferError, SessionId};
 use pinhole_encoder::MediaEvent;
 
@@ -37,14 +38,16 @@ pub enum Never {}
 pub struct Handle {
     commands: Arc<CommandSender>,
     media_events: async_channel::Receiver<MediaEvent>,
+    server_reports: async_channel::Receiver<(usize, ServerReport)>,
 }
 
 impl Handle {
     pub(crate) fn new(
         commands: CommandSender,
         media_events: async_channel::Receiver<MediaEvent>,
+        server_reports: async_channel::Receiver<(usize, ServerReport)>,
     ) -> Handle {
-        Handle { commands: Arc::new(commands), media_events }
+        Handle { commands: Arc::new(commands), media_events, server_reports }
     }
 
     /// Answers an offer with a new session. Dropping the future before it is ready closes the session.
@@ -88,6 +91,17 @@ impl Handle {
         self.ask(|reply| Command::AddLocalCandidate { candidate, reply }).await
     }
 
+    /// Gives a TCP connection that a viewer made (RFC 6544) to the endpoint, with all that was read
+    /// of it: an RFC 4571 frame with a STUN message, or the beginning of one. False: there are too
+    /// many, and it is closed.
+    pub async fn adopt_stream(
+        &self,
+        stream: TcpStream,
+        first_bytes: Vec<u8>,
+    ) -> Result<bool, HandleError<Never>> {
+        self.ask(|reply| Command::AdoptStream { stream, first_bytes, reply }).await
+    }
+
     /// Ends a session. False: there was none.
     pub async fn close(&self, id: SessionId) -> Result<bool, HandleError<Never>> {
         self.ask(|reply| Command::Close { id, reply }).await
@@ -115,6 +129,12 @@ impl Handle {
         self.media_events.recv().await.ok()
     }
 
+    /// Waits for what a STUN or TURN server says next, with its place in `GatherConfig::servers`;
+    /// `None` once the runtime has ended. Of several waiters each report goes to one.
+    pub async fn server_report(&self) -> Option<(usize, ServerReport)> {
+        self.server_reports.recv().await.ok()
+    }
+
     async fn ask<T, E>(
         &self,
         command: impl FnOnce(Reply<T, E>) -> Command,
@@ -140,7 +160,11 @@ mod tests {
             count.fetch_add(1, Ordering::SeqCst);
         });
         let (sender, receiver) = command_queue(bell);
-        (Handle::new(sender, async_channel::bounded(1).1), receiver, rings)
+        (
+            Handle::new(sender, async_channel::bounded(1).1, async_channel::bounded(1).1),
+            receiver,
+            rings,
+        )
     }
 
     /// Polls once: enough to queue the command.

@@ -6,13 +6,15 @@
 //!
 //! - [`Sockets`]: UDP sockets bound to one port, and the addresses that reach them (`udp/`: batched
 //!   sending and receiving, and one place that sorts what the operating system refuses).
+//! - [`Streams`]: TCP and TLS connections, which viewers made or which lead to TURN servers.
+//! - `network/`: the names of servers, and the interfaces of this machine, as they change.
 //! - [`Handle`]: how a program speaks with the loop from any thread and any executor, through one
 //!   bounded queue of commands and a [`Doorbell`].
 //! - [`Turn`]: one turn of the loop, step by step. A runtime's loop is this, and little else:
 //!
 //! ```text
 //! while !turn.is_over() {
-//!     readiness.wait(turn.sockets(), next)      wait
+//!     readiness.wait(turn.sources(), next)      wait
 //!     turn.begin(Instant::now())                read the clock once
 //!     turn.receive()                            receive a bounded batch
 //!     turn.run_commands()                       run bounded commands
@@ -32,8 +34,10 @@ mod command;
 mod config;
 mod feed;
 mod handle;
+mod network;
 mod observers;
 mod stats;
+mod stream;
 mod thread;
 mod turn;
 mod udp;
@@ -41,8 +45,10 @@ mod wake;
 
 pub use config::{Running, RuntimeConfig, RuntimeError};
 pub use handle::{Handle, HandleError, Never};
+pub use network::{Bases, NamedServer, NetworkConfig};
 pub use observers::{Viewer, ViewerEvent};
 pub use stats::{RtpClock, RuntimeStats, Snapshot};
+pub use stream::{News, Stream, Streams, Tell};
 pub use thread::start_thread;
 pub use turn::{Next, Turn};
 pub use udp::{BindError, Descriptor, Socket, Sockets};

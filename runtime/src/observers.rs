@@ -30,6 +30,8 @@ pub enum ViewerEvent {
         /// The `a=mid` it belongs to.
         mid: String,
     },
+    /// Its path is gone, or a better one needs new candidates: the viewer should restart ICE.
+    RestartWanted,
     /// It ended; nothing follows.
     Closed(CloseCause),
 }
@@ -63,6 +65,11 @@ impl Observers {
     /// Tells a session's program of a late candidate.
     pub(crate) fn on_candidate(&mut self, id: SessionId, candidate: String, mid: String) {
         self.tell(id, ViewerEvent::Candidate { candidate, mid });
+    }
+
+    /// Tells a session's program that its viewer should restart ICE.
+    pub(crate) fn on_restart_wanted(&mut self, id: SessionId) {
+        self.tell(id, ViewerEvent::RestartWanted);
     }
 
     /// Tells every program that is left that its session ended, and forgets them.

@@ -36,6 +36,18 @@ pub struct RuntimeStats {
     pub receive_errors: u64,
     /// Sockets that the system had made useless, and that were bound anew.
     pub rebinds: u64,
+    /// TCP connections open now, those on their way included.
+    pub streams: usize,
+    /// TCP connections that could not be made: refused, silent, or not trusted.
+    pub streams_failed: u64,
+    /// Bytes written to TCP connections, TLS included.
+    pub stream_bytes_sent: u64,
+    /// Bytes read from TCP connections, TLS included.
+    pub stream_bytes_received: u64,
+    /// Transmits to TCP connections that were dropped whole: no room, or no connection any more.
+    pub stream_drops: u64,
+    /// Lookups of host names that failed.
+    pub lookups_failed: u64,
 }
 
 /// Maps RTP timestamps to moments: `rtp_time` was captured at `at`.

@@ -1,6 +1,7 @@
 //! Wakes the loop from other threads, once per turn however often it is asked.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake as Wakes, Waker};
 
 use pinhole_encoder::Wake;
 
@@ -27,13 +28,18 @@ impl Doorbell {
         }
     }
 
+    /// A waker that does `first`, saying what it stands for, and rings.
+    pub fn waker(&self, first: impl Fn() + Send + Sync + 'static) -> Waker {
+        Waker::from(Arc::new(Ringer { first, bell: self.clone() }))
+    }
+
     /// Whether it was rung since the last answer.
     pub fn is_rung(&self) -> bool {
         self.0.rung.load(Ordering::Acquire)
     }
 
     /// Answers: the loop looks for work after this, and whoever comes later rings again.
-    pub(crate) fn answer(&self) {
+    pub fn answer(&self) {
         self.0.rung.swap(false, Ordering::AcqRel);
     }
 
@@ -41,6 +47,18 @@ impl Doorbell {
     pub(crate) fn wake(&self) -> Wake {
         let bell = self.clone();
         Arc::new(move || bell.ring())
+    }
+}
+
+struct Ringer<F> {
+    first: F,
+    bell: Doorbell,
+}
+
+impl<F: Fn() + Send + Sync> Wakes for Ringer<F> {
+    fn wake(self: Arc<Self>) {
+        (self.first)();
+        self.bell.ring();
     }
 }
 

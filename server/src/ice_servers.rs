@@ -1,8 +1,8 @@
-//! STUN and TURN servers as they are told to browsers: the flag, the browser's own iceServers JSON,
-//! and credentials made for each viewer from a secret shared with the TURN server.
+//! STUN and TURN servers: the flag, the browser's own iceServers JSON, credentials made for each
+//! viewer from a secret shared with the TURN server.
 //!
-//! URLs: RFC 7064 (`stun:`, which takes no query) and RFC 7065 (`turn:`). They are checked here
-//! because a browser throws at the first wrong one. REST credentials:
+//! Their URLs are checked (`ice_url.rs`), because a browser throws at the first wrong one, and each
+//! is a server to gather from ourselves (`gather_servers.rs`). REST credentials:
 //! draft-uberti-behave-turn-rest-00, which coturn and its like implement: the username is
 //! `expiry:user`, the credential the base64 of its HMAC-SHA1.
 
@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
+
+use crate::ice_url::IceUrl;
 
 /// How long made credentials hold. An allocation is refreshed with the credentials that it was made
 /// with, so this bounds how long a viewer may watch through TURN.
@@ -34,8 +36,8 @@ pub struct IceServer {
 /// All configured servers, and the secret that credentials are made from.
 #[derive(Clone, Default)]
 pub struct IceServers {
-    servers: Vec<IceServer>,
-    secret: Option<String>,
+    pub(crate) servers: Vec<IceServer>,
+    pub(crate) secret: Option<String>,
 }
 
 /// `RTCIceServer` as people write it: `urls` may be one string.
@@ -77,7 +79,7 @@ impl IceServer {
         if self.urls.is_empty() {
             return Err("a server without a URL".to_string());
         }
-        self.urls.iter().try_for_each(|url| check_url(url))?;
+        self.urls.iter().try_for_each(|url| IceUrl::parse(url).map(drop))?;
         if self.username.is_some() != self.credential.is_some() {
             return Err(format!("{}: username and credential belong together", self.urls[0]));
         }
@@ -194,79 +196,9 @@ impl Written {
     }
 }
 
-fn check_url(url: &str) -> Result<(), String> {
-    let wrong = |what: &str| {
-        Err(format!(
-            "{url:?}: {what}; write stun:HOST[:PORT] or turn:HOST[:PORT][?transport=udp|tcp]"
-        ))
-    };
-    let Some((scheme, rest)) = url.split_once(':') else { return wrong("no scheme") };
-    let (authority, query) = match rest.split_once('?') {
-        Some((authority, query)) => (authority, Some(query)),
-        None => (rest, None),
-    };
-    match (scheme, query) {
-        ("stun" | "stuns", None) | ("turn" | "turns", None) => {}
-        ("turn" | "turns", Some("transport=udp" | "transport=tcp")) => {}
-        ("stun" | "stuns", Some(_)) => return wrong("a stun: URL takes no query"),
-        ("turn" | "turns", Some(_)) => return wrong("unknown query"),
-        _ => return wrong("unknown scheme"),
-    }
-    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) if host.parse::<std::net::Ipv6Addr>().is_ok() => {
-            (host, port.strip_prefix(':').or(if port.is_empty() { None } else { Some("") }))
-        }
-        Some(_) => return wrong("not an IPv6 address"),
-        None => match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        },
-    };
-    if port.is_some_and(|port| !matches!(port.parse::<u16>(), Ok(1..))) {
-        return wrong("not a port");
-    }
-    let in_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-    if host.is_empty() || !host.bytes().all(in_host) {
-        return wrong("not a host");
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_that_a_browser_would_throw_at_are_refused() {
-        for url in [
-            "stun:a",
-            "stun:a:3478",
-            "stuns:a",
-            "turn:a?transport=udp",
-            "turns:a:443?transport=tcp",
-            "turn:[2001:db8::1]:3478",
-            "stun:192.0.2.1",
-        ] {
-            assert_eq!(check_url(url), Ok(()), "{url}");
-        }
-        for url in [
-            "",
-            "a",
-            "http://a",
-            "stun:",
-            "stun:a?transport=udp",
-            "turn:a?transport=sctp",
-            "turn:a:0",
-            "turn:a:99999",
-            "turn:[a]",
-            "stun://a",
-            "stun:a b",
-            "turn:[::1]x",
-            "stun:[::1]:",
-        ] {
-            assert!(check_url(url).is_err(), "{url}");
-        }
-    }
 
     #[test]
     fn the_flag_takes_a_url_or_a_url_with_both_credentials() {

@@ -25,9 +25,12 @@
 //! Nothing here knows about packets; nothing below here knows about HTTP, names or files.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod gather_servers;
 mod health;
 mod http;
 pub mod ice_servers;
+mod ice_tcp;
+mod ice_url;
 pub mod origin;
 pub mod rewrite_sdp;
 pub mod serve;

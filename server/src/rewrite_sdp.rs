@@ -90,7 +90,7 @@ pub fn run(
 }
 
 fn rewriter<'a>(settings: &RewriteSettings, map: &'a PortMap) -> Rewriter<'a> {
-    let rewriter = Rewriter::new(map, audience(&settings.addresses, map));
+    let rewriter = Rewriter::new(map, audience(&settings.addresses, map, false));
     match settings.keep_mdns {
         true => rewriter.with_mdns(Mdns::Keep),
         false => rewriter,

@@ -78,6 +78,8 @@ pub(crate) struct SocketEvent {
 pub(crate) enum SocketNews {
     /// A late candidate.
     Candidate { candidate: String, mid: String, index: Option<usize> },
+    /// The viewer should restart ICE.
+    RestartWanted,
     /// It ended; nothing follows.
     Ended(Ending),
 }
@@ -301,6 +303,7 @@ impl Follower {
                     let index = mline_index(&viewer.answer, &mid);
                     self.tell(SocketNews::Candidate { candidate, mid, index }).await;
                 }
+                ViewerEvent::RestartWanted => self.tell(SocketNews::RestartWanted).await,
                 ViewerEvent::Closed(why) => {
                     cause = why;
                     break;

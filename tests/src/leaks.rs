@@ -36,7 +36,8 @@ fn pieces(line: &str) -> Vec<(usize, usize, IpAddr)> {
                 IpAddr::V6(_) => at.is_some_and(u8::is_ascii_hexdigit),
             };
             let cut_before = digit(from.checked_sub(1).and_then(|at| bytes.get(at)));
-            if !cut_before && !(digit(bytes.get(to)) && digit(bytes.get(to - 1))) {
+            let cut_after = digit(bytes.get(to)) && digit(bytes.get(to - 1));
+            if !cut_before && !cut_after {
                 all.push((from, to, address));
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! [`viewer`] is a viewer without a browser: it makes an offer, takes an answer, runs ICE, DTLS and SRTP on a socket
 //! of its own and counts what arrives. It knows nothing of Pinhole, so it can judge any server that answers SDP.
+//! [`lab`] puts server and viewer behind real NATs.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod discovery;
@@ -9,6 +10,7 @@ pub mod endpoint;
 pub mod fuzz;
 pub mod http;
 pub mod jsep;
+pub mod lab;
 pub mod leaks;
 pub mod rewriting;
 pub mod runtime_suite;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use pinhole_core::portmap::{Audience, PortMap, Protocol};
+use pinhole_core::portmap::{Audience, Entry, PortMap, Protocol};
 use pinhole_core::sdp::rewrite::{RewriteError, Rewriter};
 
 use crate::leaks::private_addresses;
@@ -28,7 +28,7 @@ pub fn rewritten(text: &str, map: &PortMap, audience: Audience) -> Result<String
         Audience::Lan => assert_eq!(out, text),
         Audience::Both => nothing_is_lost(text, &out),
         Audience::Public => {
-            let outside: Vec<IpAddr> = map.entries().iter().map(|entry| entry.host()).collect();
+            let outside: Vec<IpAddr> = map.entries().iter().map(Entry::host).collect();
             let leaks = private_addresses(&out, &outside);
             assert!(leaks.is_empty(), "{leaks:#?} of {text:?}");
             other_lines_stay(text, &out);

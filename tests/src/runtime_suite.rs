@@ -12,7 +12,7 @@ use pinhole_core::gather::GatherConfig;
 use pinhole_core::h264::ProfileLevelId;
 use pinhole_core::{Certificate, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
 use pinhole_encoder::{AccessUnit, Media, MediaEvent, Wake};
-use pinhole_runtime::{Handle, Running, RuntimeConfig, RuntimeError, Sockets};
+use pinhole_runtime::{Handle, NetworkConfig, Running, RuntimeConfig, RuntimeError, Sockets};
 
 use crate::viewer::{Viewer, ViewerConfig, ViewerPool};
 
@@ -88,7 +88,8 @@ impl Server {
             estimator: None,
         };
         let media = Box::new(media);
-        let running = spawn(RuntimeConfig { endpoint, sockets, media })?;
+        let running =
+            spawn(RuntimeConfig { endpoint, sockets, media, network: NetworkConfig::default() })?;
         Ok(Server { handle: running.handle, thread: running.thread, script })
     }
 

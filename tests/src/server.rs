@@ -48,9 +48,17 @@ impl Server {
     /// # Errors
     /// It ends, or prints no URL in time; the text holds its output.
     pub fn start(runtime: &str, arguments: &str) -> Result<Server> {
+        let here = "--listen 127.0.0.1:0 --udp-bind 127.0.0.1 --runtime";
+        Server::launch(&format!("{here} {runtime} {arguments}"))
+    }
+
+    /// Starts `pinhole serve` with these arguments (words) and no others.
+    ///
+    /// # Errors
+    /// It ends, or prints no URL in time; the text holds its output.
+    pub fn launch(arguments: &str) -> Result<Server> {
         let mut command = Command::new(program()?);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--udp-bind", "127.0.0.1"]);
-        command.args(["--runtime", runtime]).args(arguments.split_whitespace());
+        command.arg("serve").args(arguments.split_whitespace());
         command.current_dir(std::env::temp_dir());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
@@ -232,16 +240,19 @@ impl Drop for Server {
     }
 }
 
-/// The program, built with the profile of this test. Cargo builds it only for its own package's tests.
+/// The program: what `PINHOLE` names, or else built with the profile of this test. Cargo builds it only for its own
+/// package's tests.
 fn program() -> Result<PathBuf> {
+    if let Some(program) = std::env::var_os("PINHOLE") {
+        return Ok(program.into());
+    }
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = PROGRAM.get_or_init(|| build().map_err(|error| format!("{error:#}")));
     built.clone().map_err(|error| anyhow!(error))
 }
 
 fn build() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let profile = test.parent().and_then(|deps| deps.parent()).context("target/PROFILE/deps")?;
+    let profile = profile_dir()?;
     let release = profile.ends_with("release");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--offline", "--package", "pinhole"]);
@@ -253,6 +264,17 @@ fn build() -> Result<PathBuf> {
         bail!("the program does not build:\n{}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(profile.join("pinhole"))
+}
+
+/// `target/PROFILE`, where this test or program was built.
+///
+/// # Errors
+/// It was not built by cargo.
+pub fn profile_dir() -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let folder = this.parent().context("target/PROFILE")?;
+    let profile = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    Ok(profile.context("target/PROFILE/deps")?.to_owned())
 }
 
 fn keep_lines(output: impl Read + Send + 'static, log: Arc<Mutex<VecDeque<String>>>) {

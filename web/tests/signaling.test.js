@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failureOfResponse } from '../failure.js';
 import { preferH264 } from '../session.js';
-import { sdpFragment } from '../signaling-whep.js';
+import { restartedAnswer, sdpFragment } from '../signaling-whep.js';
 import { randomId, socketUrl } from '../signaling-ws.js';
 
 test('the socket address gets a session id, the scheme of the page and the token', () => {
@@ -32,6 +32,23 @@ test('a trickle body carries credentials, media line, mid and candidates', () =>
     'a=end-of-candidates',
     '',
   ].join('\r\n'));
+});
+
+test('a restarted answer has the new credentials and candidates and is the old one otherwise', () => {
+  const answer = [
+    'v=0', 'o=- 1 1 IN IP4 0.0.0.0', 'm=video 9 UDP/TLS/RTP/SAVPF 96', 'a=mid:0', 'a=ice-ufrag:old',
+    'a=ice-pwd:oldpwd', 'a=candidate:1 1 udp 1 192.0.2.1 9 typ host', 'a=end-of-candidates',
+    'a=sendonly', 'm=audio 0 UDP/TLS/RTP/SAVPF 0', 'a=mid:1', 'a=ice-ufrag:old', 'a=ice-pwd:oldpwd', '',
+  ].join('\r\n');
+  const fragment = 'a=ice-ufrag:new\r\na=ice-pwd:newpwd\r\nm=video 9 x 0\r\na=mid:0\r\n'
+    + 'a=candidate:2 1 udp 1 192.0.2.2 9 typ host\r\na=candidate:3 1 tcp 1 192.0.2.2 9 typ host tcptype passive\r\n';
+  assert.equal(restartedAnswer(answer, fragment), [
+    'v=0', 'o=- 1 1 IN IP4 0.0.0.0', 'm=video 9 UDP/TLS/RTP/SAVPF 96', 'a=mid:0', 'a=ice-ufrag:new',
+    'a=ice-pwd:newpwd', 'a=candidate:2 1 udp 1 192.0.2.2 9 typ host',
+    'a=candidate:3 1 tcp 1 192.0.2.2 9 typ host tcptype passive', 'a=sendonly',
+    'm=audio 0 UDP/TLS/RTP/SAVPF 0', 'a=mid:1', 'a=ice-ufrag:new', 'a=ice-pwd:newpwd', '',
+  ].join('\r\n'));
+  assert.equal(restartedAnswer(answer, 'a=ice-ufrag:new\r\n'), null, 'credentials are missing');
 });
 
 test('H.264 in mode 1 comes first and nothing is lost', () => {

@@ -6,7 +6,8 @@ use crate::steps::Step;
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
-    STEP: format lints program tests docs web clients
+    STEP: format lints program tests docs web clients lab
+cargo xtask nat-matrix [--only SERVER×VIEWER] [--jobs N] [--repeat N]
 cargo xtask bench";
 
 /// What to do.
@@ -14,13 +15,19 @@ cargo xtask bench";
 pub(crate) enum Command {
     Help,
     Bench,
-    Test { only: Vec<Step>, install: bool },
+    /// With the words for the program that plays it.
+    NatMatrix(Vec<String>),
+    Test {
+        only: Vec<Step>,
+        install: bool,
+    },
 }
 
 impl Command {
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command> {
         let command = match words.next().as_deref() {
             Some("test") => return Command::parse_test(words),
+            Some("nat-matrix") => return Ok(Command::NatMatrix(words.collect())),
             Some("bench") => Command::Bench,
             Some("help" | "--help" | "-h") | None => Command::Help,
             Some(other) => bail!("there is no command {other:?}"),

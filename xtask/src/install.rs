@@ -25,7 +25,11 @@ struct Tool {
 }
 
 /// OpenH264 is built from C++ with assembly, by each step that compiles.
-const COMPILES: &[Step] = &[Step::Lints, Step::Program, Step::Tests, Step::Docs, Step::Clients];
+const COMPILES: &[Step] =
+    &[Step::Lints, Step::Program, Step::Tests, Step::Docs, Step::Clients, Step::Lab];
+
+/// Those that run real clients.
+const REAL: &[Step] = &[Step::Clients, Step::Lab];
 
 const TOOLS: &[Tool] = &[
     Tool { check: &["g++", "--version"], package: "g++", steps: COMPILES },
@@ -35,15 +39,23 @@ const TOOLS: &[Tool] = &[
         package: "ffmpeg",
         steps: &[Step::Tests, Step::Clients],
     },
-    Tool { check: &["turnserver", "--version"], package: "coturn", steps: &[Step::Tests] },
-    Tool { check: &["chromium", "--version"], package: "chromium", steps: &[Step::Clients] },
+    Tool { check: &["chromium", "--version"], package: "chromium", steps: REAL },
     Tool { check: &["firefox-esr", "--version"], package: "firefox-esr", steps: &[Step::Clients] },
-    Tool { check: &["node", "--version"], package: "nodejs", steps: &[Step::Web, Step::Clients] },
-    Tool { check: &["npm", "--version"], package: "npm", steps: &[Step::Clients] },
     Tool {
-        check: &["python3", "-c", "import ensurepip"],
-        package: "python3-venv",
-        steps: &[Step::Clients],
+        check: &["node", "--version"],
+        package: "nodejs",
+        steps: &[Step::Web, Step::Clients, Step::Lab],
+    },
+    Tool { check: &["npm", "--version"], package: "npm", steps: REAL },
+    Tool { check: &["python3", "-c", "import ensurepip"], package: "python3-venv", steps: REAL },
+    Tool { check: &["ip", "-V"], package: "iproute2", steps: &[Step::Lab] },
+    Tool { check: &["nft", "--version"], package: "nftables", steps: &[Step::Lab] },
+    Tool { check: &["conntrack", "--version"], package: "conntrack", steps: &[Step::Lab] },
+    Tool { check: &["openssl", "version"], package: "openssl", steps: &[Step::Lab] },
+    Tool {
+        check: &["sh", "-c", "command -v turnserver"],
+        package: "coturn",
+        steps: &[Step::Tests, Step::Lab],
     },
 ];
 
@@ -118,7 +130,7 @@ impl Missing {
         let needed = |tool: &&Tool| tool.steps.iter().any(|step| steps.contains(step));
         let tools = TOOLS.iter().filter(needed).filter(|tool| !tool.is_there()).collect();
         let mut lists = vec![List::Python, List::Node];
-        lists.retain(|list| steps.contains(&Step::Clients) && list.is_missing());
+        lists.retain(|list| REAL.iter().any(|step| steps.contains(step)) && list.is_missing());
         Missing { tools, lists }
     }
 
@@ -130,7 +142,7 @@ impl Missing {
     pub(crate) fn for_step(&self, step: Step) -> Vec<String> {
         let tools = self.tools.iter().filter(|tool| tool.steps.contains(&step));
         let mut words: Vec<String> = tools.map(|tool| tool.package.to_owned()).collect();
-        if step == Step::Clients {
+        if REAL.contains(&step) {
             words.extend(self.lists.iter().map(List::to_string));
         }
         words

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! cargo xtask test                 installs what is missing, then runs every step: formatting, lints, the program,
-//!                                  all Rust tests, documentation, the player's tests, real clients
+//!                                  all Rust tests, documentation, the player's tests, real clients, real NATs
 //! cargo xtask test --only clients,web    only these steps
 //! cargo xtask test --no-install    installs nothing; steps whose tools are missing are named and skipped
+//! cargo xtask nat-matrix           every server NAT against every viewer NAT, real ones; writes docs/nat-matrix.md
 //! cargo xtask bench                figures of signalling, release build
 //! ```
 //!
@@ -51,6 +52,7 @@ fn execute(command: &Command) -> Result<bool> {
             Ok(true)
         }
         Command::Bench => steps::bench(),
+        Command::NatMatrix(words) => steps::nat_matrix(words),
         Command::Test { only, install } => steps::test(only, *install),
     }
 }

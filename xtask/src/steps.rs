@@ -19,17 +19,20 @@ pub(crate) enum Step {
     Docs,
     Web,
     Clients,
+    Lab,
 }
 
 /// Builds from nothing on two slow cores included.
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// All Rust tests with their build.
 const TESTS_LIMIT: Duration = Duration::from_secs(25 * 60);
+/// Every pair of NATs, several times.
+const MATRIX_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// Steps that build nothing.
 const SHORT_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 impl Step {
-    pub(crate) const ALL: [Step; 7] = [
+    pub(crate) const ALL: [Step; 8] = [
         Step::Format,
         Step::Lints,
         Step::Program,
@@ -37,6 +40,7 @@ impl Step {
         Step::Docs,
         Step::Web,
         Step::Clients,
+        Step::Lab,
     ];
 
     /// The step of this name.
@@ -57,6 +61,7 @@ impl Step {
             Step::Docs => "docs",
             Step::Web => "web",
             Step::Clients => "clients",
+            Step::Lab => "lab",
         }
     }
 
@@ -83,6 +88,12 @@ impl Step {
             Step::Clients => {
                 run(&mut cargo("build --release -p pinhole"), BUILD_LIMIT)?;
                 clients::run_all()
+            }
+            // One test at a time: each plays several labs side by side.
+            Step::Lab => {
+                let words =
+                    "test -p pinhole-tests --test lab -- --ignored --test-threads=1 --nocapture";
+                run(&mut cargo(words), BUILD_LIMIT)
             }
         }
     }
@@ -112,6 +123,24 @@ pub(crate) fn test(only: &[Step], may_install: bool) -> Result<bool> {
         }
         report.step(step.name(), || step.run());
     }
+    Ok(report.close())
+}
+
+/// Plays every server NAT against every viewer NAT with the program as users build it; true if all is as predicted.
+///
+/// # Errors
+/// What it needs cannot be installed.
+pub(crate) fn nat_matrix(words: &[String]) -> Result<bool> {
+    let mut report = Report::new();
+    let missing = Missing::of(&[Step::Lab]);
+    if !missing.is_empty() {
+        report.step("install", || install::install(&missing));
+    }
+    report.step("program", || Step::Program.run());
+    report.step("nat-matrix", || {
+        let mut matrix = cargo("run --quiet -p pinhole-tests --bin nat_matrix --");
+        run(matrix.args(words).env("PINHOLE", paths::program()), MATRIX_LIMIT)
+    });
     Ok(report.close())
 }
 

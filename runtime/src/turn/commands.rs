@@ -4,7 +4,7 @@ use pinhole_core::OfferError;
 use super::Turn;
 use super::ending::Life;
 use crate::command::{Command, Reply};
-use crate::{HandleError, RtpClock, Snapshot, Viewer};
+use crate::{HandleError, RtpClock, RuntimeStats, Snapshot, Viewer};
 
 impl Turn {
     pub(super) fn run(&mut self, command: Command) {
@@ -26,6 +26,9 @@ impl Turn {
             Command::AddLocalCandidate { candidate, reply } => {
                 self.endpoint.add_local_candidate(now, candidate);
                 answer(reply, Ok(()));
+            }
+            Command::AdoptStream { stream, first_bytes, reply } => {
+                answer(reply, Ok(self.adopt_stream(stream, &first_bytes)));
             }
             Command::Close { id, reply } => answer(reply, Ok(self.endpoint.close(now, id))),
             Command::Snapshot { reply } => answer(reply, Ok(self.snapshot())),
@@ -50,7 +53,11 @@ impl Turn {
     fn snapshot(&self) -> Snapshot {
         Snapshot {
             endpoint: self.endpoint.stats(),
-            runtime: self.stats,
+            runtime: RuntimeStats {
+                streams: self.streams.len(),
+                lookups_failed: self.network.names.failures(),
+                ..self.stats
+            },
             sessions: self.endpoint.sessions(),
             candidates: self.endpoint.candidates().to_vec(),
         }

@@ -1,17 +1,23 @@
 //! One turn of the loop, step by step.
 mod commands;
 mod ending;
+mod streams;
 
 use std::time::Instant;
 
-use pinhole_core::{Endpoint, Event, Frame};
+use pinhole_core::gather::ServerReport;
+use pinhole_core::{Endpoint, Event, Frame, Transport};
 
 use self::ending::Life;
+use self::streams::tls_client;
 use crate::command::{CommandReceiver, NextCommand, command_queue};
 use crate::feed::Feed;
+use crate::network::Network;
 use crate::observers::Observers;
 use crate::udp::{Inbox, Outbox, Progress};
-use crate::{Doorbell, Handle, RuntimeConfig, RuntimeError, RuntimeStats, Socket};
+use crate::{
+    Doorbell, Handle, NetworkConfig, RuntimeConfig, RuntimeError, RuntimeStats, Socket, Streams,
+};
 
 /// Commands per turn. Answering an offer is the longest, a fraction of a millisecond: more of them in
 /// one turn would hold up everybody's frame.
@@ -22,6 +28,10 @@ const FRAMES_PER_TURN: usize = 4;
 const TRANSMITS_PER_TURN: usize = 128;
 /// Events of the endpoint per turn.
 const EVENTS_PER_TURN: usize = 1024;
+
+/// Reports of STUN and TURN servers waiting for the program; where they are more, the oldest is
+/// dropped.
+const REPORTS_MAX: usize = 64;
 
 /// When the loop must turn again, ready sockets and the bell aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +51,13 @@ pub struct Turn {
     endpoint: Endpoint,
     feed: Feed,
     sockets: Vec<Socket>,
+    streams: Streams,
+    network: Network,
     inbox: Inbox,
     outbox: Outbox,
     commands: CommandReceiver,
     observers: Observers,
+    reports: async_channel::Sender<(usize, ServerReport)>,
     bell: Doorbell,
     life: Life,
     /// Whether a bound left work over in this turn.
@@ -59,18 +72,25 @@ impl Turn {
     /// endpoint refuses.
     pub fn new(config: RuntimeConfig, bell: Doorbell) -> Result<(Turn, Handle), RuntimeError> {
         let now = Instant::now();
+        let streams = Streams::new(tls_client(&config));
+        let NetworkConfig { names, bases, .. } = config.network;
+        let network = Network::start(names, bases, &bell)?;
         let endpoint = Endpoint::new(now, config.endpoint)?;
         let (feed, media_events) = Feed::new(config.media, &bell);
         let (sender, commands) = command_queue(bell.clone());
+        let (reports, server_reports) = async_channel::bounded(REPORTS_MAX);
         let turn = Turn {
             now,
             endpoint,
             feed,
             sockets: config.sockets.sockets,
+            streams,
+            network,
             inbox: Inbox::new(),
             outbox: Outbox::new(),
             commands,
             observers: Observers::default(),
+            reports,
             bell,
             life: Life::Running,
             // The stream may have had something to say before anybody could be woken.
@@ -78,12 +98,12 @@ impl Turn {
             drained: false,
             stats: RuntimeStats::default(),
         };
-        Ok((turn, Handle::new(sender, media_events)))
+        Ok((turn, Handle::new(sender, media_events, server_reports)))
     }
 
-    /// The sockets to wait for.
-    pub fn sockets(&mut self) -> &mut [Socket] {
-        &mut self.sockets
+    /// The sockets and connections to wait for.
+    pub fn sources(&mut self) -> (&mut [Socket], &mut Streams) {
+        (&mut self.sockets, &mut self.streams)
     }
 
     /// Begins a turn at this moment, the only one that its steps know.
@@ -95,18 +115,20 @@ impl Turn {
         self.bell.answer();
     }
 
-    /// Receives what readable sockets have.
+    /// Receives what readable sockets and connections have.
     pub fn receive(&mut self) -> Result<(), RuntimeError> {
         let Turn { endpoint, inbox, sockets, stats, now, .. } = self;
         for socket in sockets.iter_mut() {
             inbox.receive(socket, stats, |datagram| endpoint.handle_datagram(*now, datagram))?;
             self.more |= socket.is_readable();
         }
+        self.run_streams();
         Ok(())
     }
 
-    /// Runs commands of [`Handle`]s.
+    /// Runs commands of [`Handle`]s, and takes what was found out about the network.
     pub fn run_commands(&mut self) {
+        self.hear_network();
         for _ in 0..COMMANDS_PER_TURN {
             match self.commands.next() {
                 NextCommand::Some(command) => self.run(command),
@@ -128,8 +150,9 @@ impl Turn {
         self.more = true;
     }
 
-    /// Fires the endpoint's timeout if it is due.
+    /// Fires the endpoint's timeout if it is due, and those of connections.
     pub fn fire_timeout(&mut self) {
+        self.fire_streams();
         if let Some((at, reason)) = self.endpoint.poll_timeout()
             && at <= self.now
         {
@@ -140,21 +163,9 @@ impl Turn {
 
     /// Sends what the endpoint has, until it has no more or a socket has no room.
     pub fn transmit(&mut self) -> Result<(), RuntimeError> {
-        let Turn { outbox, sockets, stats, .. } = self;
-        if outbox.resume(sockets, stats)? == Progress::Blocked {
-            return Ok(());
-        }
-        for _ in 0..TRANSMITS_PER_TURN {
-            let Some(transmit) = self.endpoint.poll_transmit(self.now, outbox.room()) else {
-                self.drained = true;
-                return Ok(());
-            };
-            if outbox.send(transmit, sockets, stats)? == Progress::Blocked {
-                return Ok(());
-            }
-        }
-        self.more = true;
-        Ok(())
+        let sent = self.transmit_some();
+        self.flush_streams();
+        sent
     }
 
     /// Tells viewers' programs, the program and the stream what happened.
@@ -171,6 +182,7 @@ impl Turn {
             return Next::AtOnce;
         }
         let timeout = self.endpoint.poll_timeout().map(|(at, _)| at);
+        let timeout = earliest(timeout, self.streams.deadline());
         match earliest(timeout, self.life.deadline()) {
             Some(at) if at <= self.now => Next::AtOnce,
             Some(at) => Next::At(at),
@@ -181,6 +193,30 @@ impl Turn {
     /// Whether the loop shall end.
     pub fn is_over(&self) -> bool {
         matches!(self.life, Life::Over)
+    }
+
+    fn transmit_some(&mut self) -> Result<(), RuntimeError> {
+        let Turn { outbox, sockets, stats, .. } = self;
+        if outbox.resume(sockets, stats)? == Progress::Blocked {
+            return Ok(());
+        }
+        for _ in 0..TRANSMITS_PER_TURN {
+            let Some(transmit) = self.endpoint.poll_transmit(self.now, self.outbox.room()) else {
+                self.drained = true;
+                return Ok(());
+            };
+            match transmit.transport {
+                Transport::Stream(id) => self.send_on_stream(id, transmit.len),
+                Transport::Udp => {
+                    let Turn { outbox, sockets, stats, .. } = self;
+                    if outbox.send(transmit, sockets, stats)? == Progress::Blocked {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        self.more = true;
+        Ok(())
     }
 
     /// True: there may be more.
@@ -196,11 +232,20 @@ impl Turn {
                     self.observers.on_candidate(id, candidate, mid);
                 }
                 Event::KeyframeWanted => self.feed.request_keyframe(),
-                Event::RestartWanted { .. }
-                | Event::Connect { .. }
-                | Event::Disconnect { .. }
-                | Event::ResolveWanted { .. }
-                | Event::Server { .. } => {}
+                Event::RestartWanted { id } => {
+                    tracing::debug!(?id, "the viewer should restart ICE");
+                    self.observers.on_restart_wanted(id);
+                }
+                Event::Connect { stream, remote, tls } => {
+                    self.connect(stream, remote, tls.as_deref());
+                }
+                Event::Disconnect { stream } => self.streams.disconnect(stream),
+                Event::ResolveWanted { server } => self.network.names.want(server),
+                Event::Server { server, report } => {
+                    tracing::debug!(server, ?report, "a STUN or TURN server");
+                    // Fails only where nobody holds a handle any more.
+                    let _ = self.reports.force_send((server, report));
+                }
             }
         }
         true

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 use if_addrs::Interface;
 
-use super::interfaces::usable;
 use super::socket::Socket;
+use crate::network::reaching;
 
 /// Tries of a port that the system chooses, until it is free in both families.
 const ANY_PORT_TRIES: usize = 16;
@@ -118,24 +118,8 @@ impl Sockets {
     }
 
     fn bases_where(&self, loopback: bool) -> Vec<SocketAddr> {
-        let bound = |address: &IpAddr| {
-            let local = SocketAddr::new(*address, self.port());
-            self.sockets.iter().any(|socket| socket.sends_from(local))
-        };
-        match self.sockets.as_slice() {
-            [only] if !only.bound().ip().is_unspecified() => vec![only.bound()],
-            _ => usable(&self.reachable(), loopback)
-                .into_iter()
-                .filter(bound)
-                .map(|address| SocketAddr::new(address, self.port()))
-                .collect(),
-        }
-    }
-
-    /// The interfaces of the families that are bound.
-    fn reachable(&self) -> Vec<Interface> {
-        let bound = |ip: IpAddr| self.sockets.iter().any(|s| s.bound().is_ipv4() == ip.is_ipv4());
-        self.interfaces.iter().filter(|interface| bound(interface.ip())).cloned().collect()
+        let bound: Vec<_> = self.sockets.iter().map(Socket::bound).collect();
+        reaching(&bound, &self.interfaces, loopback)
     }
 }
 

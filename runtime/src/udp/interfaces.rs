@@ -39,26 +39,28 @@ fn is_virtual(name: &str) -> bool {
     VIRTUAL.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// One interface, for tests.
 #[cfg(test)]
-mod tests {
+pub(crate) fn interface(name: &str, address: &str) -> Interface {
     use if_addrs::{IfAddr, IfOperStatus, Ifv4Addr, Ifv6Addr};
 
-    use super::*;
+    let addr = match address.parse().unwrap() {
+        IpAddr::V4(ip) => {
+            let netmask = [255, 255, 255, 0].into();
+            IfAddr::V4(Ifv4Addr { ip, netmask, prefixlen: 24, broadcast: None })
+        }
+        IpAddr::V6(ip) => {
+            let netmask = 0.into();
+            IfAddr::V6(Ifv6Addr { ip, netmask, prefixlen: 64, broadcast: None })
+        }
+    };
+    let oper_status = IfOperStatus::Up;
+    Interface { name: name.to_owned(), addr, index: None, oper_status, is_p2p: false }
+}
 
-    fn interface(name: &str, address: &str) -> Interface {
-        let addr = match address.parse().unwrap() {
-            IpAddr::V4(ip) => {
-                let netmask = [255, 255, 255, 0].into();
-                IfAddr::V4(Ifv4Addr { ip, netmask, prefixlen: 24, broadcast: None })
-            }
-            IpAddr::V6(ip) => {
-                let netmask = 0.into();
-                IfAddr::V6(Ifv6Addr { ip, netmask, prefixlen: 64, broadcast: None })
-            }
-        };
-        let oper_status = IfOperStatus::Up;
-        Interface { name: name.to_owned(), addr, index: None, oper_status, is_p2p: false }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     fn told(interfaces: &[Interface], loopback: bool) -> Vec<String> {
         usable(interfaces, loopback).iter().map(ToString::to_string).collect()

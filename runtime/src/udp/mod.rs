@@ -16,6 +16,9 @@ mod send;
 mod socket;
 
 pub use bind::{BindError, Sockets};
+#[cfg(test)]
+pub(crate) use interfaces::interface;
+pub(crate) use interfaces::usable;
 pub(crate) use receive::Inbox;
 pub(crate) use send::{Outbox, Progress};
 pub use socket::{Descriptor, Socket};

@@ -74,7 +74,7 @@ impl Socket {
 
     /// The descriptor to wait for.
     pub fn descriptor(&self) -> Descriptor {
-        Descriptor(Arc::clone(&self.io))
+        Descriptor::new(Arc::clone(&self.io))
     }
 
     /// Closes a broken socket and binds a new one to the same address and port.
@@ -174,6 +174,12 @@ impl Socket {
 
 /// Keeps a socket's descriptor open for those who wait for it.
 pub struct Descriptor(Arc<socket2::Socket>);
+
+impl Descriptor {
+    pub(crate) fn new(io: Arc<socket2::Socket>) -> Descriptor {
+        Descriptor(io)
+    }
+}
 
 impl AsFd for Descriptor {
     fn as_fd(&self) -> BorrowedFd<'_> {

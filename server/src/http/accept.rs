@@ -1,21 +1,26 @@
 //! Takes connections: as many as there is room for, each with bounds of time, HTTP/1.1, with or
-//! without TLS.
+//! without TLS. Viewers that come to this port to speak ICE over TCP are passed on.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use pinhole_runtime::Handle;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use super::first_bytes::{Speaks, look};
+use crate::ice_tcp::hand_over;
 use crate::settings::HttpLimits;
 
 /// How long an HTTP connection may live, so that a peer that never reads its answer holds no place
@@ -40,6 +45,8 @@ pub(crate) struct Server {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) router: Router,
     pub(crate) limits: HttpLimits,
+    /// Who takes viewers that speak ICE; `None`: they have no business here.
+    pub(crate) ice: Option<Handle>,
 }
 
 impl Server {
@@ -66,11 +73,16 @@ impl Server {
                 refuse(stream);
                 continue;
             };
-            let (tls, router, limits) =
-                (self.tls.clone(), self.router.clone(), self.limits.clone());
-            let stopping = stopping.clone();
+            let connection = Connection {
+                tls: self.tls.clone(),
+                router: self.router.clone(),
+                limits: self.limits.clone(),
+                ice: self.ice.clone(),
+                stopping: stopping.clone(),
+                since: Instant::now(),
+            };
             connections.spawn(async move {
-                if let Err(error) = serve(stream, tls, router, &limits, stopping).await {
+                if let Err(error) = connection.serve(stream).await {
                     tracing::debug!("an HTTP connection ended: {error}");
                 }
                 drop(place);
@@ -94,51 +106,98 @@ fn refuse(stream: TcpStream) {
     }
 }
 
-async fn serve(
-    stream: TcpStream,
+/// What serves one connection.
+struct Connection {
     tls: Option<TlsAcceptor>,
     router: Router,
-    limits: &HttpLimits,
+    limits: HttpLimits,
+    ice: Option<Handle>,
     stopping: watch::Receiver<bool>,
-) -> io::Result<()> {
-    // Answers and signalling messages are small and wanted at once.
-    stream.set_nodelay(true)?;
-    match tls {
-        None => serve_http(stream, router, limits, stopping).await,
-        Some(tls) => match timeout(limits.tls_time, tls.accept(stream)).await {
-            Ok(stream) => serve_http(stream?, router, limits, stopping).await,
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "slow TLS handshake")),
-        },
+    since: Instant,
+}
+
+impl Connection {
+    async fn serve(mut self, mut stream: TcpStream) -> io::Result<()> {
+        // Answers and signalling messages are small and wanted at once.
+        stream.set_nodelay(true)?;
+        if let Some(ice) = self.ice.take() {
+            match self.look(&mut stream).await? {
+                Speaks::Ice(first_bytes) => return hand_over(&ice, stream, first_bytes).await,
+                Speaks::Nothing => return Ok(()),
+                Speaks::Other => {}
+            }
+        }
+        match self.tls.take() {
+            None => self.serve_http(stream).await,
+            Some(tls) => {
+                let handshake = timeout_at(self.since + self.limits.tls_time, tls.accept(stream));
+                let stream = handshake.await.map_err(|_| late("slow TLS handshake"))??;
+                // What follows is a connection that has just begun.
+                self.since = Instant::now();
+                self.serve_http(stream).await
+            }
+        }
+    }
+
+    /// Waits for the first bytes; no longer than for what would begin with them.
+    async fn look(&mut self, stream: &mut TcpStream) -> io::Result<Speaks> {
+        let most = if self.tls.is_some() { self.limits.tls_time } else { self.limits.head_time };
+        tokio::select! {
+            looked = timeout_at(self.since + most, look(stream)) => {
+                looked.map_err(|_| late("it says nothing"))?
+            }
+            () = stopped(&mut self.stopping) => Ok(Speaks::Nothing),
+        }
+    }
+
+    async fn serve_http(
+        mut self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> io::Result<()> {
+        let asked = Arc::new(AtomicBool::new(false));
+        let first_head_by = self.since + self.limits.head_time;
+        let note = Arc::clone(&asked);
+        let router = TowerToHyperService::new(self.router);
+        let service = service_fn(move |request| {
+            note.store(true, Ordering::Relaxed);
+            router.call(request)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head_time)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .max_headers(HEADERS_MAX)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stopped(&mut self.stopping) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            // Hyper counts from when it was given the connection, which had waited before.
+            () = unasked(first_head_by, &asked) => return Err(late("a slow head")),
+            () = sleep(CONNECTION_TIME) => {
+                connection.as_mut().graceful_shutdown();
+                match timeout(self.limits.body_time, connection).await {
+                    Ok(ended) => ended,
+                    Err(_) => return Err(late("an old connection")),
+                }
+            }
+        };
+        ended.map_err(io::Error::other)
     }
 }
 
-async fn serve_http(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    router: Router,
-    limits: &HttpLimits,
-    mut stopping: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stopping) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-        () = sleep(CONNECTION_TIME) => {
-            connection.as_mut().graceful_shutdown();
-            match timeout(limits.body_time, connection).await {
-                Ok(ended) => ended,
-                Err(_) => return Err(io::Error::new(io::ErrorKind::TimedOut, "an old connection")),
-            }
-        }
-    };
-    ended.map_err(io::Error::other)
+/// Comes back at that moment, unless something was asked before.
+async fn unasked(by: Instant, asked: &AtomicBool) {
+    sleep_until(by).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn late(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, what)
 }

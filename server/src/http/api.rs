@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::App;
 use super::access::Admitted;
+use super::metrics::path_label;
 use super::refusal::Refusal;
 use crate::ice_servers::IceServer;
 use crate::sessions::unguessable;
@@ -38,6 +39,7 @@ pub(super) struct SessionEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<String>,
     state: &'static str,
+    path: &'static str,
     seconds: f64,
     rtt_ms: Option<f64>,
     loss: Option<f32>,
@@ -64,6 +66,7 @@ pub(super) async fn sessions(
                 SessionState::Interrupted => "interrupted",
                 SessionState::Closed(_) => return None,
             },
+            path: path_label(stats.path.map(|path| path.kind)),
             seconds: listed.seconds,
             rtt_ms: stats.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
             loss: stats.loss,

@@ -31,9 +31,11 @@ pub(super) async fn metrics(_: Admitted, State(app): State<Arc<App>>) -> Result<
         .map_err(|error| Refusal::later(error.to_string()))?;
     let mut text = Exposition::default();
     endpoint(&mut text, &snapshot.endpoint);
-    reach(&mut text, &snapshot);
     traffic(&mut text, &snapshot.endpoint);
+    paths(&mut text, &snapshot.sessions);
+    reach(&mut text, &snapshot);
     event_loop(&mut text, &snapshot.runtime);
+    network(&mut text, &snapshot.runtime);
     stream(&mut text, &app.stream);
     signalling(&mut text, &app);
     let kind = HeaderValue::from_static(exposition::CONTENT_TYPE);
@@ -74,20 +76,8 @@ fn endpoint(text: &mut Exposition, stats: &EndpointStats) {
     );
 }
 
-/// How viewers reach us, and what they are told.
+/// What viewers are told, and how often they moved.
 fn reach(text: &mut Exposition, snapshot: &Snapshot) {
-    let kinds = PATHS.map(|kind| {
-        let on_it = |session: &&SessionStats| session.path.is_some_and(|path| path.kind == kind);
-        (path_label(kind), snapshot.sessions.iter().filter(on_it).count())
-    });
-    text.family(
-        Kind::Gauge,
-        "pinhole_sessions_by_path",
-        "Sessions now, by the way that their packets go; a tunnel is UDP that a relay such as frp \
-         carries inside TCP.",
-        "path",
-        kinds,
-    );
     let candidates = CANDIDATES.map(|label| {
         let of_kind = |candidate: &&LocalCandidate| candidate_label(candidate) == label;
         (label, snapshot.candidates.iter().filter(of_kind).count())
@@ -163,6 +153,51 @@ fn event_loop(text: &mut Exposition, stats: &RuntimeStats) {
     }
 }
 
+fn paths(text: &mut Exposition, sessions: &[SessionStats]) {
+    let count = |kind: Option<PathKind>| {
+        sessions.iter().filter(|session| session.path.map(|path| path.kind) == kind).count()
+    };
+    let by_path = PATHS.map(|kind| (path_label(kind), count(kind)));
+    let help = "Sessions now, by the way that their packets go; a tunnel is UDP that a relay such as \
+                frp carries inside TCP.";
+    text.family(Kind::Gauge, "pinhole_sessions_by_path", help, "path", by_path);
+}
+
+fn network(text: &mut Exposition, stats: &RuntimeStats) {
+    let help = "TCP connections now: viewers without UDP, and to TURN servers.";
+    text.one(Kind::Gauge, "pinhole_tcp_connections", help, stats.streams);
+    let counters = [
+        (
+            "pinhole_tcp_connections_failed_total",
+            "TCP connections to TURN servers that could not be made.",
+            stats.streams_failed,
+        ),
+        (
+            "pinhole_tcp_sent_bytes_total",
+            "Bytes written to TCP connections.",
+            stats.stream_bytes_sent,
+        ),
+        (
+            "pinhole_tcp_received_bytes_total",
+            "Bytes read from TCP connections.",
+            stats.stream_bytes_received,
+        ),
+        (
+            "pinhole_tcp_drops_total",
+            "Messages for TCP connections that were dropped for want of room.",
+            stats.stream_drops,
+        ),
+        (
+            "pinhole_lookups_failed_total",
+            "Lookups of names of STUN and TURN servers that failed.",
+            stats.lookups_failed,
+        ),
+    ];
+    for (name, help, value) in counters {
+        text.one(Kind::Counter, name, help, value);
+    }
+}
+
 fn stream(text: &mut Exposition, stats: &StreamStats) {
     let counters = [
         ("pinhole_source_frames_total", "Pictures from the source.", &stats.frames_captured),
@@ -205,24 +240,27 @@ fn signalling(text: &mut Exposition, app: &App) {
     text.family(Kind::Gauge, "pinhole_build_info", "The version.", "version", version);
 }
 
-/// Every kind of path, so that each has its line from the start.
-const PATHS: [PathKind; 6] = [
-    PathKind::Direct,
-    PathKind::Tunnel,
-    PathKind::Relay(TurnTransport::Udp),
-    PathKind::Relay(TurnTransport::Tcp),
-    PathKind::Relay(TurnTransport::Tls),
-    PathKind::Tcp,
+/// Every way, so that each has its line from the start.
+const PATHS: [Option<PathKind>; 7] = [
+    None,
+    Some(PathKind::Direct),
+    Some(PathKind::Tunnel),
+    Some(PathKind::Relay(TurnTransport::Udp)),
+    Some(PathKind::Relay(TurnTransport::Tcp)),
+    Some(PathKind::Relay(TurnTransport::Tls)),
+    Some(PathKind::Tcp),
 ];
 
-fn path_label(kind: PathKind) -> &'static str {
+/// The name of a way in metrics and lists.
+pub(super) fn path_label(kind: Option<PathKind>) -> &'static str {
     match kind {
-        PathKind::Direct => "direct",
-        PathKind::Tunnel => "tunnel",
-        PathKind::Relay(TurnTransport::Udp) => "relay_udp",
-        PathKind::Relay(TurnTransport::Tcp) => "relay_tcp",
-        PathKind::Relay(TurnTransport::Tls) => "relay_tls",
-        PathKind::Tcp => "tcp",
+        None => "none",
+        Some(PathKind::Direct) => "direct",
+        Some(PathKind::Tunnel) => "tunnel",
+        Some(PathKind::Relay(TurnTransport::Udp)) => "relay_udp",
+        Some(PathKind::Relay(TurnTransport::Tcp)) => "relay_tcp",
+        Some(PathKind::Relay(TurnTransport::Tls)) => "relay_tls",
+        Some(PathKind::Tcp) => "tcp",
     }
 }
 

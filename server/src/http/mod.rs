@@ -1,6 +1,7 @@
 //! Signalling over HTTP and WebSocket, the page, and what operators ask.
 //!
-//! [`accept`] takes connections and bounds them; [`access`] stands before every route and decides
+//! [`accept`] takes connections and bounds them, and gives those that speak ICE to the event loop
+//! ([`first_bytes`]); [`access`] stands before every route and decides
 //! on Host, Origin and CORS, and on the token where a route asks for it; [`limits`] reads bodies.
 //! Then a file a subject: [`whep`], [`ws`], [`page`], [`metrics`], [`api`]. All of them speak with
 //! the sessions through [`Sessions`], and none touches media.
@@ -9,6 +10,7 @@ pub(crate) mod accept;
 pub(crate) mod access;
 mod api;
 mod exposition;
+pub(crate) mod first_bytes;
 mod limits;
 mod metrics;
 mod page;

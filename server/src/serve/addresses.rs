@@ -1,18 +1,25 @@
 //! From settings to addresses: host names resolved, the port map checked, sockets bound, candidates
 //! listed.
 
-use std::net::{IpAddr, ToSocketAddrs as _};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::os::fd::AsFd;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use pinhole_core::gather::{Audience, GatherConfig, LocalCandidate, local_candidates};
+use pinhole_core::gather::{
+    Audience, CandidateKind, GatherConfig, LocalCandidate, Paths, ServerConfig, local_candidates,
+};
 use pinhole_core::portmap::{PortMap, Protocol, parse_nat1to1};
-use pinhole_runtime::Sockets;
+use pinhole_runtime::{Bases, Sockets};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::StartError;
-use crate::settings::{Addresses, PortRange};
+use crate::settings::{Addresses, PortRange, TcpPort};
 
+/// Connections that wait to be accepted.
+const LISTEN_BACKLOG: i32 = 256;
 /// How long a host name may take to resolve at start.
 const RESOLVE_TIME: Duration = Duration::from_secs(5);
 
@@ -24,47 +31,142 @@ pub(super) struct Bound {
     pub(super) candidates: Vec<LocalCandidate>,
     /// Host names and what they stand for now.
     pub(super) resolved: Vec<(String, IpAddr)>,
+    /// How the addresses are found again when interfaces change.
+    pub(super) bases: Bases,
+    /// The TCP port of its own, where there is one.
+    pub(super) tcp: Option<TcpListener>,
+    /// What the operator may want to know.
+    pub(super) notes: Vec<String>,
 }
 
-/// Resolves, checks, binds, lists. Blocks while names are resolved.
+/// Resolves, checks, binds, lists. Blocks while names of the map are resolved; those of `servers`
+/// are left to the runtime.
 ///
-/// `on_this_machine`: HTTP listens on loopback only, so a viewer may sit here, and loopback is
-/// offered too, last. Not to a public audience: behind a reverse proxy the viewers are elsewhere,
-/// and a browser that is told a loopback address asks its user for permission to use the local
-/// network.
-pub(super) fn bind(addresses: &Addresses, on_this_machine: bool) -> Result<Bound, StartError> {
+/// `http`: where HTTP listens. On loopback, a viewer may sit here, and loopback is offered too,
+/// last. Not to a public audience: behind a reverse proxy the viewers are elsewhere, and a browser
+/// that is told a loopback address asks its user for permission to use the local network.
+pub(super) fn bind(
+    addresses: &Addresses,
+    http: &[SocketAddr],
+    servers: Vec<ServerConfig>,
+) -> Result<Bound, StartError> {
     let mut resolved = Vec::new();
     let (map, mapped_ports) = port_map(addresses, &mut resolved)?;
-    let audience = audience(addresses, &map);
-    if audience == Audience::Public && map.is_empty() {
+    let audience = audience(addresses, &map, !servers.is_empty());
+    if audience == Audience::Public && map.is_empty() && servers.is_empty() {
         let text = "--advertise public needs an outside address: --map LOCAL/udp=HOST:PORT or \
-                    --public-ip ADDR";
+                    --public-ip ADDR, or a server that finds one: --ice-server stun:HOST";
         return Err(StartError::Addresses(text.to_string()));
     }
     // Ports that are forwarded are the ports to bind, where nothing else was said.
     let ports = addresses.udp_ports.clone().or(mapped_ports);
     let sockets = Sockets::bind(addresses.udp_bind, ports)?;
-    map.check_bound(&[sockets.port()])
-        .map_err(|error| StartError::Addresses(format!("--map: {error}")))?;
-    let bases = match on_this_machine && audience != Audience::Public {
-        true => sockets.bases_with_loopback(),
-        false => sockets.bases(),
-    };
-    let gather = GatherConfig { map, audience, ..GatherConfig::lan(bases) };
+    check_bound(&map, &sockets)?;
+    let (tcp, tcp_bound) = bind_tcp(addresses, http)?;
+    let on_this_machine = http.iter().all(|http| http.ip().is_loopback());
+    let bases = Bases::new(&sockets, tcp_bound, on_this_machine && audience != Audience::Public);
+    let (udp_bases, tcp_bases) = bases.now().map_err(|error| {
+        StartError::Addresses(format!("this machine's addresses cannot be listed: {error}"))
+    })?;
+    let paths = addresses.paths;
+    let gather = GatherConfig { bases: udp_bases, tcp_bases, map, audience, paths, servers };
     let candidates = local_candidates(&gather);
-    if candidates.is_empty() {
+    if candidates.is_empty() && gather.servers.is_empty() {
         let text = "there is no address to offer to viewers; give one with --map, --public-ip or \
-                    --udp-bind";
+                    --udp-bind, or a server that finds one: --ice-server stun:HOST";
         return Err(StartError::Addresses(text.to_string()));
     }
-    Ok(Bound { sockets, gather, candidates, resolved })
+    let notes = notes(&gather, &candidates);
+    Ok(Bound { sockets, gather, candidates, resolved, bases, tcp, notes })
+}
+
+/// A map without any UDP is one for viewers over TCP alone, and says nothing about the UDP port.
+fn check_bound(map: &PortMap, sockets: &Sockets) -> Result<(), StartError> {
+    if !map.entries().iter().any(|entry| entry.protocol() == Protocol::Udp) {
+        return Ok(());
+    }
+    map.check_bound(&[sockets.port()])
+        .map_err(|error| StartError::Addresses(format!("--map: {error}")))
+}
+
+/// The listener for viewers over TCP, where it is one of its own, and the addresses that the one
+/// in use is bound to.
+fn bind_tcp(
+    addresses: &Addresses,
+    http: &[SocketAddr],
+) -> Result<(Option<TcpListener>, Vec<SocketAddr>), StartError> {
+    let port = match addresses.tcp_port {
+        TcpPort::Off => return Ok((None, Vec::new())),
+        TcpPort::Http => return Ok((None, http.to_vec())),
+        TcpPort::Own(port) => port,
+    };
+    let listening = match addresses.udp_bind {
+        Some(address) => listen(SocketAddr::new(address, port)),
+        // One listener of both families; a machine may have only the older.
+        None => listen((Ipv6Addr::UNSPECIFIED, port).into())
+            .or_else(|_| listen((Ipv4Addr::UNSPECIFIED, port).into())),
+    };
+    let listener = listening.map_err(|error| {
+        let text = format!(
+            "cannot listen on TCP port {port}: {error}; another program may use it: choose one \
+             with --tcp-port, or none: --tcp-port off"
+        );
+        StartError::Addresses(text)
+    })?;
+    let bound = listened(&listener, listener.local_addr().ok());
+    Ok((Some(listener), bound))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(LISTEN_BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The addresses that a listener is bound to: one of all IPv6 addresses has those of IPv4 too,
+/// unless it was told otherwise.
+pub(super) fn listened(listener: &impl AsFd, address: Option<SocketAddr>) -> Vec<SocketAddr> {
+    let both = |address: &SocketAddr| {
+        address.is_ipv6()
+            && address.ip().is_unspecified()
+            && SockRef::from(listener).only_v6().is_ok_and(|only| !only)
+    };
+    let v4 = address.filter(both).map(|both| (Ipv4Addr::UNSPECIFIED, both.port()).into());
+    v4.into_iter().chain(address).collect()
+}
+
+/// What is missing for viewers without UDP.
+fn notes(gather: &GatherConfig, candidates: &[LocalCandidate]) -> Vec<String> {
+    let over_tcp = candidates.iter().any(|candidate| candidate.protocol == Protocol::Tcp);
+    let Some(base) = gather.tcp_bases.first() else { return Vec::new() };
+    if gather.audience == Audience::Lan || gather.paths == Paths::Relay {
+        return Vec::new();
+    }
+    let mapped = candidates.iter().any(|candidate| {
+        candidate.protocol == Protocol::Tcp && candidate.kind != CandidateKind::Host
+    });
+    if mapped || (over_tcp && gather.audience == Audience::Public) {
+        return Vec::new();
+    }
+    let port = base.port();
+    vec![format!(
+        "no TCP address outside: viewers without UDP need a TURN server, or TCP port {port} \
+         forwarded and --map {port}/tcp=HOST:PORT"
+    )]
 }
 
 /// Who is told what, where `--advertise` does not say.
-pub(crate) fn audience(addresses: &Addresses, map: &PortMap) -> Audience {
-    addresses.advertise.unwrap_or(match map.is_empty() {
-        true => Audience::Lan,
-        false => Audience::Public,
+pub(crate) fn audience(addresses: &Addresses, map: &PortMap, has_servers: bool) -> Audience {
+    addresses.advertise.unwrap_or(match (map.is_empty(), has_servers) {
+        (false, _) => Audience::Public,
+        (true, true) => Audience::Both,
+        (true, false) => Audience::Lan,
     })
 }
 

@@ -7,6 +7,7 @@
 
 pub(crate) mod addresses;
 mod report;
+mod servers;
 mod tls;
 
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use pinhole_core::h264::ProfileLevelId;
 use pinhole_core::{Certificate, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
 use pinhole_encoder::{MediaEvent, Stream, StreamFormat};
-use pinhole_runtime::{Handle, RuntimeConfig, RuntimeError};
+use pinhole_runtime::{Handle, NetworkConfig, RuntimeConfig, RuntimeError};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -25,8 +26,10 @@ use tokio::time::timeout;
 use crate::http::accept::Server;
 use crate::http::access::AccessRules;
 use crate::http::{App, router};
+use crate::ice_servers::IceServers;
+use crate::ice_tcp;
 use crate::sessions::{Sessions, random};
-use crate::settings::{RuntimeKind, Settings};
+use crate::settings::{IceFor, RuntimeKind, Settings, TcpPort};
 
 /// Time for WebSockets to say goodbye, for the loop to end, for HTTP to end. Together under two
 /// seconds.
@@ -54,7 +57,7 @@ pub enum StartError {
     /// UDP sockets.
     #[error(transparent)]
     Bind(#[from] pinhole_runtime::BindError),
-    /// Certificate or key of HTTPS.
+    /// Certificate or key of HTTPS, or the CA of TURN servers.
     #[error("{0}")]
     Tls(String),
     /// Source or encoder.
@@ -103,40 +106,59 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (addr, listener) =
         listener.map_err(|error| StartError::Listen { address: listen, error })?;
     let tls = settings.tls.as_ref().map(tls::acceptor).transpose().map_err(StartError::Tls)?;
+    let roots = settings.turn_ca.as_deref().map(tls::roots).transpose();
+    let roots = roots.map_err(StartError::Tls)?.unwrap_or_default();
 
     let wanted = settings.addresses.clone();
-    let bound = blocking(move || addresses::bind(&wanted, addr.ip().is_loopback())).await?;
+    let servers = settings.gather_servers();
+    let http = addresses::listened(&listener, Some(addr));
+    let asked = servers.servers.clone();
+    let mut bound = blocking(move || addresses::bind(&wanted, &http, asked)).await?;
     let config = settings.stream.clone();
     let stream = blocking(move || Ok(Stream::start(&config)?)).await?;
     let (format, stats) = (stream.format().clone(), stream.stats());
     let url = report::url(&settings, addr);
-    let report = report::lines(&settings, &bound, &format, &url);
+    let report = report::lines(&settings, &bound, &servers, &format, &url);
 
+    let tcp = bound.tcp.take().map(TcpListener::from_std).transpose();
+    let tcp = tcp.map_err(RuntimeError::io("the TCP port cannot be waited for"))?;
     let config = RuntimeConfig {
         endpoint: endpoint_config(&settings, &bound, &format)?,
         sockets: bound.sockets,
         media: Box::new(stream),
+        network: NetworkConfig { names: servers.names, bases: Some(bound.bases), roots },
     };
     let event_loop = match settings.runtime {
         RuntimeKind::Mio => pinhole_mio::spawn(config)?,
         RuntimeKind::Smol => pinhole_smol::spawn(config)?,
     };
     let handle = event_loop.handle;
+    let access_rules = AccessRules::new(&settings);
 
     let (stopping, stopped) = watch::channel(false);
+    let ice_servers = match settings.ice_for {
+        IceFor::Both | IceFor::Browsers => settings.ice_servers,
+        IceFor::Server => IceServers::default(),
+    };
     let app = Arc::new(App {
         handle: handle.clone(),
         sessions: Arc::new(Sessions::new(handle.clone())),
-        access: AccessRules::new(&settings),
+        access: access_rules,
         limits: settings.http.clone(),
-        ice_servers: settings.ice_servers,
+        ice_servers,
         health: Default::default(),
         format,
         stream: stats,
         sockets: Arc::new(Semaphore::new(settings.http.sockets)),
         stopping: stopped.clone(),
     });
-    let server = Server { listener, tls, router: router(app.clone()), limits: settings.http };
+    if let Some(listener) = tcp {
+        let first_time = settings.http.head_time;
+        tokio::spawn(ice_tcp::run(listener, handle.clone(), first_time, stopped.clone()));
+    }
+    tokio::spawn(servers::watch(handle.clone(), servers.urls));
+    let ice = (settings.addresses.tcp_port == TcpPort::Http).then(|| handle.clone());
+    let server = Server { listener, tls, router: router(app.clone()), limits: settings.http, ice };
     Ok(Running {
         addr,
         url,

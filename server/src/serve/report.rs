@@ -3,16 +3,18 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use pinhole_core::gather::{Audience, CandidateKind, LocalCandidate};
+use pinhole_core::gather::{Audience, CandidateKind, LocalCandidate, Paths};
 use pinhole_encoder::{SourceKind, StreamFormat};
 
 use super::addresses::Bound;
+use crate::gather_servers::GatherServers;
 use crate::settings::{Access, RuntimeKind, Settings};
 
 /// The lines, in order.
 pub(super) fn lines(
     settings: &Settings,
     bound: &Bound,
+    servers: &GatherServers,
     format: &StreamFormat,
     url: &str,
 ) -> Vec<String> {
@@ -34,7 +36,12 @@ pub(super) fn lines(
         Audience::Lan => "lan: addresses of this machine",
         Audience::Both => "both: addresses of this machine, then outside ones",
     };
-    lines.push(format!("  viewers are told ({audience})"));
+    let paths = match bound.gather.paths {
+        Paths::All => "",
+        Paths::Direct => ", no relays",
+        Paths::Relay => ", relays only",
+    };
+    lines.push(format!("  viewers are told ({audience}{paths})"));
     for candidate in &bound.candidates {
         let LocalCandidate { protocol, address, base, kind } = candidate;
         lines.push(match kind {
@@ -42,6 +49,10 @@ pub(super) fn lines(
             _ => format!("    {protocol} {address} forwarded to {base}"),
         });
     }
+    for url in &servers.urls {
+        lines.push(format!("    and what {url} finds"));
+    }
+    lines.extend(bound.notes.iter().map(|note| format!("    ({note})")));
     for (name, address) in &bound.resolved {
         lines.push(format!("    ({name} is {address} now)"));
     }

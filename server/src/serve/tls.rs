@@ -1,5 +1,6 @@
-//! HTTPS and WSS: certificate and key for rustls.
+//! Certificates for rustls: our own of HTTPS and WSS, and the CA of TURN servers.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
@@ -33,4 +34,16 @@ pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, String> {
     // Only what the server speaks.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Reads the certificates of `--turn-ca`.
+pub(super) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let shown = path.display();
+    let roots = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| format!("--turn-ca {shown}: {error}"))?;
+    match roots.is_empty() {
+        true => Err(format!("--turn-ca {shown}: holds no PEM certificate")),
+        false => Ok(roots),
+    }
 }

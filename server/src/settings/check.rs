@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pinhole_core::gather::Paths;
 use pinhole_encoder::{SourceKind, StreamConfig};
 
 use super::flags::ServeFlags;
@@ -42,7 +43,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         SourceKind::Test => Some(flags.fps.unwrap_or(TEST_FPS)),
         _ => flags.fps,
     };
-    Ok(Settings {
+    let settings = Settings {
         listen: flags.listen,
         access,
         allow_origin: flags.allow_origin,
@@ -63,12 +64,34 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
             map: flags.mapping.map,
             public_ip: flags.mapping.public_ip,
             advertise: flags.mapping.advertise,
+            tcp_port: flags.tcp_port,
+            paths: flags.ice_policy,
         },
         ice_servers,
+        ice_for: flags.ice_for,
+        turn_ca: flags.turn_ca,
         log: flags.log,
         http: http_limits(flags.max_viewers),
         warnings: Vec::new(),
-    })
+    };
+    check_servers(settings)
+}
+
+/// What is said of STUN and TURN servers must fit the servers that there are.
+fn check_servers(mut settings: Settings) -> Result<Settings, SettingsError> {
+    let servers = settings.gather_servers();
+    if settings.addresses.paths == Paths::Relay && !servers.has_turn() {
+        return refused(
+            "--ice-policy relay needs a TURN server that this server uses: --ice-server \
+             turn:HOST,USER,CREDENTIAL, and not --ice-for browsers",
+        );
+    }
+    if settings.turn_ca.is_some() && !servers.has_tls() {
+        let text = "--turn-ca is of no use without a server over TLS: --ice-server turns:HOST";
+        settings.warnings.push(text.to_string());
+    }
+    settings.warnings.extend(servers.warnings);
+    Ok(settings)
 }
 
 /// Room for every viewer's WebSocket and request, and as many again that come and go.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use pinhole_core::gather::Audience;
+use pinhole_core::gather::{Audience, Paths};
 use pinhole_encoder::{Content, EncoderChoice, SourceKind};
 
 use super::values;
@@ -65,8 +65,9 @@ pub struct MapFlags {
     #[arg(long, value_name = "ADDR", help_heading = "Addresses")]
     pub public_ip: Vec<String>,
 
-    /// Addresses that viewers are told: public, lan or both. public if something is mapped, else
-    /// lan
+    /// Addresses that viewers are told: public (those that are mapped, public of themselves, or
+    /// found by STUN and TURN servers), lan (those of this machine) or both. public if something
+    /// is mapped, else both if there are STUN or TURN servers, else lan
     #[arg(long, value_name = "AUDIENCE", value_parser = values::audience,
           help_heading = "Addresses")]
     pub advertise: Option<Audience>,
@@ -93,6 +94,30 @@ pub struct RewriteFlags {
     /// Settings file. pinhole.toml in the working directory, where there is one, if not given
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// Where viewers without UDP connect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TcpPort {
+    /// To the port of HTTP, told apart by the first bytes.
+    #[default]
+    Http,
+    /// To a port of its own; 0 is any.
+    Own(u16),
+    /// Nowhere.
+    Off,
+}
+
+/// Who uses the STUN and TURN servers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IceFor {
+    /// This server and browsers.
+    #[default]
+    Both,
+    /// Browsers are told; this server asks none.
+    Browsers,
+    /// This server asks; browsers are told none.
+    Server,
 }
 
 /// The flags of `pinhole serve`, as written, before they are checked against each other.
@@ -176,9 +201,22 @@ pub struct ServeFlags {
     #[command(flatten)]
     pub mapping: MapFlags,
 
-    /// STUN or TURN server, told to browsers: `stun:HOST[:PORT]`,
-    /// `turn:HOST[:PORT][?transport=udp|tcp]`, `turns:…`. Repeatable. The server's own use of them
-    /// comes in a later version
+    /// TCP port for viewers without UDP (ICE-TCP): http shares the port of --listen, a number is a
+    /// port of its own on all interfaces, off is none. For viewers outside it is mapped by --map
+    /// too: `8080/tcp=203.0.113.10:8080`
+    #[arg(long, value_name = "http|PORT|off", default_value = "http",
+          value_parser = values::tcp_port, help_heading = "Addresses")]
+    pub tcp_port: TcpPort,
+
+    /// Paths that viewers may take: all, direct (no TURN server of ours) or relay (only TURN
+    /// servers of ours: no viewer learns an address of this machine)
+    #[arg(long, value_name = "all|direct|relay", default_value = "all",
+          value_parser = values::paths, help_heading = "Addresses")]
+    pub ice_policy: Paths,
+
+    /// STUN or TURN server, for this server and told to browsers: `stun:HOST[:PORT]`,
+    /// `turn:HOST[:PORT][?transport=udp|tcp]`, `turns:HOST[:PORT]`. Repeatable. Names are resolved
+    /// while the program runs. `stuns:` is for browsers only
     #[arg(long, value_name = "URL[,USER,CREDENTIAL]", value_parser = IceServer::parse_flag,
           help_heading = "STUN and TURN")]
     pub ice_server: Vec<IceServer>,
@@ -187,11 +225,22 @@ pub struct ServeFlags {
     #[arg(long, value_name = "FILE", help_heading = "STUN and TURN")]
     pub ice_servers: Option<PathBuf>,
 
+    /// Who uses these servers: both, browsers (they alone are told), or server (this server alone
+    /// asks them)
+    #[arg(long, value_name = "both|browsers|server", default_value = "both",
+          value_parser = values::ice_for, help_heading = "STUN and TURN")]
+    pub ice_for: IceFor,
+
     /// Shared secret of the TURN servers (coturn's static-auth-secret): credentials are made for
-    /// each viewer. Better set as PINHOLE_TURN_SECRET
+    /// this server and for each viewer. Better set as PINHOLE_TURN_SECRET
     #[arg(long, value_name = "SECRET", value_parser = values::secret,
           help_heading = "STUN and TURN")]
     pub turn_secret: Option<String>,
+
+    /// Certificates (PEM) of the CA that signed those of `turns:` servers, where it is not among the
+    /// system's
+    #[arg(long, value_name = "FILE", help_heading = "STUN and TURN")]
+    pub turn_ca: Option<PathBuf>,
 
     /// Event loop of the sessions: mio or smol
     #[arg(long, value_name = "mio|smol", default_value = "mio", value_parser = values::runtime,

@@ -20,14 +20,15 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
-use pinhole_core::gather::Audience;
+use pinhole_core::gather::{Audience, Paths};
 use pinhole_encoder::StreamConfig;
 
-pub use flags::RuntimeKind;
+pub use flags::{IceFor, RuntimeKind, TcpPort};
 pub use layers::Environment;
 pub use page::markdown;
 pub use values::PortRange;
 
+use crate::gather_servers::GatherServers;
 use crate::ice_servers::IceServers;
 use crate::origin::AllowedOrigin;
 use flags::{Cli, Command, ServeFlags};
@@ -66,8 +67,12 @@ pub struct Settings {
     pub runtime: RuntimeKind,
     /// Sockets and what viewers are told of them.
     pub addresses: Addresses,
-    /// STUN and TURN servers for browsers.
+    /// STUN and TURN servers.
     pub ice_servers: IceServers,
+    /// Who uses them.
+    pub ice_for: IceFor,
+    /// Certificates that trust those of TURN servers, besides the system's.
+    pub turn_ca: Option<PathBuf>,
     /// Log filter.
     pub log: String,
     /// Bounds of the HTTP side; not on the command line.
@@ -120,8 +125,13 @@ pub struct Addresses {
     pub map: Vec<String>,
     /// Outside addresses with the same ports, as written.
     pub public_ip: Vec<String>,
-    /// Who is told what; `None`: public if something is mapped, else lan.
+    /// Who is told what; `None`: public if something is mapped, else both if there are servers to
+    /// gather from, else lan.
     pub advertise: Option<Audience>,
+    /// Where viewers without UDP connect.
+    pub tcp_port: TcpPort,
+    /// Which paths viewers may take.
+    pub paths: Paths,
 }
 
 /// Bounds of the HTTP side, each with what happens there.
@@ -158,6 +168,16 @@ impl Default for HttpLimits {
             sockets: 1024,
             ping_every: Duration::from_secs(20),
             silence: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Settings {
+    /// The servers that we gather from ourselves.
+    pub fn gather_servers(&self) -> GatherServers {
+        match self.ice_for {
+            IceFor::Both | IceFor::Server => self.ice_servers.to_gather(),
+            IceFor::Browsers => GatherServers::default(),
         }
     }
 }

@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use pinhole_core::gather::Audience;
+use pinhole_core::gather::{Audience, Paths};
 use pinhole_encoder::{Content, EncoderChoice, SourceKind};
 
-use super::flags::RuntimeKind;
+use super::flags::{IceFor, RuntimeKind, TcpPort};
 
 /// Local UDP ports, lowest and highest.
 pub type PortRange = RangeInclusive<u16>;
@@ -172,6 +172,36 @@ pub(super) fn audience(text: &str) -> Result<Audience, String> {
         "lan" => Ok(Audience::Lan),
         "both" => Ok(Audience::Both),
         _ => Err("write public, lan or both".to_string()),
+    }
+}
+
+/// Where viewers without UDP connect.
+pub(super) fn tcp_port(text: &str) -> Result<TcpPort, String> {
+    match (text, text.parse()) {
+        ("http", _) => Ok(TcpPort::Http),
+        ("off", _) => Ok(TcpPort::Off),
+        (_, Ok(port @ 1..)) => Ok(TcpPort::Own(port)),
+        _ => Err("write http, a port from 1 to 65535, or off".to_string()),
+    }
+}
+
+/// Which paths viewers may take.
+pub(super) fn paths(text: &str) -> Result<Paths, String> {
+    match text {
+        "all" => Ok(Paths::All),
+        "direct" => Ok(Paths::Direct),
+        "relay" => Ok(Paths::Relay),
+        _ => Err("write all, direct or relay".to_string()),
+    }
+}
+
+/// Who uses the STUN and TURN servers.
+pub(super) fn ice_for(text: &str) -> Result<IceFor, String> {
+    match text {
+        "both" => Ok(IceFor::Both),
+        "browsers" => Ok(IceFor::Browsers),
+        "server" => Ok(IceFor::Server),
+        _ => Err("write both, browsers or server".to_string()),
     }
 }
 

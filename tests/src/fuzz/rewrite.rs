@@ -1,6 +1,6 @@
 //! SDP of any stack, rewritten by a map.
 
-use pinhole_core::portmap::{Audience, PortMap};
+use pinhole_core::portmap::{Audience, Entry, PortMap};
 use pinhole_core::sdp::rewrite::Rewriter;
 
 use crate::leaks::private_addresses;
@@ -26,7 +26,7 @@ pub fn rewrite(data: &[u8]) {
             Err(error) => assert!(error.to_string().len() < TEXT_BYTES_MAX + 1024, "{error}"),
         }
     }
-    let outside: Vec<_> = map.entries().iter().map(|entry| entry.host()).collect();
+    let outside: Vec<_> = map.entries().iter().map(Entry::host).collect();
     let last = sdp.lines().last().unwrap_or_default();
     if let Ok(candidates) = Rewriter::new(&map, Audience::Public).rewrite_candidate(last) {
         for candidate in candidates {

@@ -180,6 +180,7 @@ impl World {
         self.handle_signals();
         if self.endpoint.poll_timeout().is_some_and(|(at, _)| at <= self.now) {
             self.endpoint.handle_timeout(self.now);
+            self.settle_endpoint();
         }
         for viewer in &mut self.viewers {
             if viewer.poll_timeout() <= self.now {
@@ -248,6 +249,7 @@ impl World {
         let keyframe = std::mem::take(&mut self.keyframe_wanted);
         let data = frame_bytes(keyframe);
         self.endpoint.send_frame(self.now, Frame { data: &data, captured: self.now });
+        self.settle_endpoint();
     }
 
     /// Takes all that can be taken without time passing.
@@ -269,7 +271,8 @@ impl World {
         panic!("the world does not settle");
     }
 
-    fn settle_endpoint(&mut self) -> bool {
+    /// Drains the endpoint, as its contract wants it after each input.
+    pub(super) fn settle_endpoint(&mut self) -> bool {
         let mut moved = false;
         let mut buffer = std::mem::take(&mut self.buffer);
         while let Some(out) = self.endpoint.poll_transmit(self.now, &mut buffer) {

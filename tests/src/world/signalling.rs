@@ -33,6 +33,7 @@ impl World {
         while self.next_signal().is_some_and(|at| at <= self.now) {
             let Some((_, message)) = self.signals.pop_front() else { return };
             self.on_message(message);
+            self.settle_endpoint();
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use pinhole_core::gather::{Audience, local_candidates};
+use pinhole_core::gather::{Audience, GatherConfig};
 use pinhole_core::portmap::PortMap;
 use pinhole_core::sdp::rewrite::{Mdns, RewriteError, Rewriter};
 use pinhole_core::{Certificate, Endpoint, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
@@ -118,8 +118,7 @@ fn endpoint(now: Instant, map: &PortMap, audience: Audience) -> Endpoint {
         seed: Seed::new([9; 32]),
         wall_clock: WallClock { unix: Duration::from_secs(1_800_000_000), at: now },
         certificate: Certificate::generate().unwrap(),
-        candidates: local_candidates(&bases, map, audience),
-        bases,
+        gather: GatherConfig { map: map.clone(), audience, ..GatherConfig::lan(bases) },
         video: VideoFormat { profile_level_id: "42c01f".parse().unwrap() },
         limits: Limits::default(),
         estimator: None,

@@ -8,9 +8,10 @@
 //! ← {"type":"error","code":"…","message":"…"}
 //! ```
 //!
-//! One more, which only our own page sends: `{"type":"pinhole_clock","sent":…}`, answered with the
-//! server's time and the capture time of an RTP timestamp, so that a page can tell the age of a
-//! picture.
+//! Two more are for our own page. It sends `{"type":"pinhole_clock","sent":…}`, answered with the
+//! server's time and the capture time of an RTP timestamp, so that it can tell the age of a picture.
+//! Who has sent that is told `{"type":"pinhole_restart_ice","user_id":"…"}` when the server's
+//! addresses have changed, and answers with a further `webrtc_offer` of the same connection.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -102,6 +103,11 @@ pub(super) fn late_candidate(
         "candidate": {"candidate": candidate, "sdpMid": mid, "sdpMLineIndex": index},
     })
     .to_string()
+}
+
+/// The message that asks a viewer to restart ICE.
+pub(super) fn restart_ice(user_id: &str) -> String {
+    json!({"type": "pinhole_restart_ice", "user_id": user_id}).to_string()
 }
 
 /// `pinhole_clock`: both times in milliseconds since the Unix epoch.
@@ -233,6 +239,7 @@ mod tests {
 
     #[test]
     fn what_we_say_is_what_the_front_ends_expect() {
+        assert_eq!(restart_ice("u"), r#"{"type":"pinhole_restart_ice","user_id":"u"}"#);
         assert_eq!(answer("v=0\r\n"), r#"{"sdp":"v=0\r\n","type":"webrtc_answer"}"#);
         assert_eq!(Fault::new("c", "m").to_json(), r#"{"code":"c","message":"m","type":"error"}"#);
     }

@@ -1,9 +1,11 @@
 //! `GET /ws/{session_id}`: signalling over a WebSocket.
 //!
-//! [`messages`] are the words, [`socket`] is one connection. `session_id` is a name of the front
+//! [`messages`] are the words, [`socket`] is one connection, [`offers`] tells a restart from a new
+//! viewer. `session_id` is a name of the front
 //! end's choice: it and the `user_id` of an offer tell one viewer from another, across reconnects.
 
 mod messages;
+mod offers;
 mod socket;
 
 use std::sync::Arc;

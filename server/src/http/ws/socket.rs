@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::messages::{self, Fault, Request};
+use super::offers::OfferedBy;
 use crate::http::App;
 use crate::http::accept::stopped;
 use crate::sessions::{Ending, SocketEvent, SocketNews, User};
@@ -45,6 +46,7 @@ pub(super) async fn run(app: Arc<App>, session_id: String, socket: WebSocket) {
         socket,
         news,
         users: BTreeMap::new(),
+        speaks_pinhole: false,
         budget: MESSAGES_AT_ONCE,
         budget_at: Instant::now(),
     };
@@ -56,9 +58,19 @@ struct Conversation {
     session_id: String,
     socket: WebSocket,
     news: mpsc::Sender<SocketEvent>,
-    users: BTreeMap<String, SessionId>,
+    users: BTreeMap<String, Watching>,
+    /// Whether messages of ours are understood: it has sent one. Other front ends may choke on
+    /// types that they do not know.
+    speaks_pinhole: bool,
     budget: f64,
     budget_at: Instant,
+}
+
+/// A user's session.
+struct Watching {
+    id: SessionId,
+    /// Who made its offer, where that can be told.
+    by: Option<OfferedBy>,
 }
 
 impl Conversation {
@@ -92,7 +104,7 @@ impl Conversation {
         // News that follow are of no use to a socket that ends; their followers must not wait for
         // it.
         inbox.close();
-        for id in std::mem::take(&mut self.users).into_values() {
+        for Watching { id, .. } in std::mem::take(&mut self.users).into_values() {
             self.app.sessions.close(id).await;
         }
         if let Next::Close(code, reason) = end {
@@ -144,6 +156,7 @@ impl Conversation {
                 self.on_candidate(&user_id, candidate).await.map(|()| None)
             }
             Request::Clock { sent } => {
+                self.speaks_pinhole = true;
                 let clock = self.app.handle.rtp_clock().await.map_err(|error| busy(&error))?;
                 let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 let server_ms = unix.as_secs_f64() * 1e3;
@@ -165,15 +178,44 @@ impl Conversation {
         if let Some(fault) = self.app.health.fault() {
             return Err(Fault::new("no_picture", format!("there is no picture to send: {fault}")));
         }
+        let by = OfferedBy::read(&sdp);
+        if let Some(answer) = self.restart(&user_id, by.as_ref(), &sdp).await? {
+            return Ok(messages::answer(&answer));
+        }
         let user = User { session_id: self.session_id.clone(), user_id: user_id.clone() };
         let offered = self.app.sessions.offer_socket(user, sdp, self.news.clone()).await;
         let (id, answer) = offered.map_err(|error| offer_fault(&error))?;
-        self.users.insert(user_id, id);
+        self.users.insert(user_id, Watching { id, by });
         Ok(messages::answer(&answer))
     }
 
+    /// Restarts ICE of the user's session, where that is what the offer means. `None`: it means a
+    /// new session, also where the old one has just ended.
+    async fn restart(
+        &mut self,
+        user_id: &str,
+        by: Option<&OfferedBy>,
+        sdp: &str,
+    ) -> Result<Option<String>, Fault> {
+        let Some(by) = by else { return Ok(None) };
+        let before = |watching: &&mut Watching| {
+            watching.by.as_ref().is_some_and(|before| before.is_restarted_by(by))
+        };
+        let Some(watching) = self.users.get_mut(user_id).filter(before) else {
+            return Ok(None);
+        };
+        match self.app.handle.renegotiate(watching.id, sdp.to_string()).await {
+            Ok(answer) => {
+                watching.by = Some(by.clone());
+                Ok(Some(answer))
+            }
+            Err(HandleError::Refused(OfferError::NoSession)) => Ok(None),
+            Err(error) => Err(offer_fault(&error)),
+        }
+    }
+
     async fn on_candidate(&mut self, user_id: &str, candidate: String) -> Result<(), Fault> {
-        let Some(id) = self.users.get(user_id) else {
+        let Some(Watching { id, .. }) = self.users.get(user_id) else {
             let text = "this user has no session on this WebSocket; send webrtc_offer first";
             return Err(Fault::new("no_session", text));
         };
@@ -192,7 +234,8 @@ impl Conversation {
     }
 
     async fn on_news(&mut self, event: SocketEvent) -> Next {
-        let current = self.users.get(&event.user_id) == Some(&event.session);
+        let watching = self.users.get(&event.user_id);
+        let current = watching.is_some_and(|watching| watching.id == event.session);
         match event.what {
             // Of a session that this socket has replaced since.
             _ if !current => Next::Continue,
@@ -201,6 +244,10 @@ impl Conversation {
                 let text = messages::late_candidate(user_id, &candidate, &mid, index);
                 self.send_text(text).await
             }
+            SocketNews::RestartWanted if self.speaks_pinhole => {
+                self.send_text(messages::restart_ice(&event.user_id)).await
+            }
+            SocketNews::RestartWanted => Next::Continue,
             SocketNews::Ended(ending) => {
                 self.users.remove(&event.user_id);
                 let code = match ending {

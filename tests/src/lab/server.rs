@@ -1,0 +1,59 @@
+//! The program on the server's host.
+
+use anyhow::Result;
+
+use super::{Host, Lab};
+use crate::server::{Server, WhepSession};
+
+/// A small picture, so that two cores play several labs; frames often, so that sixty come soon. Signalling is open, for
+/// the same port takes ICE over TCP.
+const PICTURE: &str = "--encoder openh264 --size 320x240 --fps 60 --bitrate 800k";
+
+/// A running program in a lab. Dropped, it is killed.
+pub struct LabServer<'lab> {
+    lab: &'lab Lab,
+    server: Server,
+    /// Its flags, as given.
+    pub flags: String,
+}
+
+impl<'lab> LabServer<'lab> {
+    /// Starts `pinhole serve` with these flags besides those of the picture. HTTP listens on all addresses of the host,
+    /// on any free port, unless the flags say where. `{cert}` in the flags is the certificate of the lab's TURN server.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start(lab: &'lab Lab, flags: &str) -> Result<LabServer<'lab>> {
+        let listen = if flags.contains("--listen") { "" } else { "--listen [::]:0" };
+        let certificate = lab.certificate().display().to_string();
+        let all = format!("{listen} --open {PICTURE} {flags}").replace("{cert}", &certificate);
+        let server = lab.enter(Host::Server, || Server::launch(&all))?;
+        Ok(LabServer { lab, server, flags: flags.to_owned() })
+    }
+
+    /// Hands in an offer, from the server's own host.
+    ///
+    /// # Errors
+    /// Anything but an answer.
+    pub fn whep(&self, offer: &str) -> Result<WhepSession> {
+        self.lab.enter(Host::Server, || self.server.whep(offer))
+    }
+
+    /// The sum over all labels of a metric.
+    ///
+    /// # Errors
+    /// There is no such metric.
+    pub fn metric(&self, name: &str) -> Result<f64> {
+        self.lab.enter(Host::Server, || self.server.metric(name))
+    }
+
+    /// Where HTTP listens.
+    pub fn http_port(&self) -> u16 {
+        self.server.http.port()
+    }
+
+    /// What it has printed.
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+}
