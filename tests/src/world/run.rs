@@ -95,7 +95,8 @@ impl World {
         }
         net.attach(INTERNET, at(TURN).ip(), TURN_NODE);
         let endpoint = Endpoint::new(now, config.endpoint(now, bases.clone()));
-        let stun = StunServer { address: at(STUN), other: at(STUN_OTHER), alive: true };
+        let stun =
+            StunServer { address: at(STUN), other: at(STUN_OTHER), alive: true, ignores: None };
         World {
             now,
             start: now,
@@ -142,7 +143,11 @@ impl World {
     /// What this world's viewer is like, drawn from the seed.
     pub fn habits(&self) -> Habits {
         let seed = self.config.seed;
-        Habits { trickles: seed.is_multiple_of(2), tells_host: seed.is_multiple_of(3), restarts: true }
+        Habits {
+            trickles: seed.is_multiple_of(2),
+            tells_host: seed.is_multiple_of(3),
+            restarts: true,
+        }
     }
 
     /// Lets time pass.

@@ -1,7 +1,7 @@
 //! STUN on both ends: a server with two addresses and two ports, and the question that a viewer
 //! asks it. The codec is that of `stun-types`; nothing of the core is used.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use stun_types::attribute::{
     Attribute, AttributeStaticType, AttributeType, AttributeWrite, AttributeWriteExt,
@@ -50,12 +50,14 @@ pub struct StunServer {
     pub other: SocketAddr,
     /// Whether it answers.
     pub alive: bool,
+    /// Whom it does not answer.
+    pub ignores: Option<IpAddr>,
 }
 
 impl StunServer {
     /// The answer to what came to one of its addresses.
     pub fn answer(&self, to: SocketAddr, from: SocketAddr, bytes: &[u8]) -> Option<Vec<u8>> {
-        if !self.alive {
+        if !self.alive || self.ignores == Some(from.ip()) {
             return None;
         }
         let swap = |one: SocketAddr, first: SocketAddr, second: SocketAddr| {

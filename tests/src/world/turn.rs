@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::config::UNIX;
 use aws_lc_rs::hmac;
 use base64::Engine;
-use super::config::UNIX;
 use stun_types::message::{
     BINDING, Message, MessageClass, MessageType, MessageWrite, MessageWriteVec, TransactionId,
 };
@@ -67,6 +67,8 @@ pub struct TurnServer {
     start: Instant,
     /// Whether it does anything at all.
     pub alive: bool,
+    /// Whether it is a STUN server too.
+    pub answers_binding: bool,
     /// Datagrams that were relayed to clients or peers: what a direct path spares it.
     pub relayed_total: u64,
 }
@@ -84,6 +86,7 @@ impl TurnServer {
             clients: BTreeSet::new(),
             start,
             alive: true,
+            answers_binding: true,
             relayed_total: 0,
         }
     }
@@ -137,6 +140,7 @@ impl TurnServer {
         // What the crate answers to a Binding request goes to its own address.
         if to == self.address && is_binding(&bytes) {
             let answer = super::stun::binding_answer(from, None, &bytes);
+            let answer = answer.filter(|_| self.answers_binding);
             return answer.map(|bytes| Sent { from: to, to: from, bytes }).into_iter().collect();
         }
         if to == self.address {

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use pinhole_core::PathKind;
+use pinhole_tests::world::net::INTERNET;
 use pinhole_tests::world::turn::Users;
-use pinhole_tests::world::{WorldConfig, for_seeds};
+use pinhole_tests::world::viewer::Habits;
+use pinhole_tests::world::{World, WorldConfig, for_seeds};
 
-use crate::support::{RELAY, assert_path, gap_during, seconds, watching};
+use crate::support::{RELAY, assert_path, connects, gap_during, seconds, takes, watching};
 
 /// The worst of all seeds, for the report.
 fn worst(name: &str, gaps: &[Duration], most: Duration) {
     let longest = gaps.iter().max().unwrap();
     println!("{name}: longest gap {longest:?} over {} runs", gaps.len());
-    assert!(*longest < most, "{name}: {longest:?} without a picture");
+    assert!(*longest < most, "{name}: {gaps:?} without a picture");
 }
 
 #[test]
@@ -38,7 +40,8 @@ fn media_follows_a_viewer_whose_nat_gave_it_another_port() {
             let after = assert_path(&world, index, kind, viewer);
             assert_ne!(before.remote, after.remote, "its port is another one");
         });
-        worst(&format!("viewer's NAT flushed, {server} × {viewer}"), &gaps, seconds(3));
+        // The viewer's agent checks every 3 s at most; that check is what can be followed.
+        worst(&format!("viewer's NAT flushed, {server} × {viewer}"), &gaps, seconds(4));
     }
 }
 
@@ -67,9 +70,11 @@ fn media_is_back_after_our_own_nat_forgot_us() {
 
 #[test]
 fn media_is_back_after_our_own_nat_was_renumbered() {
-    for (server, viewer, kind) in
-        [("port", "port", PathKind::Direct), ("full", "none", PathKind::Direct), ("sym", "sym", RELAY)]
-    {
+    for (server, viewer, kind) in [
+        ("port", "port", PathKind::Direct),
+        ("full", "none", PathKind::Direct),
+        ("sym", "sym", RELAY),
+    ] {
         let mut gaps = Vec::new();
         for_seeds(0..10, |seed| {
             let config = WorldConfig::new(seed, server).with_turn();
@@ -106,7 +111,7 @@ fn media_is_back_after_the_turn_server_restarted() {
 }
 
 #[test]
-fn stale_nonces_and_new_passwords_cost_no_picture() {
+fn stale_nonces_cost_no_picture() {
     let mut gaps = Vec::new();
     for_seeds(0..10, |seed| {
         let users = Users::Rest { secret: "secret".into(), since: 0 };
@@ -128,30 +133,63 @@ fn stale_nonces_and_new_passwords_cost_no_picture() {
 #[test]
 fn a_viewer_moves_from_the_relay_to_a_direct_path_that_comes_late() {
     for_seeds(0..10, |seed| {
-        let config = WorldConfig::new(seed, "port").with_turn();
-        let mut world = pinhole_tests::world::World::new(config);
-        world.stun.as_mut().unwrap().alive = false;
-        // Its own port is not told either, so all that is known is the relay.
-        world.net.faults = pinhole_tests::world::net::Faults::NONE;
+        let mut world = World::new(WorldConfig::new(seed, "port").with_turn());
+        // The viewer learns where it is, and we do not.
+        let ours = "198.51.100.10".parse().unwrap();
+        world.stun.as_mut().unwrap().ignores = Some(ours);
+        world.turn.as_mut().unwrap().answers_binding = false;
         world.run(seconds(2));
-        let habits = world.habits();
-        let index = world.join("port", habits);
-        let connected = crate::support::connects(&mut world, index, seconds(20));
-        assert!(connected, "seed {seed}");
-        let _ = index;
-        println!("seed {seed}: {:?} {}", world.path(index), world.answers[0].matches("candidate:").count());
+        let index = world.join("port", world.habits());
+        assert!(connects(&mut world, index, seconds(20)), "seed {seed}");
+        assert_path(&world, index, RELAY, "at first");
+        let since = world.now;
+
+        world.stun.as_mut().unwrap().ignores = None;
+        let moved = takes(&mut world, index, PathKind::Direct, seconds(90));
+
+        assert!(moved, "seed {seed}: {:?}", world.path(index));
+        assert_path(&world, index, PathKind::Direct, "later");
+        assert!(world.trickled(index).iter().any(|line| line.contains("typ srflx")));
+        assert_eq!(world.restarts_wanted(index), 0);
+        let gap = world.viewers[index].longest_gap(since, world.now);
+        assert!(gap < seconds(1), "seed {seed}: {gap:?} without a picture");
     });
 }
 
 #[test]
 fn an_interface_that_goes_takes_only_its_own_viewers_along() {
+    let (mut stayed, mut gone) = (0, 0);
     for_seeds(0..10, |seed| {
         let config = WorldConfig { second_interface: true, ..WorldConfig::new(seed, "one2one") };
-        let (mut world, first) = watching(config, "port", PathKind::Direct);
-        let second = world.join("none", world.habits());
-        assert!(crate::support::connects(&mut world, second, seconds(10)));
+        let mut world = World::new(config);
+        world.run(seconds(2));
+        for viewer in ["none", "port", "full", "adr"] {
+            let habits = Habits { restarts: false, ..world.habits() };
+            let index = world.join(viewer, habits);
+            assert!(connects(&mut world, index, seconds(10)), "{viewer}, seed {seed}");
+        }
+        world.run(seconds(5));
+        let paths: Vec<_> = (0..4).map(|index| world.path(index).unwrap().local).collect();
+        let (kept, lost) = (world.bases[0], world.bases[1]);
+
+        world.net.detach(INTERNET, lost.ip());
+        world.endpoint.set_bases(world.now, vec![kept], Vec::new());
+        let since = world.now;
         world.run(seconds(3));
-        let on = |world: &pinhole_tests::world::World, index| world.path(index).unwrap().local;
-        println!("seed {seed}: {} {}", on(&world, first), on(&world, second));
+
+        for (index, local) in paths.into_iter().enumerate() {
+            let gap = world.viewers[index].longest_gap(since, world.now);
+            let asked = world.restarts_wanted(index);
+            if local == lost {
+                gone += 1;
+                assert!(asked > 0, "viewer {index}, seed {seed}");
+            } else {
+                stayed += 1;
+                assert!(gap < Duration::from_millis(250), "viewer {index}, seed {seed}: {gap:?}");
+                assert_eq!(asked, 0, "viewer {index}, seed {seed}");
+            }
+        }
     });
+    println!("{stayed} viewers stayed, {gone} were asked to restart");
+    assert!(std::env::var("WORLD_SEED").is_ok() || (stayed > 0 && gone > 0));
 }

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod changes;
-mod debug;
 mod faults;
 mod matrix;
 mod repeats;

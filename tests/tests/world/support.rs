@@ -22,7 +22,9 @@ pub(crate) fn watching(config: WorldConfig, viewer: &str, kind: PathKind) -> (Wo
     world.run(seconds(2));
     let index = world.join(viewer, world.habits());
     assert!(connects(&mut world, index, seconds(20)), "{what} does not connect");
-    world.run(seconds(3));
+    // A relay may win at first; what is better takes over. Then the path is let settle.
+    assert!(takes(&mut world, index, kind, seconds(6)), "{what}: {:?}", world.path(index));
+    world.run(seconds(2));
     assert_path(&world, index, kind, &what);
     (world, index)
 }
@@ -30,6 +32,16 @@ pub(crate) fn watching(config: WorldConfig, viewer: &str, kind: PathKind) -> (Wo
 /// Whether the viewer sees a picture within that time.
 pub(crate) fn connects(world: &mut World, viewer: usize, most: Duration) -> bool {
     world.run_until(most, |world| !world.viewers[viewer].pictures.is_empty())
+}
+
+/// Whether both ends take a path of this kind within that time.
+pub(crate) fn takes(world: &mut World, viewer: usize, kind: PathKind, most: Duration) -> bool {
+    let relay: std::net::SocketAddr = TURN.parse().unwrap();
+    world.run_until(most, |world| {
+        let selected = world.viewers[viewer].selected;
+        world.path(viewer).is_some_and(|path| path.kind == kind)
+            && selected.is_some_and(|at| (at.ip() == relay.ip()) == (kind == RELAY))
+    })
 }
 
 /// From the answer to the end of the handshake.

@@ -94,7 +94,11 @@ fn a_mapping_lives_thirty_seconds_until_an_answer_came_and_two_minutes_after() {
     let mut nat = nat("port");
     let outside = nat.outbound(start, at(INSIDE), remote);
     assert_eq!(nat.inbound(after(29), outside, remote), Some(at(INSIDE)));
-    assert_eq!(nat.inbound(after(148), outside, remote), Some(at(INSIDE)), "refreshed by an answer");
+    assert_eq!(
+        nat.inbound(after(148), outside, remote),
+        Some(at(INSIDE)),
+        "refreshed by an answer"
+    );
     assert_eq!(nat.outbound(after(267), at(INSIDE), remote), outside, "refreshed by going out");
     assert_eq!(nat.inbound(after(388), outside, remote), None);
     assert_ne!(nat.outbound(after(389), at(INSIDE), remote), outside, "a new mapping");
