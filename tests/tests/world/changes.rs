@@ -40,8 +40,7 @@ fn media_follows_a_viewer_whose_nat_gave_it_another_port() {
             let after = assert_path(&world, index, kind, viewer);
             assert_ne!(before.remote, after.remote, "its port is another one");
         });
-        // The viewer's agent checks every 3 s at most; that check is what can be followed.
-        worst(&format!("viewer's NAT flushed, {server} × {viewer}"), &gaps, seconds(4));
+        worst(&format!("viewer's NAT flushed, {server} × {viewer}"), &gaps, seconds(3));
     }
 }
 
