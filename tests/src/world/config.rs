@@ -23,7 +23,7 @@ pub const TURN: &str = "192.0.2.10:3478";
 /// The outside address of the server's side.
 const SERVER_OUTSIDE: &str = "198.51.100.10";
 /// The Unix time at which every world begins.
-pub(super) const UNIX: Duration = Duration::from_secs(1_800_000_000);
+pub const UNIX: Duration = Duration::from_secs(1_800_000_000);
 
 /// What a world is made of.
 #[derive(Debug, Clone)]

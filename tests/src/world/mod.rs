@@ -26,6 +26,6 @@ pub mod stun;
 pub mod turn;
 pub mod viewer;
 
-pub use config::{STUN, STUN_OTHER, TURN, WorldConfig};
+pub use config::{STUN, STUN_OTHER, TURN, UNIX, WorldConfig};
 pub use run::{Sending, World};
 pub use seeds::for_seeds;
