@@ -19,4 +19,5 @@ pub mod server;
 pub mod source;
 pub mod stun;
 pub mod viewer;
+pub mod world;
 pub mod ws;

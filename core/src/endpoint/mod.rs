@@ -154,7 +154,7 @@ impl Endpoint {
                     self.after_gathering(now);
                 }
                 Key::Streams => self.close_unproved_streams(now),
-                Key::Watch => self.watch_relays(now),
+                Key::Watch => self.watch_paths(now),
                 Key::Session(id) => {
                     self.with_session(id, |session| session.handle_timeout(now));
                 }

@@ -7,12 +7,12 @@ use super::routes::Via;
 use super::{Endpoint, Event, Key, SessionId, SessionState};
 use crate::gather::{CandidateKind, GatherEvent, LocalCandidate, Paths, candidate_line};
 use crate::portmap::Protocol;
-use crate::session::Local;
+use crate::session::{Local, Session};
 
-/// How often sessions behind a relay are looked at for silence.
+/// How often sessions are looked at for silence.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
-/// Silence of a viewer behind a relay after which the relay is asked whether it still is one. A
-/// viewer's reports come every second.
+/// Silence of a viewer after which servers are asked whether they still relay for us, and where we
+/// are. A viewer's reports come every second.
 const SUSPICIOUS_SILENCE: Duration = Duration::from_millis(1_500);
 
 impl Endpoint {
@@ -90,6 +90,9 @@ impl Endpoint {
             let line = candidate_line(candidate, place.unwrap_or(0));
             self.announce(&line);
         }
+        for candidate in removed.iter().filter(|gone| gone.kind == CandidateKind::ServerReflexive) {
+            self.on_moved(now, candidate.base);
+        }
         let peers: Vec<SocketAddr> =
             self.sessions.values().flat_map(|session| session.told()).copied().collect();
         for peer in peers {
@@ -130,31 +133,64 @@ impl Endpoint {
         lines
     }
 
-    /// Looks for viewers behind a relay that fell silent: then the relay may be what is gone.
-    pub(super) fn watch_relays(&mut self, now: Instant) {
-        let mut suspicious = false;
+    /// Looks for viewers that fell silent: then the relay may be what is gone, or the NAT in front
+    /// of us may have forgotten us.
+    pub(super) fn watch_paths(&mut self, now: Instant) {
+        let (mut relays, mut sockets) = (false, false);
         for (id, session) in &self.sessions {
-            let Some(pair) = session.pair() else { continue };
-            if session.state() != SessionState::Connected {
-                continue;
-            }
-            let via = Via::Relay(pair.source);
-            let remote = self.routes.whereabouts(*id, pair.destination);
-            let heard = self.routes.heard_at(via, remote);
-            suspicious |= heard.is_some_and(|heard| heard + SUSPICIOUS_SILENCE <= now);
+            let Some(silence) = self.silence(now, *id, session) else { continue };
+            let is_relayed = self.is_relayed(session);
+            relays |= is_relayed && silence >= SUSPICIOUS_SILENCE;
+            // Once for each silence: a viewer that went away makes no storm of questions.
+            let begins = SUSPICIOUS_SILENCE..SUSPICIOUS_SILENCE + WATCH_INTERVAL * 2;
+            sockets |= !is_relayed && begins.contains(&silence);
         }
-        if suspicious {
+        if relays {
             tracing::debug!("viewers behind a relay are silent, the servers are asked");
             self.gatherer.suspect_relays(now);
+        }
+        if sockets {
+            tracing::debug!("viewers are silent, the servers are asked where we are");
+            self.gatherer.suspect(now);
+        }
+        if relays || sockets {
             self.after_gathering(now);
         }
         self.set_watch(now);
     }
 
+    /// How long nothing came by the path of a connected session; `None` over TCP, which has its own
+    /// way to end.
+    fn silence(&self, now: Instant, id: SessionId, session: &Session) -> Option<Duration> {
+        let pair = session.pair().filter(|pair| pair.protocol == str0m::net::Protocol::Udp)?;
+        if session.state() != SessionState::Connected {
+            return None;
+        }
+        let relayed = self.is_relayed(session);
+        let via = if relayed { Via::Relay(pair.source) } else { Via::Socket };
+        let remote = self.routes.whereabouts(id, pair.destination);
+        Some(now.saturating_duration_since(self.routes.heard_at(via, remote)?))
+    }
+
+    fn is_relayed(&self, session: &Session) -> bool {
+        session.pair().is_some_and(|pair| !self.gatherer.bases().contains(&pair.source))
+    }
+
+    /// The NAT in front of a socket shows another address: sessions on it that are silent have lost
+    /// their way back to us. Those that are not, go on.
+    fn on_moved(&mut self, now: Instant, base: SocketAddr) {
+        let sessions = self.sessions.iter();
+        let cut = sessions.filter(|(id, session)| {
+            session.pair().is_some_and(|pair| pair.source == base)
+                && self.silence(now, **id, session).is_some_and(|s| s >= SUSPICIOUS_SILENCE)
+        });
+        let cut: Vec<SessionId> = cut.map(|(id, _)| *id).collect();
+        self.events.extend(cut.into_iter().map(|id| Event::RestartWanted { id }));
+    }
+
     /// The watch is kept while there is something to watch.
     pub(super) fn set_watch(&mut self, now: Instant) {
-        let relayed = self.setup.locals.iter().any(|l| matches!(l, Local::Relayed { .. }));
-        let wanted = relayed && !self.is_idle();
+        let wanted = !self.gatherer.config().servers.is_empty() && !self.is_idle();
         self.deadlines.set(Key::Watch, wanted.then(|| now + WATCH_INTERVAL));
     }
 

@@ -63,8 +63,8 @@ impl Session {
             seen: Seen::default(),
         };
         session.add_offered_candidates();
-        // str0m sends no check before its first timeout, and asks for none: viewers whose NAT must
-        // be opened from inside would wait for ours for ever.
+        // str0m's ICE agent has no time before its first timeout, and without it sends no check: a
+        // NAT in front of us that lets in answers only would keep the viewer's out for ever.
         session.handle_timeout(now);
         Ok(session)
     }

@@ -144,7 +144,10 @@ impl Authenticator {
         let nonce = text(response, NONCE).ok_or(Unanswerable::Incomplete)?;
         let realm = text(response, REALM).unwrap_or_else(|| old.realm.clone());
         let account = old.account.clone();
-        self.challenge = Some(Challenge::new(account, realm, nonce, response)?);
+        // Servers are met that leave PASSWORD-ALGORITHMS out here. What was agreed on goes on; that
+        // is no bid-down.
+        let algorithms = named_algorithms(response).or_else(|| old.algorithms.clone());
+        self.challenge = Some(Challenge::new(account, realm, nonce, algorithms)?);
         Ok(())
     }
 
@@ -153,7 +156,7 @@ impl Authenticator {
         let nonce = text(response, NONCE).ok_or(Unanswerable::Incomplete)?;
         let account = self.credentials.account(now, &self.wall_clock);
         let account = account.ok_or(Unanswerable::NoCredentials)?;
-        Challenge::new(account, realm, nonce, response)
+        Challenge::new(account, realm, nonce, named_algorithms(response))
     }
 
     /// Adds who we are and the proof of it, RFC 8489 §9.2.4; nothing before the server asked.
@@ -210,10 +213,9 @@ impl Challenge {
         account: Account,
         realm: String,
         nonce: String,
-        response: &Parsed<'_>,
+        algorithms: Option<Vec<u8>>,
     ) -> Result<Challenge, Unanswerable> {
         let features = features(&nonce);
-        let algorithms = response.value(PASSWORD_ALGORITHMS).map(<[u8]>::to_vec);
         let (hash, integrity) = match &algorithms {
             // RFC 8489 §9.2.4: where the server names algorithms, SHA-256 alone proves.
             Some(named) => (choose(named).ok_or(Unanswerable::NoAlgorithm)?, Integrity::Sha256),
@@ -292,6 +294,11 @@ fn choose(named: &[u8]) -> Option<KeyHash> {
 struct Features {
     has_algorithms: bool,
     is_anonymous: bool,
+}
+
+/// PASSWORD-ALGORITHMS, where a response has them.
+fn named_algorithms(response: &Parsed<'_>) -> Option<Vec<u8>> {
+    response.value(PASSWORD_ALGORITHMS).map(<[u8]>::to_vec)
 }
 
 /// What a nonce says that the server can do: 24 bits in base64 behind the cookie, the first of

@@ -45,10 +45,13 @@ impl Allocation {
             }
             Action::Rebuild(cause) => {
                 self.lose(cause);
+                // A server that restarted may not even say that our nonce is none of its own.
+                self.auth.reset();
                 self.allocate(now);
             }
             Action::RebuildLater(cause) => {
                 self.lose(cause);
+                self.auth.reset();
                 self.wait(now, Pace::Fickle);
             }
             Action::Replace(cause) => {
@@ -230,11 +233,11 @@ impl Allocation {
     /// Goes back to the server of the configuration, wherever others sent us.
     fn retry(&mut self, now: Instant) {
         self.visited.clear();
+        self.auth.reset();
         if self.server == self.home {
             return self.live(now, Input::Due);
         }
         self.server = self.home;
-        self.auth.reset();
         let is_stream = self.leg == Leg::Stream;
         self.live(now, if is_stream { Input::MovedAway } else { Input::Due });
     }

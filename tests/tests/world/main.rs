@@ -1,0 +1,9 @@
+//! The whole core in a simulated Internet: see `pinhole_tests::world`.
+
+#![allow(clippy::unwrap_used)]
+
+mod changes;
+mod faults;
+mod matrix;
+mod repeats;
+mod support;
