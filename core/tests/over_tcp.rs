@@ -156,3 +156,19 @@ fn closed(world: &World) -> Vec<StreamId> {
     closed.sort();
     closed
 }
+
+#[test]
+fn a_check_by_a_detour_waits_for_the_head_start_of_direct_paths() {
+    let mut world = world();
+    let (viewer, _) = world.join_tcp("192.0.2.7:50000");
+
+    world.run_ms(145);
+    assert_eq!(world.endpoint.stats().dropped_total.len(), 0);
+    let answered = |world: &World| {
+        world.sent.iter().any(|(out, _)| matches!(out.transport, Transport::Stream(_)))
+    };
+    assert!(!answered(&world), "the check is let in too early");
+
+    world.run_ms(200);
+    assert!(world.viewers[viewer].connected);
+}

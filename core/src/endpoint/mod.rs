@@ -14,6 +14,7 @@ mod datagram;
 mod event;
 mod keyframes;
 mod network;
+mod patience;
 mod receive;
 mod routes;
 mod send;
@@ -41,6 +42,7 @@ use crate::gather::{Gatherer, LocalCandidate, candidate_line};
 use crate::h264::{Packetizer, PayloadLimit};
 use crate::session::{Input, Patience, Session, SessionSetup, Signal};
 use keyframes::Keyframes;
+use patience::WaitingRoom;
 use routes::Routes;
 use streams::Streams;
 
@@ -61,6 +63,7 @@ pub struct Endpoint {
     next_id: u64,
     routes: Routes,
     streams: Streams,
+    waiting: WaitingRoom,
     /// Whom our sockets sent to, as far as a NAT counts them: see [`Gatherer::predicted`].
     destinations: BTreeSet<SocketAddr>,
     /// Sessions that may have something to send, in the order in which they were touched.
@@ -82,6 +85,7 @@ enum Key {
     Gather,
     Streams,
     Watch,
+    Waiting(SessionId),
     Session(SessionId),
     Patience(SessionId),
 }
@@ -121,6 +125,7 @@ impl Endpoint {
             next_id: 0,
             routes: Routes::default(),
             streams: Streams::default(),
+            waiting: WaitingRoom::new(),
             destinations: BTreeSet::new(),
             ready: VecDeque::new(),
             deadlines: Deadlines::new(),
@@ -154,6 +159,7 @@ impl Endpoint {
                     self.after_gathering(now);
                 }
                 Key::Streams => self.close_unproved_streams(now),
+                Key::Waiting(id) => self.end_waiting(now, id),
                 Key::Watch => self.watch_paths(now),
                 Key::Session(id) => {
                     self.with_session(id, |session| session.handle_timeout(now));
@@ -176,7 +182,7 @@ impl Endpoint {
         let reason = match key {
             Key::Keyframe => TimeoutReason::Keyframe,
             Key::Gather | Key::Watch => TimeoutReason::Gather,
-            Key::Streams | Key::Session(_) => TimeoutReason::Session,
+            Key::Streams | Key::Waiting(_) | Key::Session(_) => TimeoutReason::Session,
             Key::Patience(_) => TimeoutReason::Connect,
         };
         Some((at, reason))

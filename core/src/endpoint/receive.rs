@@ -62,7 +62,10 @@ impl Endpoint {
     pub(super) fn route(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<(), DropReason> {
         let Arrival { via, local, remote, payload, .. } = *arrival;
         let route = match demux(payload).ok_or(DropReason::Unknown)? {
-            Kind::Stun => self.route_stun(now, arrival)?,
+            Kind::Stun => match self.route_stun(now, arrival)? {
+                Some(route) => route,
+                None => return Ok(()),
+            },
             Kind::Dtls | Kind::Media => {
                 let route = self.routes.by_remote(via, remote).ok_or(DropReason::NoRoute)?;
                 self.roam(now, arrival, route, SILENCE_BEFORE_REPORTS)
@@ -90,12 +93,17 @@ impl Endpoint {
     }
 
     /// A check names the session it is for; the address it comes from belongs to that session from
-    /// then on, if its integrity holds. Everything else goes where its address goes.
-    fn route_stun(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<Route, DropReason> {
+    /// then on, if its integrity holds. Everything else goes where its address goes. `None`: it was
+    /// taken, and waits.
+    fn route_stun(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival<'_>,
+    ) -> Result<Option<Route>, DropReason> {
         let Arrival { via, remote, alias, .. } = *arrival;
         let known = self.routes.by_remote(via, remote);
         let check = match parse_stun(arrival.payload).ok_or(DropReason::BadStun)? {
-            StunKind::Other => return known.ok_or(DropReason::NoRoute),
+            StunKind::Other => return known.map(Some).ok_or(DropReason::NoRoute),
             StunKind::Request(check) => check,
         };
         let session: SessionId =
@@ -104,17 +112,22 @@ impl Endpoint {
         if let Some(route) = known.filter(|route| is_known && route.alias == alias) {
             // Whoever overheard a check may send it again: only one with integrity moves anything.
             let may_move = self.may_move(now, arrival, route) && self.is_authentic(session, &check);
-            return Ok(match may_move {
+            return Ok(Some(match may_move {
                 true => self.roam(now, arrival, route, SILENCE_BEFORE_KNOWN),
                 false => route,
-            });
+            }));
         }
         if !self.is_authentic(session, &check) {
             return Err(DropReason::BadIntegrity);
         }
+        if self.keep_waiting(now, session, arrival) {
+            return Ok(None);
+        }
         let route = Route { session, alias, told: known.filter(|_| is_known).and_then(|r| r.told) };
         self.routes.add_remote(now, via, remote, route);
-        Ok(if is_known { route } else { self.roam(now, arrival, route, SILENCE_BEFORE_NEW) })
+        let roamed =
+            if is_known { route } else { self.roam(now, arrival, route, SILENCE_BEFORE_NEW) };
+        Ok(Some(roamed))
     }
 
     fn is_authentic(&self, session: SessionId, check: &BindingRequest<'_>) -> bool {

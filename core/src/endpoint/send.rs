@@ -140,6 +140,7 @@ impl Endpoint {
         self.deadlines.set(Key::Session(id), None);
         self.deadlines.set(Key::Patience(id), None);
         self.close_streams_of(now, id);
+        self.forget_waiting(id);
     }
 
     /// Tells all viewers about an address of ours that became known late.

@@ -1,0 +1,88 @@
+//! Direct paths get a head start: what comes by a relay or a TCP connection while a viewer connects
+//! waits a moment.
+//!
+//! Some viewers take the first pair that works and look no further (aioice does), and a relay,
+//! which no NAT filters, often answers before a direct path is opened from both sides. The moment
+//! costs those little that have no other way, and spares the others a relay for their whole life.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::receive::Arrival;
+use super::routes::Via;
+use super::{Endpoint, Key, SessionId, SessionState};
+use crate::gather::Paths;
+
+/// From the first check by a detour to the first that is let in. A direct path that both sides must
+/// open takes one round trip more than a relay.
+const HEAD_START: Duration = Duration::from_millis(150);
+/// Checks that wait; more are lost, as on any network, and sent again.
+const WAITING_MAX: usize = 16;
+
+/// What waits for one session.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    until: Instant,
+    checks: Vec<Check>,
+}
+
+#[derive(Debug)]
+struct Check {
+    via: Via,
+    local: SocketAddr,
+    remote: SocketAddr,
+    payload: Vec<u8>,
+}
+
+impl Endpoint {
+    /// Keeps a check that came by a detour, if its session is still to find its path. True: it waits.
+    pub(super) fn keep_waiting(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        arrival: &Arrival<'_>,
+    ) -> bool {
+        let detour = !matches!(arrival.via, Via::Socket);
+        let connecting =
+            self.sessions.get(&id).is_some_and(|s| s.state() == SessionState::Connecting);
+        let direct = self.gatherer.config().paths != Paths::Relay;
+        if !detour || !connecting || !direct {
+            return false;
+        }
+        let waiting = self.waiting.entry(id).or_insert_with(|| {
+            let until = now + HEAD_START;
+            Waiting { until, checks: Vec::new() }
+        });
+        if waiting.until <= now {
+            return false;
+        }
+        if waiting.checks.len() < WAITING_MAX {
+            let Arrival { via, local, remote, payload, .. } = *arrival;
+            waiting.checks.push(Check { via, local, remote, payload: payload.to_vec() });
+        }
+        self.deadlines.set(Key::Waiting(id), Some(waiting.until));
+        true
+    }
+
+    /// Lets in what waited long enough.
+    pub(super) fn end_waiting(&mut self, now: Instant, id: SessionId) {
+        let Some(waiting) = self.waiting.get_mut(&id) else { return };
+        for check in std::mem::take(&mut waiting.checks) {
+            let Check { via, local, remote, payload } = check;
+            let arrival = Arrival { via, local, alias: None, remote, payload: &payload };
+            if let Err(reason) = self.route(now, &arrival) {
+                self.drop_datagram(reason, remote);
+            }
+        }
+    }
+
+    /// Forgets what waits for a session that is gone.
+    pub(super) fn forget_waiting(&mut self, id: SessionId) {
+        self.waiting.remove(&id);
+        self.deadlines.set(Key::Waiting(id), None);
+    }
+}
+
+/// What waits, by session.
+pub(super) type WaitingRoom = BTreeMap<SessionId, Waiting>;
