@@ -139,6 +139,28 @@ fn an_address_that_changes_is_noticed_within_five_seconds() {
 }
 
 #[test]
+fn one_that_was_killed_has_an_allocation_again_within_three_seconds() {
+    let server = Coturn::start(&[]);
+    let mut client = Client::new(&server, Leg::Datagram, Families::V4, long_term("pass"));
+    client.run_until("an allocation", |client| !client.events.is_empty());
+    let before: Vec<_> = client.allocation.relayed().collect();
+
+    // A program with a fixed port, killed and started again: its allocation lives on without it.
+    let restarted = Instant::now();
+    client.restart();
+    client.run_until("an allocation", |client| !client.events.is_empty());
+    let back = restarted.elapsed();
+
+    assert!(matches!(client.events[0], AllocationEvent::Allocated { .. }), "{:?}", client.events);
+    assert_ne!(client.allocation.relayed().collect::<Vec<_>>(), before);
+    assert!(back < Duration::from_secs(3), "allocated after {back:?}");
+    eprintln!("client killed and started again: allocated after {back:?}");
+    client.events.clear();
+    client.run(Duration::from_secs(3));
+    assert_eq!(client.events, [], "it lasts");
+}
+
+#[test]
 fn closing_frees_the_relayed_address() {
     let server = Coturn::start(&[]);
     let mut client = Client::new(&server, Leg::Datagram, Families::V4, long_term("pass"));
@@ -267,9 +289,24 @@ impl Wire {
     }
 }
 
+fn allocation_config(
+    seed: u8,
+    now: Instant,
+    leg: Leg,
+    server: SocketAddr,
+    families: Families,
+    credentials: Credentials,
+) -> AllocationConfig {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let wall_clock = WallClock { unix, at: now };
+    let seed = Seed::new([seed; 32]);
+    AllocationConfig::new(leg, server, families, credentials, wall_clock, &seed)
+}
+
 /// An allocation and its shell.
 struct Client {
     allocation: Allocation,
+    credentials: Credentials,
     wire: Wire,
     events: Vec<AllocationEvent>,
     received: Vec<(SocketAddr, Vec<u8>)>,
@@ -280,14 +317,20 @@ struct Client {
 impl Client {
     fn new(server: &Coturn, leg: Leg, families: Families, credentials: Credentials) -> Client {
         let now = Instant::now();
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let wall_clock = WallClock { unix, at: now };
+        let config = allocation_config(7, now, leg, server.address, families, credentials.clone());
+        let allocation = Allocation::new(now, config);
         let wire = Wire::connect(leg, server.address);
-        let seed = Seed::new([7; 32]);
-        let config =
-            AllocationConfig::new(leg, server.address, families, credentials, wall_clock, &seed);
         let (events, received, prefixes) = Default::default();
-        Client { allocation: Allocation::new(now, config), wire, events, received, prefixes }
+        Client { allocation, credentials, wire, events, received, prefixes }
+    }
+
+    /// Another client behind the same socket, that knows nothing of the first.
+    fn restart(&mut self) {
+        let (now, server) = (Instant::now(), self.allocation.server());
+        let credentials = self.credentials.clone();
+        let config = allocation_config(8, now, Leg::Datagram, server, Families::V4, credentials);
+        self.allocation = Allocation::new(now, config);
+        self.events.clear();
     }
 
     fn run(&mut self, time: Duration) {

@@ -8,13 +8,20 @@
 //!                 Mismatch│  │Deleted           ▼
 //!                         └─▶└───────────── Deleting
 //! ```
+//!
+//! An Allocate that meets an allocation of a former life of ours ends that one and is asked again.
+//! Some servers still have it in the way for a moment after they said that it is ended: then we
+//! are *yielding*, for longer each time.
+
+use std::time::Duration;
 
 use super::event::LossCause;
 
 /// Proofs of life without an answer, in a row, that mean that there is nobody.
 const SILENT_MAX: u8 = 3;
-/// Times that an allocation in the way is ended before the server is left alone for a while.
-const DELETES_MAX: u8 = 2;
+/// Waits for an allocation to get out of the way that the server says is ended. coturn 4.6 needs a
+/// good second. After these the server is left alone for a while.
+const YIELD_WAITS_MS: [u64; 6] = [250, 500, 350, 400, 1_000, 2_000];
 
 /// Where an allocation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +29,11 @@ pub(super) enum Life {
     /// For the time to try again.
     Waiting,
     /// Allocate is in the air.
-    Allocating { deletes: u8 },
+    Allocating { mismatches: u8 },
     /// A Refresh that ends what is in the way is in the air.
-    Deleting { deletes: u8 },
+    Deleting { mismatches: u8 },
+    /// What was in the way is ended, and still in the way.
+    Yielding { mismatches: u8 },
     /// For the owner to open a leg to the server that we were sent to.
     Moving,
     /// The server relays for us.
@@ -77,6 +86,8 @@ pub(super) enum Action {
     Probe,
     /// Tell the relayed addresses, bring the peers over.
     Announce,
+    /// Ask again after so long.
+    Yield(Duration),
     /// Tell the refusal and wait.
     Refuse,
     /// Tell the silence and wait.
@@ -94,7 +105,7 @@ pub(super) enum Action {
 }
 
 /// Allocate for the first time.
-const FRESH: Life = Life::Allocating { deletes: 0 };
+const FRESH: Life = Life::Allocating { mismatches: 0 };
 
 impl Life {
     /// The one place that knows what follows what.
@@ -109,11 +120,14 @@ impl Life {
             }
             (_, Input::Reconnected) => (FRESH, Action::Allocate),
             (Life::Waiting, _) => self.on_while_waiting(input),
-            (Life::Allocating { deletes }, _) => self.on_while_allocating(deletes, input),
-            (Life::Deleting { deletes }, Input::Deleted) => {
-                (Life::Allocating { deletes }, Action::Allocate)
+            (Life::Allocating { mismatches }, _) => self.on_while_allocating(mismatches, input),
+            (Life::Deleting { mismatches }, Input::Deleted)
+            | (Life::Yielding { mismatches }, Input::Due) => {
+                (Life::Allocating { mismatches }, Action::Allocate)
             }
-            (Life::Deleting { .. } | Life::Moving, _) => (self, Action::Nothing),
+            (Life::Deleting { .. } | Life::Yielding { .. } | Life::Moving, _) => {
+                (self, Action::Nothing)
+            }
             (Life::Held { silent }, _) => self.on_while_held(silent, input),
         }
     }
@@ -122,7 +136,9 @@ impl Life {
         match self {
             Life::Held { .. } => (Life::Closing, Action::Delete),
             Life::Deleting { .. } => (Life::Closing, Action::Nothing),
-            Life::Waiting | Life::Allocating { .. } | Life::Moving => (Life::Closed, Action::Stop),
+            Life::Waiting | Life::Allocating { .. } | Life::Yielding { .. } | Life::Moving => {
+                (Life::Closed, Action::Stop)
+            }
             Life::Closing | Life::Closed => (self, Action::Nothing),
         }
     }
@@ -146,13 +162,11 @@ impl Life {
         }
     }
 
-    fn on_while_allocating(self, deletes: u8, input: Input) -> (Life, Action) {
+    fn on_while_allocating(self, mismatches: u8, input: Input) -> (Life, Action) {
         match input {
             Input::Granted => (Life::Held { silent: 0 }, Action::Announce),
-            Input::Mismatch if deletes < DELETES_MAX => {
-                (Life::Deleting { deletes: deletes + 1 }, Action::Delete)
-            }
-            Input::Mismatch | Input::Refused => (Life::Waiting, Action::Refuse),
+            Input::Mismatch => on_mismatch(mismatches),
+            Input::Refused => (Life::Waiting, Action::Refuse),
             Input::AskOtherwise => (self, Action::Allocate),
             Input::MovedAway => (Life::Moving, Action::Move),
             Input::Unanswered => (Life::Waiting, Action::FallSilent),
@@ -176,7 +190,7 @@ impl Life {
             Input::NoSign => (FRESH, Action::Rebuild(LossCause::Silent)),
             Input::Lost { cause, is_young: true } => (Life::Waiting, Action::RebuildLater(cause)),
             Input::Lost { cause, is_young: false } => (FRESH, Action::Rebuild(cause)),
-            Input::Renew => (Life::Deleting { deletes: 0 }, Action::Replace(LossCause::Renewed)),
+            Input::Renew => (Life::Deleting { mismatches: 0 }, Action::Replace(LossCause::Renewed)),
             Input::Due
             | Input::Granted
             | Input::Mismatch
@@ -191,15 +205,30 @@ impl Life {
     }
 }
 
+/// Something is in the way: it is ended the first time, and then waited for.
+fn on_mismatch(before: u8) -> (Life, Action) {
+    let mismatches = before.saturating_add(1);
+    match before.checked_sub(1).map(|waits| YIELD_WAITS_MS.get(usize::from(waits))) {
+        None => (Life::Deleting { mismatches }, Action::Delete),
+        Some(Some(ms)) => {
+            (Life::Yielding { mismatches }, Action::Yield(Duration::from_millis(*ms)))
+        }
+        Some(None) => (Life::Waiting, Action::Refuse),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const STATES: [(&str, Life); 10] = [
+    const STATES: [(&str, Life); 13] = [
         ("Waiting", Life::Waiting),
-        ("Allocating 0", Life::Allocating { deletes: 0 }),
-        ("Allocating 2", Life::Allocating { deletes: 2 }),
-        ("Deleting 1", Life::Deleting { deletes: 1 }),
+        ("Allocating 0", Life::Allocating { mismatches: 0 }),
+        ("Allocating 1", Life::Allocating { mismatches: 1 }),
+        ("Allocating 6", Life::Allocating { mismatches: 6 }),
+        ("Allocating 7", Life::Allocating { mismatches: 7 }),
+        ("Deleting 1", Life::Deleting { mismatches: 1 }),
+        ("Yielding 2", Life::Yielding { mismatches: 2 }),
         ("Moving", Life::Moving),
         ("Held 0", Life::Held { silent: 0 }),
         ("Held 1", Life::Held { silent: 1 }),

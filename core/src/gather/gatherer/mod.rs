@@ -5,7 +5,9 @@
 //! that is dead costs its own candidates. Every change of the list is an event, from which viewers
 //! are told what is new.
 
+mod candidates;
 mod mappings;
+mod relay;
 mod relays;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,15 +15,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use self::mappings::{Mapping, MappingKey};
-use self::relays::Relay;
-use super::local::{is_public, without_repeats};
-use super::{
-    Audience, CandidateKind, GatherConfig, LocalCandidate, Paths, ServerReport, local_candidates,
-    priority,
-};
+use self::relay::Relay;
+use super::{Audience, GatherConfig, LocalCandidate, ServerReport, local_candidates};
 use crate::base::{Deadlines, SeedRng, StreamId, WallClock};
-use crate::portmap::Protocol;
-use crate::wire::{DropReason, Envelope};
+use crate::wire::DropReason;
 
 /// Between the first requests to different servers: RFC 8445 §14.2 paces by 50 ms for fear of
 /// congestion; a handful of small datagrams is none.
@@ -254,61 +251,12 @@ impl Gatherer {
         self.deadlines.earliest().map(|(at, _)| at)
     }
 
-    /// How a datagram of `len` bytes leaves from a relayed address. `None`: that relay is gone, or
-    /// the peer is none that it can reach.
-    pub(crate) fn wrap(
-        &mut self,
-        now: Instant,
-        relayed: SocketAddr,
-        peer: SocketAddr,
-        len: usize,
-    ) -> Option<(Envelope, Leg)> {
-        let mut relays = self.relays.iter_mut();
-        let (index, relay) = relays.find(|(_, relay)| relay.holds(relayed))?;
-        let index = *index;
-        let wrapped = relay.wrap(now, peer, len);
-        // A permission or a channel may be wanted now.
-        self.touch(Machine::Relay(index));
-        wrapped
-    }
-
-    /// The connection that a relayed address is behind, if it is behind one.
-    pub(crate) fn stream_of(&self, relayed: SocketAddr) -> Option<StreamId> {
-        let mut relays = self.relays.values();
-        relays.find(|relay| relay.holds(relayed)).and_then(Relay::stream)
-    }
-
-    /// How the relay of a relayed address is reached.
-    pub(crate) fn relay_kind(&self, relayed: SocketAddr) -> Option<CandidateKind> {
-        let relay = self.relays.values().find(|relay| relay.holds(relayed))?;
-        Some(CandidateKind::Relayed(relay.transport()))
-    }
-
-    /// Lets a viewer's address through each relay, before anything is sent there.
-    pub(crate) fn add_peer(&mut self, now: Instant, peer: SocketAddr) {
-        let indices: Vec<usize> = self.relays.keys().copied().collect();
-        for index in indices {
-            if let Some(relay) = self.relays.get_mut(&index) {
-                relay.add_peer(now, peer);
-            }
-            self.settle(now, Machine::Relay(index));
-        }
-    }
-
     /// Somebody fell silent: what we believe of the servers is asked anew, at once.
     pub(crate) fn suspect(&mut self, now: Instant) {
         for mapping in self.mappings.values_mut() {
             mapping.binding.probe(now);
         }
         self.suspect_relays(now);
-    }
-
-    /// A viewer behind a relay fell silent: the relays are asked whether they still are any.
-    pub(crate) fn suspect_relays(&mut self, now: Instant) {
-        for relay in self.relays.values_mut() {
-            relay.suspect(now);
-        }
-        self.settle_all(now);
     }
 
     /// Adds a socket that the program opened late.
@@ -398,53 +346,6 @@ impl Gatherer {
         let mappings = self.mappings.keys().map(|key| key.address);
         self.servers =
             mappings.chain(self.relays.values().filter_map(Relay::server_address)).collect();
-    }
-
-    /// Lists the candidates anew, and tells what changed.
-    fn update_candidates(&mut self) {
-        let GatherConfig { audience, paths, .. } = self.config;
-        let told = |address: &SocketAddr| match audience {
-            Audience::Public => is_public(address.ip()),
-            Audience::Lan => false,
-            Audience::Both => true,
-        };
-        self.predicts = !self.predicted(0).is_empty();
-        let mut list = local_candidates(&self.config);
-        list.extend(self.added.iter().copied());
-        if paths != Paths::Relay {
-            let seen = self.mappings_seen().filter(|(_, address)| told(address));
-            list.extend(seen.map(|(base, address)| {
-                LocalCandidate::server_reflexive(Protocol::Udp, base, address)
-            }));
-        }
-        if paths != Paths::Direct && audience != Audience::Lan {
-            list.extend(self.relays.values().flat_map(Relay::candidates));
-        }
-        // Stable: within a kind, in the order in which they stand.
-        list.sort_by_key(|candidate| {
-            std::cmp::Reverse(priority(candidate.kind, candidate.protocol, 0))
-        });
-        let list = without_repeats(list);
-        let missing_in = |others: &[LocalCandidate], list: &[LocalCandidate]| {
-            list.iter().filter(|one| !others.contains(one)).copied().collect::<Vec<_>>()
-        };
-        let added = missing_in(&self.candidates, &list);
-        let removed = missing_in(&list, &self.candidates);
-        self.candidates = list;
-        if !added.is_empty() || !removed.is_empty() {
-            self.events.push_back(GatherEvent::Changed { added, removed });
-        }
-    }
-
-    /// What servers see of our sockets: each base with its first mapping, in the order of servers.
-    fn mappings_seen(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
-        let mut seen = BTreeMap::new();
-        for (key, mapping) in &self.mappings {
-            if let Some(address) = mapping.binding.mapped() {
-                seen.entry(key.base).or_insert(address);
-            }
-        }
-        seen.into_iter()
     }
 }
 

@@ -1,70 +1,14 @@
-//! An allocation at each TURN server, and the leg that leads to it: our UDP socket, or a connection
-//! of its own that is made again whenever it breaks.
+//! An allocation at each TURN server.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::mappings::reaches;
-use super::{GatherEvent, Gatherer, Inbound, Leg, Machine, STAGGER};
-use crate::base::{SeedRng, StreamId, WallClock};
-use crate::gather::{
-    CandidateKind, LocalCandidate, Paths, ServerConfig, ServerKind, ServerReport, TurnTransport,
-};
-use crate::portmap::Protocol;
-use crate::turn::{
-    self, Allocation, AllocationConfig, AllocationEvent, Credentials, Families, Received,
-};
-use crate::wire::{DropReason, Envelope};
-
-/// First wait before a connection that broke is made again; it doubles up to the longest.
-const RECONNECT_FIRST: Duration = Duration::from_millis(250);
-const RECONNECT_MOST: Duration = Duration::from_secs(30);
-
-/// One TURN server.
-pub(super) struct Relay {
-    transport: TurnTransport,
-    credentials: Credentials,
-    /// The name that a certificate must have.
-    host: String,
-    /// Ways to reach it, the preferred first: our socket (for UDP) and its address.
-    ways: Vec<Way>,
-    /// Which of them is tried or used.
-    way: usize,
-    link: Link,
-    /// While there is a leg; a broken connection leaves it, so that peers are kept.
-    allocation: Option<Allocation>,
-    wall_clock: WallClock,
-    rng: SeedRng,
-}
-
-/// One way to reach a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Way {
-    base: SocketAddr,
-    address: SocketAddr,
-}
-
-/// The leg to a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Link {
-    /// Nothing is known that leads there.
-    None,
-    Datagram {
-        base: SocketAddr,
-    },
-    Connecting {
-        stream: StreamId,
-        backoff: Duration,
-    },
-    Connected {
-        stream: StreamId,
-    },
-    /// The connection broke, or could not be made.
-    Waiting {
-        until: Instant,
-        backoff: Duration,
-    },
-}
+use super::relay::{Relay, ways};
+use super::{GatherEvent, Gatherer, Leg, Machine, STAGGER};
+use crate::base::StreamId;
+use crate::gather::{CandidateKind, Paths, ServerKind, ServerReport};
+use crate::turn::AllocationEvent;
+use crate::wire::Envelope;
 
 impl Gatherer {
     /// Makes a relay for each TURN server, and tells each where its server is.
@@ -75,16 +19,10 @@ impl Gatherer {
         for (server, config) in self.config.servers.iter().enumerate() {
             let ServerKind::Turn { transport, credentials } = &config.kind else { continue };
             let ways = ways(config, *transport, &self.config.bases);
-            let relay = self.relays.entry(server).or_insert_with(|| Relay {
-                transport: *transport,
-                credentials: credentials.clone(),
-                host: config.host.clone(),
-                ways: Vec::new(),
-                way: 0,
-                link: Link::None,
-                allocation: None,
-                wall_clock: self.wall_clock,
-                rng: self.rng.child(),
+            let relay = self.relays.entry(server).or_insert_with(|| {
+                let (credentials, host) = (credentials.clone(), config.host.clone());
+                let rng = self.rng.child();
+                Relay::new(*transport, credentials, host, self.wall_clock, rng)
             });
             relay.set_ways(now + STAGGER * u32::try_from(server).unwrap_or(0), ways);
         }
@@ -92,37 +30,76 @@ impl Gatherer {
         self.update_servers();
     }
 
+    /// How a datagram of `len` bytes leaves from a relayed address. `None`: that relay is gone, or
+    /// the peer is none that it can reach.
+    pub(crate) fn wrap(
+        &mut self,
+        now: Instant,
+        relayed: SocketAddr,
+        peer: SocketAddr,
+        len: usize,
+    ) -> Option<(Envelope, Leg)> {
+        let mut relays = self.relays.iter_mut();
+        let (index, relay) = relays.find(|(_, relay)| relay.holds(relayed))?;
+        let index = *index;
+        let wrapped = relay.wrap(now, peer, len);
+        // A permission or a channel may be wanted now.
+        self.touch(Machine::Relay(index));
+        wrapped
+    }
+
+    /// The connection that a relayed address is behind, if it is behind one.
+    pub(crate) fn stream_of(&self, relayed: SocketAddr) -> Option<StreamId> {
+        let mut relays = self.relays.values();
+        relays.find(|relay| relay.holds(relayed)).and_then(Relay::stream)
+    }
+
+    /// How the relay of a relayed address is reached.
+    pub(crate) fn relay_kind(&self, relayed: SocketAddr) -> Option<CandidateKind> {
+        let relay = self.relays.values().find(|relay| relay.holds(relayed))?;
+        Some(CandidateKind::Relayed(relay.transport()))
+    }
+
+    /// Lets a viewer's address through each relay, before anything is sent there.
+    pub(crate) fn add_peer(&mut self, now: Instant, peer: SocketAddr) {
+        let indices: Vec<usize> = self.relays.keys().copied().collect();
+        for index in indices {
+            if let Some(relay) = self.relays.get_mut(&index) {
+                relay.add_peer(now, peer);
+            }
+            self.settle(now, Machine::Relay(index));
+        }
+    }
+
+    /// A viewer behind a relay fell silent: the relays are asked whether they still are any.
+    pub(crate) fn suspect_relays(&mut self, now: Instant) {
+        for relay in self.relays.values_mut() {
+            relay.suspect(now);
+        }
+        self.settle_all(now);
+    }
+
     /// Opens the connections that are wanted and not there.
     fn connect_relays(&mut self, now: Instant) {
-        let mut streams_made = self.streams_made;
         for relay in self.relays.values_mut() {
-            let Link::Waiting { until, backoff } = relay.link else { continue };
-            let Some(way) = relay.current_way().filter(|_| until <= now) else { continue };
-            streams_made += 1;
-            let stream = StreamId(streams_made);
-            relay.link = Link::Connecting { stream, backoff };
-            let tls = (relay.transport == TurnTransport::Tls).then(|| relay.host.clone());
-            self.events.push_back(GatherEvent::Connect { stream, remote: way.address, tls });
+            let stream = StreamId(self.streams_made + 1);
+            if let Some((remote, tls)) = relay.connect(now, stream) {
+                self.streams_made += 1;
+                self.events.push_back(GatherEvent::Connect { stream, remote, tls });
+            }
         }
-        self.streams_made = streams_made;
     }
 
     pub(super) fn relay_timeout(&mut self, now: Instant, index: usize) {
-        if let Some(allocation) =
-            self.relays.get_mut(&index).and_then(|relay| relay.allocation.as_mut())
-        {
-            allocation.handle_timeout(now);
+        if let Some(relay) = self.relays.get_mut(&index) {
+            relay.handle_timeout(now);
         }
         self.connect_relays(now);
     }
 
     pub(super) fn settle_relay(&mut self, now: Instant, index: usize) {
         let mut changed = false;
-        while let Some(event) = self
-            .relays
-            .get_mut(&index)
-            .and_then(|relay| relay.allocation.as_mut().and_then(Allocation::poll_event))
-        {
+        while let Some(event) = self.relays.get_mut(&index).and_then(Relay::poll_event) {
             changed = true;
             let report = match event {
                 AllocationEvent::Allocated { relayed, .. } => {
@@ -154,25 +131,15 @@ impl Gatherer {
     /// A server that sends us elsewhere: over UDP the allocation has gone there by itself.
     fn move_relay(&mut self, now: Instant, index: usize, address: SocketAddr) {
         let Some(relay) = self.relays.get_mut(&index) else { return };
-        let stream = relay.stream();
-        if let Some(way) = relay.ways.get_mut(relay.way) {
-            way.address = address;
-        }
-        if let Some(stream) = stream {
-            relay.link = Link::Waiting { until: now, backoff: RECONNECT_FIRST };
+        if let Some(stream) = relay.move_to(now, address) {
             self.events.push_back(GatherEvent::Disconnect { stream });
             self.connect_relays(now);
         }
     }
 
     fn try_next_way(&mut self, now: Instant, index: usize) {
-        let Some(relay) = self.relays.get_mut(&index).filter(|relay| relay.ways.len() > 1) else {
-            return;
-        };
-        let stream = relay.stream();
-        relay.way = (relay.way + 1) % relay.ways.len();
-        relay.start(now);
-        if let Some(stream) = stream {
+        let Some(relay) = self.relays.get_mut(&index) else { return };
+        if let Some(stream) = relay.try_next_way(now) {
             self.events.push_back(GatherEvent::Disconnect { stream });
         }
         self.connect_relays(now);
@@ -203,215 +170,4 @@ impl Gatherer {
         self.settle(now, Machine::Relay(index));
         true
     }
-}
-
-impl Relay {
-    pub(super) fn transport(&self) -> TurnTransport {
-        self.transport
-    }
-
-    pub(super) fn stream(&self) -> Option<StreamId> {
-        match self.link {
-            Link::Connecting { stream, .. } | Link::Connected { stream } => Some(stream),
-            Link::None | Link::Datagram { .. } | Link::Waiting { .. } => None,
-        }
-    }
-
-    /// Where its datagrams come from.
-    pub(super) fn server_address(&self) -> Option<SocketAddr> {
-        match self.link {
-            Link::Datagram { .. } => self.allocation.as_ref().map(Allocation::server),
-            _ => None,
-        }
-    }
-
-    pub(super) fn candidates(&self) -> Vec<LocalCandidate> {
-        let base = self.current_way().map(|way| way.base);
-        let kind = CandidateKind::Relayed(self.transport);
-        let relayed = self.relayed();
-        let candidate = |address: SocketAddr| {
-            let base = base.filter(|base| base.is_ipv4() == address.is_ipv4()).unwrap_or(address);
-            LocalCandidate { base, address, kind, protocol: Protocol::Udp }
-        };
-        relayed.map(candidate).collect()
-    }
-
-    pub(super) fn holds(&self, relayed: SocketAddr) -> bool {
-        self.relayed().any(|address| address == relayed)
-    }
-
-    fn relayed(&self) -> impl Iterator<Item = SocketAddr> {
-        // What stood on a broken connection is gone with it.
-        let legged = matches!(self.link, Link::Datagram { .. } | Link::Connected { .. });
-        let allocation = self.allocation.as_ref().filter(|_| legged);
-        allocation.into_iter().flat_map(Allocation::relayed)
-    }
-
-    /// `None`: it comes from somewhere else.
-    pub(super) fn handle_datagram<'a>(
-        &mut self,
-        now: Instant,
-        local: SocketAddr,
-        remote: SocketAddr,
-        payload: &'a [u8],
-    ) -> Option<Inbound<'a>> {
-        let Link::Datagram { base } = self.link else { return None };
-        let is_it = base == local && self.server_address() == Some(remote);
-        is_it.then(|| self.handle_message(now, payload))
-    }
-
-    pub(super) fn handle_message<'a>(&mut self, now: Instant, message: &'a [u8]) -> Inbound<'a> {
-        let Some(allocation) = &mut self.allocation else {
-            return Inbound::Control(Err(DropReason::NoRoute));
-        };
-        match allocation.handle_message(now, message) {
-            Ok(Received::Control) => Inbound::Control(Ok(())),
-            Ok(Received::Data { relayed, peer, payload }) => {
-                Inbound::Data { relayed, peer, payload }
-            }
-            Err(reason) => Inbound::Control(Err(reason)),
-        }
-    }
-
-    pub(super) fn poll_transmit(
-        &mut self,
-        now: Instant,
-        buffer: &mut [u8],
-    ) -> Option<(Leg, usize)> {
-        let leg = self.leg()?;
-        let len = self.allocation.as_mut()?.poll_transmit(now, buffer)?;
-        Some((leg, len))
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        match self.link {
-            Link::Waiting { until, .. } => Some(until),
-            Link::None | Link::Connecting { .. } => None,
-            Link::Datagram { .. } | Link::Connected { .. } => {
-                self.allocation.as_ref().and_then(Allocation::poll_timeout)
-            }
-        }
-    }
-
-    pub(super) fn wrap(
-        &mut self,
-        now: Instant,
-        peer: SocketAddr,
-        len: usize,
-    ) -> Option<(Envelope, Leg)> {
-        let leg = self.leg()?;
-        let around = self.allocation.as_mut()?.wrap(now, peer, len)?;
-        let padding = u8::try_from(around.padding()).ok()?;
-        Some((Envelope::new(around.prefix(), padding)?, leg))
-    }
-
-    pub(super) fn add_peer(&mut self, now: Instant, peer: SocketAddr) {
-        if let Some(allocation) = &mut self.allocation {
-            allocation.add_peer(now, peer);
-        }
-    }
-
-    pub(super) fn suspect(&mut self, now: Instant) {
-        if let (Some(_), Some(allocation)) = (self.leg(), &mut self.allocation) {
-            allocation.suspect(now);
-        }
-    }
-
-    fn leg(&self) -> Option<Leg> {
-        match self.link {
-            Link::Datagram { base } => {
-                Some(Leg::Datagram { local: base, remote: self.server_address()? })
-            }
-            Link::Connected { stream } => Some(Leg::Stream(stream)),
-            Link::None | Link::Connecting { .. } | Link::Waiting { .. } => None,
-        }
-    }
-
-    fn current_way(&self) -> Option<Way> {
-        self.ways.get(self.way).copied()
-    }
-
-    /// Takes the ways that there are now. What works stays as it is.
-    fn set_ways(&mut self, now: Instant, ways: Vec<Way>) {
-        if ways == self.ways {
-            return;
-        }
-        let used = self.current_way();
-        let kept = ways.iter().position(|way| Some(*way) == used);
-        self.ways = ways;
-        match kept {
-            Some(place) => self.way = place,
-            None => {
-                self.way = 0;
-                self.start(now);
-            }
-        }
-    }
-
-    /// Begins anew on the current way.
-    fn start(&mut self, now: Instant) {
-        self.allocation = None;
-        self.link = match (self.current_way(), self.transport) {
-            (None, _) => Link::None,
-            (Some(way), TurnTransport::Udp) => {
-                self.allocation = Some(self.allocate(now, turn::Leg::Datagram, way));
-                Link::Datagram { base: way.base }
-            }
-            (Some(_), TurnTransport::Tcp | TurnTransport::Tls) => {
-                Link::Waiting { until: now, backoff: RECONNECT_FIRST }
-            }
-        };
-    }
-
-    fn connected(&mut self, now: Instant, stream: StreamId) {
-        let Some(way) = self.current_way() else { return };
-        self.link = Link::Connected { stream };
-        match &mut self.allocation {
-            Some(allocation) => allocation.reconnect(now),
-            None => self.allocation = Some(self.allocate(now, turn::Leg::Stream, way)),
-        }
-    }
-
-    /// True: it could not be made in the first place.
-    fn disconnected(&mut self, now: Instant) -> bool {
-        let (never_was, backoff) = match self.link {
-            Link::Connecting { backoff, .. } => (true, (backoff * 2).min(RECONNECT_MOST)),
-            _ => (false, RECONNECT_FIRST),
-        };
-        let wait = if never_was { backoff } else { Duration::ZERO };
-        self.link = Link::Waiting { until: now + wait, backoff };
-        if never_was && !self.ways.is_empty() {
-            self.way = (self.way + 1) % self.ways.len();
-        }
-        never_was
-    }
-
-    fn allocate(&mut self, now: Instant, leg: turn::Leg, way: Way) -> Allocation {
-        Allocation::new(
-            now,
-            AllocationConfig {
-                leg,
-                server: way.address,
-                families: Families::Both,
-                credentials: self.credentials.clone(),
-                wall_clock: self.wall_clock,
-                rng: self.rng.child(),
-            },
-        )
-    }
-}
-
-/// Over UDP each of our sockets that leads there; over TCP the system chooses.
-fn ways(config: &ServerConfig, transport: TurnTransport, bases: &[SocketAddr]) -> Vec<Way> {
-    let mut ways = Vec::new();
-    for &address in &config.addresses {
-        let mut leading = bases.iter().copied().filter(|base| reaches(*base, address)).peekable();
-        if transport == TurnTransport::Udp {
-            ways.extend(leading.map(|base| Way { base, address }));
-        } else {
-            let base = leading.next().unwrap_or(address);
-            ways.push(Way { base, address });
-        }
-    }
-    ways
 }

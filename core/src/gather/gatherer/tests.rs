@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::Seed;
-use crate::gather::{Audience, ServerConfig, candidate_line};
+use crate::gather::{Audience, Paths, ServerConfig, candidate_line};
 use crate::portmap::PortMap;
 use crate::stun::answers::{asked, message, refusal, success};
 use stun_types::attribute::XorMappedAddress;

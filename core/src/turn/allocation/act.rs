@@ -38,6 +38,10 @@ impl Allocation {
             }
             Action::Probe => self.timers.set(Timer::Probe, Some(now)),
             Action::Announce => self.announce(now),
+            Action::Yield(wait) => {
+                self.drop_requests();
+                self.timers.set(Timer::Retry, Some(now + wait));
+            }
             Action::Refuse => self.drop_requests(),
             Action::FallSilent => {
                 self.tell(AllocationEvent::Silent);
@@ -214,6 +218,9 @@ impl Allocation {
 
     pub(super) fn on_timer(&mut self, now: Instant, timer: Timer) {
         match timer {
+            Timer::Retry if matches!(self.life, Life::Yielding { .. }) => {
+                self.live(now, Input::Due);
+            }
             Timer::Retry => self.retry(now),
             Timer::Probe => {
                 let sent = self.sent_at.map(|at| now.saturating_duration_since(at));

@@ -122,15 +122,32 @@ fn an_allocation_in_the_way_is_ended_first() {
 }
 
 #[test]
+fn a_client_that_was_killed_takes_its_former_allocation_out_of_the_way() {
+    for (lingers_ms, most_ms) in [(0, 100), (1_050, 1_300), (2_000, 2_700), (4_000, 4_800)] {
+        let mut world = talking();
+        world.server().lingers = Duration::from_millis(lingers_ms);
+        let since = now(&world);
+        world.restart_client();
+
+        world.talk(peer(1), 6);
+
+        assert_eq!(world.story(), ["allocated", "allocated"], "{lingers_ms} ms");
+        let back = world.events[1].0 - since;
+        assert!(back < Duration::from_millis(most_ms), "{lingers_ms} ms: after {back:?}");
+        assert!(world.back_after(since, peer(1)).is_some());
+    }
+}
+
+#[test]
 fn one_that_cannot_be_ended_is_given_up_for_a_while() {
     let mut world = World::new(Server::new(Guard::Open));
-    world.server().scripted.extend([(ALLOCATE, 437); 3]);
+    world.server().scripted.extend([(ALLOCATE, 437); 8]);
 
     world.run(Duration::from_secs(10));
 
     assert_eq!(world.story(), ["refused: 437"]);
-    assert_eq!((world.server().count(ALLOCATE), world.server().count(REFRESH)), (3, 2));
-    world.run(Duration::from_secs(10));
+    assert_eq!((world.server().count(ALLOCATE), world.server().count(REFRESH)), (8, 1));
+    world.run(Duration::from_secs(15));
     assert_eq!(world.story(), ["refused: 437", "allocated"]);
 }
 

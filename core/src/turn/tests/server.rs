@@ -73,6 +73,9 @@ pub(super) struct Server {
     pub(super) realm: String,
     pub(super) lifetime: u32,
     pub(super) is_up: bool,
+    /// For how long an allocation that was ended is still in the way of another, as with coturn.
+    pub(super) lingers: Duration,
+    lingering: BTreeMap<SocketAddr, Instant>,
     /// Codes for the next requests of a method.
     pub(super) scripted: VecDeque<(u16, u16)>,
     /// Where a 300 sends to.
@@ -94,6 +97,8 @@ impl Server {
             realm: "realm".to_owned(),
             lifetime: 600,
             is_up: true,
+            lingers: Duration::ZERO,
+            lingering: BTreeMap::new(),
             scripted: VecDeque::new(),
             alternate: None,
             grants: BTreeMap::new(),
@@ -225,6 +230,7 @@ impl Server {
         if method == REFRESH {
             if seen.lifetime == Some(0) {
                 self.grants.remove(&client);
+                self.lingering.insert(client, now + self.lingers);
                 return Ok(vec![(0x0D, vec![0; 4])]);
             }
             grant.until = now + Duration::from_secs(lifetime.into());
@@ -252,7 +258,8 @@ impl Server {
         username: Option<&String>,
     ) -> Result<Vec<(u16, Vec<u8>)>, u16> {
         let id: u128 = request.transaction_id().into();
-        if self.grants.get(&client).is_some_and(|grant| grant.id != id) {
+        let lingers = self.lingering.get(&client).is_some_and(|until| now < *until);
+        if lingers || self.grants.get(&client).is_some_and(|grant| grant.id != id) {
             return Err(437);
         }
         let asked = |kind: u16| request.raw_attribute(kind.into()).is_some();

@@ -33,6 +33,19 @@ pub(super) fn long_term() -> Credentials {
     Credentials::LongTerm { username: "user".into(), password: "pass".into() }
 }
 
+fn client(
+    now: Instant,
+    credentials: Credentials,
+    families: Families,
+    leg: Leg,
+    seed: u8,
+) -> Allocation {
+    let wall_clock = WallClock { unix: Duration::from_secs(1_000_000), at: now };
+    let seed = Seed::new([seed; 32]);
+    let config = AllocationConfig::new(leg, home(), families, credentials, wall_clock, &seed);
+    Allocation::new(now, config)
+}
+
 enum Packet {
     ToServer(SocketAddr, SocketAddr, Vec<u8>),
     ToClient(SocketAddr, Vec<u8>),
@@ -74,14 +87,10 @@ impl World {
         seed: u8,
     ) -> World {
         let now = crate::test_clock();
-        let wall_clock = WallClock { unix: Duration::from_secs(1_000_000), at: now };
-        let seed_of = Seed::new([seed; 32]);
-        let config =
-            AllocationConfig::new(leg, home(), families, credentials, wall_clock, &seed_of);
         World {
             now,
             start: now,
-            client: Allocation::new(now, config),
+            client: client(now, credentials, families, leg, seed),
             servers: BTreeMap::from([(home(), server), (second(), Server::new(Guard::Sha1))]),
             outside: address("198.18.0.1:40000"),
             lost: 0,
@@ -95,6 +104,11 @@ impl World {
             air: BTreeMap::new(),
             packets: 0,
         }
+    }
+
+    /// The program is killed and started again, on the same port.
+    pub(super) fn restart_client(&mut self) {
+        self.client = client(self.now, long_term(), Families::V4, Leg::Datagram, 99);
     }
 
     pub(super) fn server(&mut self) -> &mut Server {

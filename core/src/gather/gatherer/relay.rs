@@ -1,0 +1,348 @@
+//! One TURN server: an allocation, and the leg that leads to it: our UDP socket, or a connection of
+//! its own that is made again whenever it breaks.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::mappings::reaches;
+use super::{Inbound, Leg};
+use crate::base::{SeedRng, StreamId, WallClock};
+use crate::gather::{CandidateKind, LocalCandidate, ServerConfig, TurnTransport};
+use crate::portmap::Protocol;
+use crate::turn::{
+    self, Allocation, AllocationConfig, AllocationEvent, Credentials, Families, Received,
+};
+use crate::wire::{DropReason, Envelope};
+
+/// First wait before a connection that broke is made again; it doubles up to the longest.
+const RECONNECT_FIRST: Duration = Duration::from_millis(250);
+const RECONNECT_MOST: Duration = Duration::from_secs(30);
+
+/// One TURN server.
+pub(super) struct Relay {
+    transport: TurnTransport,
+    credentials: Credentials,
+    /// The name that a certificate must have.
+    host: String,
+    /// Ways to reach it, the preferred first: our socket (for UDP) and its address.
+    ways: Vec<Way>,
+    /// Which of them is tried or used.
+    way: usize,
+    link: Link,
+    /// While there is a leg; a broken connection leaves it, so that peers are kept.
+    allocation: Option<Allocation>,
+    wall_clock: WallClock,
+    rng: SeedRng,
+}
+
+/// One way to reach a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Way {
+    base: SocketAddr,
+    address: SocketAddr,
+}
+
+/// The leg to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// Nothing is known that leads there.
+    None,
+    Datagram {
+        base: SocketAddr,
+    },
+    Connecting {
+        stream: StreamId,
+        backoff: Duration,
+    },
+    Connected {
+        stream: StreamId,
+    },
+    /// The connection broke, or could not be made.
+    Waiting {
+        until: Instant,
+        backoff: Duration,
+    },
+}
+
+impl Relay {
+    /// A relay that nothing leads to yet.
+    pub(super) fn new(
+        transport: TurnTransport,
+        credentials: Credentials,
+        host: String,
+        wall_clock: WallClock,
+        rng: SeedRng,
+    ) -> Relay {
+        Relay {
+            transport,
+            credentials,
+            host,
+            ways: Vec::new(),
+            way: 0,
+            link: Link::None,
+            allocation: None,
+            wall_clock,
+            rng,
+        }
+    }
+
+    pub(super) fn transport(&self) -> TurnTransport {
+        self.transport
+    }
+
+    pub(super) fn stream(&self) -> Option<StreamId> {
+        match self.link {
+            Link::Connecting { stream, .. } | Link::Connected { stream } => Some(stream),
+            Link::None | Link::Datagram { .. } | Link::Waiting { .. } => None,
+        }
+    }
+
+    /// Where its datagrams come from.
+    pub(super) fn server_address(&self) -> Option<SocketAddr> {
+        match self.link {
+            Link::Datagram { .. } => self.allocation.as_ref().map(Allocation::server),
+            _ => None,
+        }
+    }
+
+    pub(super) fn candidates(&self) -> Vec<LocalCandidate> {
+        let base = self.current_way().map(|way| way.base);
+        let kind = CandidateKind::Relayed(self.transport);
+        let relayed = self.relayed();
+        let candidate = |address: SocketAddr| {
+            let base = base.filter(|base| base.is_ipv4() == address.is_ipv4()).unwrap_or(address);
+            LocalCandidate { base, address, kind, protocol: Protocol::Udp }
+        };
+        relayed.map(candidate).collect()
+    }
+
+    pub(super) fn holds(&self, relayed: SocketAddr) -> bool {
+        self.relayed().any(|address| address == relayed)
+    }
+
+    fn relayed(&self) -> impl Iterator<Item = SocketAddr> {
+        // What stood on a broken connection is gone with it.
+        let legged = matches!(self.link, Link::Datagram { .. } | Link::Connected { .. });
+        let allocation = self.allocation.as_ref().filter(|_| legged);
+        allocation.into_iter().flat_map(Allocation::relayed)
+    }
+
+    /// `None`: it comes from somewhere else.
+    pub(super) fn handle_datagram<'a>(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+        payload: &'a [u8],
+    ) -> Option<Inbound<'a>> {
+        let Link::Datagram { base } = self.link else { return None };
+        let is_it = base == local && self.server_address() == Some(remote);
+        is_it.then(|| self.handle_message(now, payload))
+    }
+
+    pub(super) fn handle_message<'a>(&mut self, now: Instant, message: &'a [u8]) -> Inbound<'a> {
+        let Some(allocation) = &mut self.allocation else {
+            return Inbound::Control(Err(DropReason::NoRoute));
+        };
+        match allocation.handle_message(now, message) {
+            Ok(Received::Control) => Inbound::Control(Ok(())),
+            Ok(Received::Data { relayed, peer, payload }) => {
+                Inbound::Data { relayed, peer, payload }
+            }
+            Err(reason) => Inbound::Control(Err(reason)),
+        }
+    }
+
+    pub(super) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+    ) -> Option<(Leg, usize)> {
+        let leg = self.leg()?;
+        let len = self.allocation.as_mut()?.poll_transmit(now, buffer)?;
+        Some((leg, len))
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(allocation) = &mut self.allocation {
+            allocation.handle_timeout(now);
+        }
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<AllocationEvent> {
+        self.allocation.as_mut().and_then(Allocation::poll_event)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        match self.link {
+            Link::Waiting { until, .. } => Some(until),
+            Link::None | Link::Connecting { .. } => None,
+            Link::Datagram { .. } | Link::Connected { .. } => {
+                self.allocation.as_ref().and_then(Allocation::poll_timeout)
+            }
+        }
+    }
+
+    pub(super) fn wrap(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        len: usize,
+    ) -> Option<(Envelope, Leg)> {
+        let leg = self.leg()?;
+        let around = self.allocation.as_mut()?.wrap(now, peer, len)?;
+        let padding = u8::try_from(around.padding()).ok()?;
+        Some((Envelope::new(around.prefix(), padding)?, leg))
+    }
+
+    pub(super) fn add_peer(&mut self, now: Instant, peer: SocketAddr) {
+        if let Some(allocation) = &mut self.allocation {
+            allocation.add_peer(now, peer);
+        }
+    }
+
+    pub(super) fn suspect(&mut self, now: Instant) {
+        if let (Some(_), Some(allocation)) = (self.leg(), &mut self.allocation) {
+            allocation.suspect(now);
+        }
+    }
+
+    /// Begins to connect, where a connection is wanted now: where to, and the name that its
+    /// certificate must have.
+    pub(super) fn connect(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+    ) -> Option<(SocketAddr, Option<String>)> {
+        let Link::Waiting { until, backoff } = self.link else { return None };
+        let way = self.current_way().filter(|_| until <= now)?;
+        self.link = Link::Connecting { stream, backoff };
+        let tls = (self.transport == TurnTransport::Tls).then(|| self.host.clone());
+        Some((way.address, tls))
+    }
+
+    /// Goes on at another address. `Some`: the connection to be given up, for one to there.
+    pub(super) fn move_to(&mut self, now: Instant, address: SocketAddr) -> Option<StreamId> {
+        let stream = self.stream();
+        if let Some(way) = self.ways.get_mut(self.way) {
+            way.address = address;
+        }
+        if stream.is_some() {
+            self.link = Link::Waiting { until: now, backoff: RECONNECT_FIRST };
+        }
+        stream
+    }
+
+    /// Begins anew on the next way, if there is another. `Some`: the connection to be given up.
+    pub(super) fn try_next_way(&mut self, now: Instant) -> Option<StreamId> {
+        if self.ways.len() < 2 {
+            return None;
+        }
+        let stream = self.stream();
+        self.way = (self.way + 1) % self.ways.len();
+        self.start(now);
+        stream
+    }
+
+    fn leg(&self) -> Option<Leg> {
+        match self.link {
+            Link::Datagram { base } => {
+                Some(Leg::Datagram { local: base, remote: self.server_address()? })
+            }
+            Link::Connected { stream } => Some(Leg::Stream(stream)),
+            Link::None | Link::Connecting { .. } | Link::Waiting { .. } => None,
+        }
+    }
+
+    fn current_way(&self) -> Option<Way> {
+        self.ways.get(self.way).copied()
+    }
+
+    /// Takes the ways that there are now. What works stays as it is.
+    pub(super) fn set_ways(&mut self, now: Instant, ways: Vec<Way>) {
+        if ways == self.ways {
+            return;
+        }
+        let used = self.current_way();
+        let kept = ways.iter().position(|way| Some(*way) == used);
+        self.ways = ways;
+        match kept {
+            Some(place) => self.way = place,
+            None => {
+                self.way = 0;
+                self.start(now);
+            }
+        }
+    }
+
+    /// Begins anew on the current way.
+    fn start(&mut self, now: Instant) {
+        self.allocation = None;
+        self.link = match (self.current_way(), self.transport) {
+            (None, _) => Link::None,
+            (Some(way), TurnTransport::Udp) => {
+                self.allocation = Some(self.allocate(now, turn::Leg::Datagram, way));
+                Link::Datagram { base: way.base }
+            }
+            (Some(_), TurnTransport::Tcp | TurnTransport::Tls) => {
+                Link::Waiting { until: now, backoff: RECONNECT_FIRST }
+            }
+        };
+    }
+
+    pub(super) fn connected(&mut self, now: Instant, stream: StreamId) {
+        let Some(way) = self.current_way() else { return };
+        self.link = Link::Connected { stream };
+        match &mut self.allocation {
+            Some(allocation) => allocation.reconnect(now),
+            None => self.allocation = Some(self.allocate(now, turn::Leg::Stream, way)),
+        }
+    }
+
+    /// True: it could not be made in the first place.
+    pub(super) fn disconnected(&mut self, now: Instant) -> bool {
+        let (never_was, backoff) = match self.link {
+            Link::Connecting { backoff, .. } => (true, (backoff * 2).min(RECONNECT_MOST)),
+            _ => (false, RECONNECT_FIRST),
+        };
+        let wait = if never_was { backoff } else { Duration::ZERO };
+        self.link = Link::Waiting { until: now + wait, backoff };
+        if never_was && !self.ways.is_empty() {
+            self.way = (self.way + 1) % self.ways.len();
+        }
+        never_was
+    }
+
+    fn allocate(&mut self, now: Instant, leg: turn::Leg, way: Way) -> Allocation {
+        Allocation::new(
+            now,
+            AllocationConfig {
+                leg,
+                server: way.address,
+                families: Families::Both,
+                credentials: self.credentials.clone(),
+                wall_clock: self.wall_clock,
+                rng: self.rng.child(),
+            },
+        )
+    }
+}
+
+/// Over UDP each of our sockets that leads there; over TCP the system chooses.
+pub(super) fn ways(
+    config: &ServerConfig,
+    transport: TurnTransport,
+    bases: &[SocketAddr],
+) -> Vec<Way> {
+    let mut ways = Vec::new();
+    for &address in &config.addresses {
+        let mut leading = bases.iter().copied().filter(|base| reaches(*base, address)).peekable();
+        if transport == TurnTransport::Udp {
+            ways.extend(leading.map(|base| Way { base, address }));
+        } else {
+            let base = leading.next().unwrap_or(address);
+            ways.push(Way { base, address });
+        }
+    }
+    ways
+}
