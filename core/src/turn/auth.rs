@@ -159,7 +159,11 @@ impl Authenticator {
         Ok(())
     }
 
-    fn challenge_of(&mut self, now: Instant, response: &Parsed<'_>) -> Result<Challenge, Unanswerable> {
+    fn challenge_of(
+        &mut self,
+        now: Instant,
+        response: &Parsed<'_>,
+    ) -> Result<Challenge, Unanswerable> {
         let realm = text(response, REALM).ok_or(Unanswerable::Incomplete)?;
         let nonce = text(response, NONCE).ok_or(Unanswerable::Incomplete)?;
         if self.account.as_ref().is_none_or(|account| account.ends_soon(now)) {
