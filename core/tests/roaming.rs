@@ -50,6 +50,26 @@ fn media_follows_a_viewer_to_its_new_address_with_its_next_check() {
 }
 
 #[test]
+fn a_viewer_that_moved_is_sent_a_picture_that_needs_no_other_before_it_asks() {
+    let (mut world, viewer) = watching("192.0.2.7:6000");
+    let asked = world.endpoint.stats().keyframe_requests_total;
+    let wanted = world.keyframes_wanted();
+
+    world.viewers[viewer].outside = address("192.0.2.7:6001");
+    for _ in 0..200 {
+        world.frame(false, 3_000);
+        world.run_ms(33);
+        if world.endpoint.stats().roams_total == 1 {
+            break;
+        }
+    }
+
+    assert_eq!(world.endpoint.stats().roams_total, 1);
+    assert_eq!(world.endpoint.stats().keyframe_requests_total, asked);
+    assert_eq!(world.keyframes_wanted(), wanted + 1);
+}
+
+#[test]
 fn it_may_roam_again_and_come_home() {
     let (mut world, viewer) = watching("192.0.2.7:6000");
 

@@ -1,5 +1,6 @@
 //! A blocking WebSocket client for the JSON messages of existing front ends.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,27 @@ impl WsClient {
             }
         }
         bail!("no message within {limit:?}")
+    }
+
+    /// The next JSON message, if one is here or comes soon; pings are answered meanwhile.
+    ///
+    /// # Errors
+    /// The server closes, or what comes is no JSON.
+    pub fn receive_soon(&mut self, limit: Duration) -> Result<Option<Value>> {
+        self.socket.get_ref().set_read_timeout(Some(limit))?;
+        let message = self.socket.read();
+        self.socket.get_ref().set_read_timeout(Some(http::EXCHANGE_LIMIT))?;
+        match message {
+            Ok(Message::Text(text)) => Ok(Some(serde_json::from_str(&text)?)),
+            Ok(Message::Close(frame)) => bail!("the server closes: {frame:?}"),
+            Ok(_) => Ok(None),
+            Err(tungstenite::Error::Io(error))
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error).context("reading a message"),
+        }
     }
 
     /// Sends an offer and waits for its answer, or for the error's text.

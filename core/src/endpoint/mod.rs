@@ -273,6 +273,8 @@ impl Endpoint {
                 }
             }
             Signal::Nacks(count) => self.stats.nacks_total += count,
+            // What went by the old path may be lost, and browsers take three seconds to say so.
+            Signal::PathChanged => self.need_keyframe(now),
         }
     }
 

@@ -8,7 +8,7 @@ use str0m::net::Protocol;
 use super::routes::{Route, Via};
 use super::{Datagram, DropReason, Endpoint, SessionId, SessionState};
 use crate::gather::Inbound;
-use crate::session::Session;
+use crate::session::{Session, Signal};
 use crate::wire::{BindingRequest, Kind, StunKind, demux, parse_stun};
 
 /// How long a path must be silent before another address takes its place, by what came from there.
@@ -147,6 +147,7 @@ impl Endpoint {
         let Route { session, alias, .. } = route;
         tracing::debug!(id = ?session, from = %told, to = %arrival.remote, "viewer roams");
         self.stats.roams_total += 1;
+        self.on_signal(now, session, Signal::PathChanged);
         let told = Some(told).filter(|told| *told != arrival.remote);
         let route = Route { session, alias, told };
         match told {

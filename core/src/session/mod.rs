@@ -61,6 +61,8 @@ pub(crate) enum Signal {
     },
     /// Packets newly reported missing.
     Nacks(u64),
+    /// The viewer's packets take another path from now on.
+    PathChanged,
 }
 
 /// One viewer.

@@ -62,8 +62,10 @@ impl Session {
                 tracing::warn!(bytes = bytes.len(), "datagram exceeds the buffer, dropped");
                 continue;
             }
-            if !matches!(demux(bytes), Some(Kind::Stun)) {
-                self.pair = Some(pair);
+            if !matches!(demux(bytes), Some(Kind::Stun))
+                && self.pair.replace(pair).is_some_and(|before| before != pair)
+            {
+                signal(Signal::PathChanged);
             }
             let run = run.get_or_insert(Run { pair, segment_size: size, segments: 0, len: 0 });
             run.segments += 1;

@@ -81,11 +81,14 @@ pub(super) struct Authenticator {
     credentials: Credentials,
     wall_clock: WallClock,
     challenge: Option<Challenge>,
+    /// Who we said we were last: minted names differ, and a server may hold another than the last
+    /// one against us (coturn: 437 for as long as it remembers our address).
+    account: Option<Account>,
 }
 
 impl Authenticator {
     pub(super) fn new(credentials: Credentials, wall_clock: WallClock) -> Authenticator {
-        Authenticator { credentials, wall_clock, challenge: None }
+        Authenticator { credentials, wall_clock, challenge: None, account: None }
     }
 
     /// Whether requests are signed by now.
@@ -98,7 +101,8 @@ impl Authenticator {
         self.challenge.as_ref()?.account.expires
     }
 
-    /// Forgets what the server asked for: the next request is unauthenticated again.
+    /// Forgets what the server asked for: the next request is unauthenticated again. Who we are
+    /// stays.
     pub(super) fn reset(&mut self) {
         self.challenge = None;
     }
@@ -106,6 +110,7 @@ impl Authenticator {
     /// Shows fresh credentials from now on, where there are fresh ones to be had.
     pub(super) fn renew(&mut self, now: Instant) {
         let account = self.credentials.account(now, &self.wall_clock);
+        self.account.clone_from(&account);
         if let (Some(challenge), Some(account)) = (&mut self.challenge, account) {
             challenge.account = account;
             challenge.make_key();
@@ -120,6 +125,9 @@ impl Authenticator {
         response: &Parsed<'_>,
         was_signed: bool,
     ) -> Result<(), Unanswerable> {
+        if was_signed {
+            self.account = None;
+        }
         let fresh = self.challenge_of(now, response)?;
         let is_new = match &self.challenge {
             Some(old) if was_signed => {
@@ -151,11 +159,17 @@ impl Authenticator {
         Ok(())
     }
 
-    fn challenge_of(&self, now: Instant, response: &Parsed<'_>) -> Result<Challenge, Unanswerable> {
+    fn challenge_of(
+        &mut self,
+        now: Instant,
+        response: &Parsed<'_>,
+    ) -> Result<Challenge, Unanswerable> {
         let realm = text(response, REALM).ok_or(Unanswerable::Incomplete)?;
         let nonce = text(response, NONCE).ok_or(Unanswerable::Incomplete)?;
-        let account = self.credentials.account(now, &self.wall_clock);
-        let account = account.ok_or(Unanswerable::NoCredentials)?;
+        if self.account.as_ref().is_none_or(|account| account.ends_soon(now)) {
+            self.account = self.credentials.account(now, &self.wall_clock);
+        }
+        let account = self.account.clone().ok_or(Unanswerable::NoCredentials)?;
         Challenge::new(account, realm, nonce, named_algorithms(response))
     }
 

@@ -14,6 +14,9 @@ use crate::base::WallClock;
 /// suggests.
 const REST_VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Credentials that end within this time are not asked with any more.
+pub(super) const RENEW_BEFORE: Duration = Duration::from_secs(120);
+
 /// Who we are to a TURN server.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
@@ -71,6 +74,13 @@ pub(super) struct Account {
     pub(super) username: String,
     pub(super) password: String,
     pub(super) expires: Option<Instant>,
+}
+
+impl Account {
+    /// Whether it is not to be shown to a server any more.
+    pub(super) fn ends_soon(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|at| at.saturating_duration_since(now) < RENEW_BEFORE)
+    }
 }
 
 impl Credentials {

@@ -72,10 +72,21 @@ function install({ configuration, gatherMaxMs }) {
       window.say({ event: 'offer', sdp: this.connection.localDescription.sdp });
     }
 
+    /** The offer of a restart goes out at once, and candidates follow as they are found. */
+    async restart() {
+      this.connection.onicecandidate = ({ candidate }) => {
+        if (candidate?.candidate) window.say({ event: 'candidate', candidate: candidate.candidate });
+      };
+      this.connection.restartIce();
+      await this.connection.setLocalDescription();
+      window.say({ event: 'offer', sdp: this.connection.localDescription.sdp });
+    }
+
+    /** Time counts from the first answer; a later one is that of a restart. */
     async accept(sdp) {
-      this.answered = performance.now();
+      this.answered ??= performance.now();
       await this.connection.setRemoteDescription({ type: 'answer', sdp });
-      this.timer = setInterval(() => this.poll(), POLL_MS);
+      this.timer ??= setInterval(() => this.poll(), POLL_MS);
     }
 
     async onState() {
@@ -117,6 +128,7 @@ function install({ configuration, gatherMaxMs }) {
 
   window.command = async (command) => {
     if ('answer' in command) await viewing.accept(command.answer);
+    else if ('restart' in command) await viewing.restart();
     else if ('candidate' in command) await viewing.connection.addIceCandidate({ candidate: command.candidate, sdpMLineIndex: 0 });
     else if ('mark' in command) {
       viewing.longestGap = 0;

@@ -12,6 +12,10 @@ pub const SERVER_FOLLOWS: bool = true;
 /// What `fwd` and `one2one` forward.
 pub const MAP: &str = "--map 5000-5009/udp=192.0.2.10:30000-30009";
 
+/// What a viewer sees of a server behind `fwd` that it lets in: the mapped address, or any port of its router where the
+/// server's own check was first.
+pub const FORWARDED: &str = "srflx 192.0.2.10:30000 or prflx 192.0.2.10";
+
 /// STUN.
 pub const STUN: &str = "stun:192.0.2.1";
 /// TURN over UDP.

@@ -15,6 +15,7 @@ pub mod nat;
 mod pair;
 mod row;
 mod server;
+mod signalling;
 mod site;
 pub mod table;
 mod tunnel;
@@ -33,6 +34,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 pub use pair::{Candidate, Pair, PathKind};
 pub use row::{Outcome, Row, play, wait_for_pictures};
 pub use server::LabServer;
+pub use signalling::Signalling;
 pub use site::{DEAD_SERVER, TURN_ADDRESS, server_address, viewer_address, wan_address};
 pub use tunnel::Tunnel;
 pub use viewer::{Client, Event, Frames, LabViewer, ViewerOptions};
@@ -128,6 +130,19 @@ impl Lab {
     /// The script fails.
     pub fn flush(&self) -> Result<()> {
         self.script(&["flush"])
+    }
+
+    /// Forgets every mapping of one NAT, `natA` or `natB`.
+    ///
+    /// # Errors
+    /// The script fails.
+    pub fn flush_one(&self, nat: &str) -> Result<()> {
+        self.script(&["flush", nat])
+    }
+
+    /// The names of its namespaces begin with this.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// Gives a NAT (`natA`, `natB`) another public address in flight.

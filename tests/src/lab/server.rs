@@ -1,9 +1,12 @@
 //! The program on the server's host.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
 use super::{Host, Lab};
 use crate::server::{Server, WhepSession};
+use crate::ws::WsClient;
 
 /// A small picture, so that two cores play several labs; frames often, so that sixty come soon. Signalling is open, for
 /// the same port takes ICE over TCP.
@@ -37,6 +40,44 @@ impl<'lab> LabServer<'lab> {
     /// Anything but an answer.
     pub fn whep(&self, offer: &str) -> Result<WhepSession> {
         self.lab.enter(Host::Server, || self.server.whep(offer))
+    }
+
+    /// Ends a session that [`LabServer::whep`] made.
+    ///
+    /// # Errors
+    /// Anything but success.
+    pub fn delete(&self, location: &str) -> Result<()> {
+        self.lab.enter(Host::Server, || self.server.delete(location))
+    }
+
+    /// Opens a WebSocket, from the server's own host.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub fn websocket(&self) -> Result<WsClient> {
+        self.lab.enter(Host::Server, || WsClient::connect(self.server.http, "lab"))
+    }
+
+    /// All values of `/metrics`, by name with labels.
+    ///
+    /// # Errors
+    /// The program does not answer.
+    pub fn metrics(&self) -> Result<BTreeMap<String, f64>> {
+        self.lab.enter(Host::Server, || self.server.metrics())
+    }
+
+    /// How many sessions go by each kind of path, of those with any: `[("direct", 1)]`.
+    ///
+    /// # Errors
+    /// The program does not answer.
+    pub fn paths(&self) -> Result<Vec<(String, u32)>> {
+        let metrics = self.metrics()?;
+        let path = |name: &str| {
+            let label = name.strip_prefix("pinhole_sessions_by_path{path=\"")?;
+            Some(label.strip_suffix("\"}")?.to_owned())
+        };
+        let paths = metrics.iter().filter_map(|(name, &value)| Some((path(name)?, value as u32)));
+        Ok(paths.filter(|&(_, sessions)| sessions > 0).collect())
     }
 
     /// The sum over all labels of a metric.

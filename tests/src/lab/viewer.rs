@@ -12,11 +12,14 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::pair::Pair;
+use super::signalling::{News, Signalling};
 use super::{Host, Lab};
 use crate::server::profile_dir;
 
 /// A browser starts slowly on a machine with much to do, and gathers for up to 5 s.
 const OFFER_LIMIT: Duration = Duration::from_secs(40);
+/// How long a message of the server may lie.
+const SIGNAL_EVERY: Duration = Duration::from_millis(20);
 /// Lines that a client complained with, kept for a failure.
 const COMPLAINTS_MAX: usize = 40;
 
@@ -61,6 +64,8 @@ pub enum Event {
     Frames(Frames),
     /// A state of the connection changed.
     State(String),
+    /// A candidate of its own that is found after a restart.
+    Candidate(String),
     /// Gaps are counted from here on.
     Marked,
 }
@@ -84,6 +89,7 @@ pub struct LabViewer {
     input: ChildStdin,
     events: Receiver<Event>,
     complaints: Arc<Mutex<VecDeque<String>>>,
+    signalling: Option<Signalling>,
     /// As it was started.
     pub options: ViewerOptions,
 }
@@ -111,7 +117,8 @@ impl LabViewer {
         let input = child.stdin.take().context("a piped input")?;
         read_events(output, sender, complaints.clone());
         keep_complaints(errors, complaints.clone());
-        Ok(LabViewer { child, input, events, complaints, options: options.clone() })
+        let (signalling, options) = (None, options.clone());
+        Ok(LabViewer { child, input, events, complaints, signalling, options })
     }
 
     /// Waits for the offer.
@@ -131,6 +138,17 @@ impl LabViewer {
     /// The client is gone.
     pub fn answer(&mut self, sdp: &str) -> Result<()> {
         self.send(&json!({ "answer": sdp }))
+    }
+
+    /// Offers and answers over a WebSocket that stays: whenever this viewer is waited for, late candidates and restarts
+    /// pass in both directions.
+    ///
+    /// # Errors
+    /// The server does not answer, or the client is gone.
+    pub fn connect_over(&mut self, mut signalling: Signalling, offer: &str) -> Result<()> {
+        let answer = signalling.offer(offer)?;
+        self.signalling = Some(signalling);
+        self.answer(&answer)
     }
 
     /// Hands in a candidate that came late, a line of SDP without `a=`.
@@ -190,14 +208,17 @@ impl LabViewer {
     pub fn watch(&mut self, time: Duration) -> Result<Frames> {
         let end = Instant::now() + time;
         let mut last = None;
-        while let Ok(event) =
-            self.events.recv_timeout(end.saturating_duration_since(Instant::now()))
-        {
+        while let Ok(event) = self.next_event(end) {
             if let Event::Frames(frames) = event {
                 last = Some(frames);
             }
         }
         last.with_context(|| format!("no word from the client in {time:?}; {}", self.complaints()))
+    }
+
+    /// What passed over its WebSocket since the first answer.
+    pub fn signalled(&self) -> &[String] {
+        self.signalling.as_ref().map_or(&[], |signalling| &signalling.said)
     }
 
     /// Closes the connection and makes a new offer, for [`LabViewer::offer`].
@@ -223,8 +244,7 @@ impl LabViewer {
         let end = Instant::now() + limit;
         let mut said = Vec::new();
         loop {
-            let event = self.events.recv_timeout(end.saturating_duration_since(Instant::now()));
-            match event {
+            match self.next_event(end) {
                 Ok(Event::State(state)) => said.push(state),
                 Ok(event) => {
                     if let Some(found) = pick(event) {
@@ -238,6 +258,35 @@ impl LabViewer {
                 Err(RecvTimeoutError::Disconnected) => {
                     bail!("the client ended, not {what}; states {said:?}; {}", self.complaints())
                 }
+            }
+        }
+    }
+
+    /// What it says next. Signalling goes on meanwhile, which keeps offers and candidates of a restart.
+    fn next_event(&mut self, end: Instant) -> Result<Event, RecvTimeoutError> {
+        loop {
+            self.signal();
+            let left = end.saturating_duration_since(Instant::now());
+            let wait = if self.signalling.is_some() { left.min(SIGNAL_EVERY) } else { left };
+            match (self.events.recv_timeout(wait), &mut self.signalling) {
+                (Err(RecvTimeoutError::Timeout), Some(_)) if wait < left => {}
+                (Ok(Event::Offer(sdp)), Some(signalling)) => signalling.send_restart(&sdp),
+                (Ok(Event::Candidate(line)), Some(signalling)) => signalling.send_candidate(&line),
+                (event, _) => return event,
+            }
+        }
+    }
+
+    /// Hands in what the server has said by itself.
+    fn signal(&mut self) {
+        while let Some(news) = self.signalling.as_mut().and_then(Signalling::next) {
+            let command = match news {
+                News::Answer(sdp) => json!({ "answer": sdp }),
+                News::Candidate(line) => json!({ "candidate": line }),
+                News::RestartWanted => json!({ "restart": true }),
+            };
+            if let Err(error) = self.send(&command) {
+                note(&self.complaints, format!("{error:#}"));
             }
         }
     }
@@ -329,6 +378,7 @@ fn parse(line: &str) -> Option<Event> {
             let state = |key: &str| said[key].as_str().unwrap_or("?").to_owned();
             Event::State(format!("{}/{}", state("ice"), state("connection")))
         }
+        "candidate" => Event::Candidate(said["candidate"].as_str()?.to_owned()),
         "marked" => Event::Marked,
         _ => return None,
     })

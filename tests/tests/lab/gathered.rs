@@ -56,14 +56,15 @@ fn relayed() -> Vec<Row> {
     let turn_udp = format!("--ice-server {TURN_UDP}");
     let turn_tcp = format!("--ice-server {TURN_TCP}");
     let turn_tls = format!("--ice-server {TURN_TLS} --turn-ca {{cert}}");
-    let own = "host 10.20.0.2";
+    // A relay lets nobody in whose address the server never learns: a viewer without one needs STUN.
+    let own = "host 10.20.0.2 or srflx 192.0.2.20";
     let both = format!("{RELAYED} or {own}");
     let any_remote = format!("{SERVERS_RELAY} or srflx|prflx 192.0.2.10");
     let table: [Relayed<'_>; 8] = [
         // Only the server has a relay, over each transport.
-        ("sym", "sym", &turn_udp, &[], own, SERVERS_RELAY),
-        ("noudp", "port", &turn_tcp, &[], own, SERVERS_RELAY),
-        ("only443", "sym", &turn_tls, &[], own, SERVERS_RELAY),
+        ("sym", "sym", &turn_udp, &[STUN], own, SERVERS_RELAY),
+        ("noudp", "port", &turn_tcp, &[STUN], own, SERVERS_RELAY),
+        ("only443", "sym", &turn_tls, &[STUN], own, SERVERS_RELAY),
         // Both have.
         ("sym", "port", SERVER_ALL, &[STUN, TURN_UDP], &both, &any_remote),
         ("sym", "port+sym", SERVER_ALL, &[STUN, TURN_UDP], &both, &any_remote),

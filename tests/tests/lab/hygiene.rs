@@ -3,7 +3,6 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use pinhole_tests::lab::{Host, Lab, LabConfig};
 
 #[test]
@@ -15,12 +14,12 @@ fn a_lab_that_is_dropped_leaves_no_namespace_process_or_file() {
     let sleep = || Ok(Command::new("sleep").arg("60").stdin(Stdio::null()).spawn()?);
     let mut child = lab.enter(Host::Viewer, sleep).unwrap();
     assert_eq!(lab.processes(Host::Viewer).unwrap(), [child.id()]);
-    let prefix = Lab::id_prefix();
-    assert!(namespaces(&prefix).len() >= 6, "{:?}", namespaces(&prefix));
+    let id = lab.id().to_owned();
+    assert!(namespaces(&id).len() >= 6, "{:?}", namespaces(&id));
 
     drop(lab);
 
-    assert_eq!(namespaces(&prefix), [""; 0]);
+    assert_eq!(namespaces(&id), [""; 0]);
     assert!(!folder.exists());
     assert!(!child.wait().unwrap().success(), "it was ended");
 }
@@ -28,15 +27,11 @@ fn a_lab_that_is_dropped_leaves_no_namespace_process_or_file() {
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn a_lab_goes_down_when_its_owner_is_killed() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/natlab/natlab.sh");
     let mut owner = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
     let id = format!("o{}", owner.id() % 1_000_000);
-    let up = Command::new(script)
-        .args(["up", "none", "none"])
-        .envs([("NATLAB_ID", id.as_str()), ("NATLAB_TURN", "0")])
-        .env("NATLAB_OWNER", owner.id().to_string())
-        .output()
-        .unwrap();
+    let mut up = script(&id);
+    up.args(["up", "none", "none"]).env("NATLAB_OWNER", owner.id().to_string());
+    let up = up.output().unwrap();
     assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));
     assert!(!namespaces(&id).is_empty());
 
@@ -53,10 +48,22 @@ fn a_lab_goes_down_when_its_owner_is_killed() {
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
 fn an_unknown_nat_is_refused_and_leaves_nothing() {
-    let refused: Result<Lab> = Lab::up("cone", "port", &LabConfig::default());
+    // Other labs come and go meanwhile, so this one has a name that is known.
+    let id = format!("r{}", std::process::id() % 1_000_000);
+    let refused = script(&id).args(["up", "port", "cone"]).output().unwrap();
 
-    assert!(refused.unwrap_err().to_string().contains("unknown NAT type 'cone'"));
-    assert_eq!(namespaces(&Lab::id_prefix()), [""; 0]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("unknown NAT type 'cone'"));
+    assert_eq!(namespaces(&id), [""; 0]);
+    let refused = Lab::up("cone", "port", &LabConfig::default()).unwrap_err();
+    assert!(refused.to_string().contains("unknown NAT type 'cone'"));
+}
+
+/// natlab.sh for a lab of this name, without STUN and TURN.
+fn script(id: &str) -> Command {
+    let mut script = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/natlab/natlab.sh"));
+    script.envs([("NATLAB_ID", id), ("NATLAB_TURN", "0")]).stdin(Stdio::null());
+    script
 }
 
 /// Those whose names begin so.

@@ -6,12 +6,16 @@
 
 use pinhole_tests::lab::{Row, table};
 
+mod dead;
 mod faults;
 mod gathered;
 mod hygiene;
 mod maps;
+mod tcp;
 mod tunnels;
+mod turn;
 mod viewers;
+mod watched;
 
 /// Plays rows that ask something of the program that it cannot do yet: until it can, they are named and left out.
 fn check_once(able: bool, rows: &[Row]) {

@@ -89,5 +89,6 @@ fn connect(
     println!("connected in {ms:.0} ms, first picture after {first_frame_ms:.0} ms");
     assert!(pair.local.fits(local), "{pair}");
     assert!(pair.remote.fits(&format!("srflx {}", tunnel.public)), "{pair}");
+    assert_eq!(server.paths().unwrap(), [("tunnel".to_owned(), 1)], "{pair}");
     pair
 }

@@ -1,6 +1,6 @@
 //! A server without any configuration; what the viewer's own STUN and TURN servers make of it; IPv6.
 
-use pinhole_tests::lab::ice::{MAP, SERVER_CHECKS, STUN, TURN_TCP, TURN_TLS, TURN_UDP};
+use pinhole_tests::lab::ice::{FORWARDED, MAP, SERVER_CHECKS, STUN, TURN_TCP, TURN_TLS, TURN_UDP};
 use pinhole_tests::lab::{PathKind, Row, table};
 
 use crate::check_once;
@@ -48,6 +48,7 @@ fn a_viewer_without_udp_comes_through_its_own_turn_server() {
     let row = |server: &str, viewer, turn| {
         let (flags, remote) = match server {
             "none" => ("", "host 198.51.100.2"),
+            "fwd" => (MAP, FORWARDED),
             _ => (MAP, "srflx 192.0.2.10:30000"),
         };
         Row::new(server, viewer)

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{ACTIVE_FOR, Allocation, KEEPALIVE_ACTIVE, Timer, YOUNG};
 use crate::turn::backoff::Pace;
+use crate::turn::credentials::RENEW_BEFORE;
 use crate::turn::event::{AllocationEvent, LossCause, Relayed};
 use crate::turn::life::{Action, Input, Life};
 use crate::turn::message::{
@@ -15,8 +16,6 @@ use crate::turn::scope::may_reach;
 use crate::turn::transactions::{Objections, Overdue, Purpose, Transaction, schedule};
 use crate::turn::{Leg, transactions::PEER_REQUESTS_MAX};
 
-/// Credentials that end within this time are not asked with any more.
-const RENEW_BEFORE: Duration = Duration::from_secs(120);
 /// From the half of their time on, credentials are replaced in a moment in which nobody is relayed;
 /// it is looked for so often.
 const RENEW_LOOK: Duration = Duration::from_secs(30);

@@ -1,5 +1,6 @@
 //! Credentials of every kind, and servers that change their minds about them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::server::{ALLOCATE, CHANNEL, Guard, PERMISSION, REFRESH, Server};
@@ -157,6 +158,22 @@ fn while_somebody_is_relayed_credentials_are_replaced_at_the_last_moment() {
     let left = Duration::from_secs(86_400) - at;
     assert!((2 * MINUTE..=3 * MINUTE).contains(&left.as_secs()), "{left:?}");
     assert!(world.back_after(at, peer(1)).unwrap() <= Duration::from_secs(6));
+}
+
+#[test]
+fn a_server_that_forgot_us_is_asked_under_the_name_that_it_has_just_heard() {
+    let mut server = Server::new(Guard::Sha1);
+    (0..100).for_each(|second| knows(&mut server, "s", second));
+    let mut world = World::with(server, rest("s"), Families::V4, Leg::Datagram, 1);
+    world.talk(peer(1), 7);
+    world.server().restart();
+
+    world.talk(peer(1), 7);
+
+    assert_eq!(world.story(), ["allocated", "lost: Mismatch", "allocated"]);
+    let names: BTreeSet<_> =
+        world.server().seen.iter().filter_map(|it| it.username.clone()).collect();
+    assert_eq!(names.len(), 1, "{names:?}");
 }
 
 #[test]
