@@ -10,6 +10,7 @@
 //! to a connection is told as [`News`], in order.
 
 mod connection;
+mod pinned;
 mod tls;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -236,9 +236,18 @@ fn a_connection_that_is_told_off_says_what_it_had_to_say() {
 
 /// A TLS server with a certificate of its own for `name`, which echoes once.
 fn tls_server(name: &str) -> (SocketAddr, CertificateDer<'static>, JoinHandle<()>) {
-    let own = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    let certificate = own.cert.der().clone();
-    let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    tls_server_with(name, rcgen::IsCa::NoCa)
+}
+
+fn tls_server_with(
+    name: &str,
+    is_ca: rcgen::IsCa,
+) -> (SocketAddr, CertificateDer<'static>, JoinHandle<()>) {
+    let mut parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    parameters.is_ca = is_ca;
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap().der().clone();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -266,7 +275,7 @@ fn tls_server(name: &str) -> (SocketAddr, CertificateDer<'static>, JoinHandle<()
 fn tls_carries_bytes_both_ways_to_a_server_by_its_name_and_by_its_address() {
     for name in ["turn.example.org", "127.0.0.1"] {
         let (address, certificate, serving) = tls_server(name);
-        let mut bench = Bench::new(TlsClient::trusting([&certificate].into_iter()));
+        let mut bench = Bench::new(TlsClient::trusting([&certificate].into_iter(), &[]));
 
         bench.connect(address, Some(name));
         bench.turn_until(|bench| bench.told == ["Connected"]);
@@ -286,7 +295,7 @@ fn a_server_with_another_name_or_a_ca_that_nobody_trusts_is_refused() {
     for (name, trusted) in [("turn.example.com", None), ("turn.example.org", Some(stranger))] {
         let (address, own, serving) = tls_server("turn.example.org");
         let roots = trusted.unwrap_or(own);
-        let mut bench = Bench::new(TlsClient::trusting([&roots].into_iter()));
+        let mut bench = Bench::new(TlsClient::trusting([&roots].into_iter(), &[]));
 
         bench.connect(address, Some(name));
         bench.turn_until(|bench| !bench.told.is_empty());
@@ -297,11 +306,35 @@ fn a_server_with_another_name_or_a_ca_that_nobody_trusts_is_refused() {
     }
 }
 
+/// What `openssl req -x509` makes: a CA that a server shows as its own certificate.
+#[test]
+fn a_ca_is_taken_for_a_servers_own_certificate_only_where_it_was_trusted_by_itself_and_by_its_name()
+{
+    let unconstrained = || rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let cases = [
+        ("turn.example.org", true, "Connected"),
+        ("turn.example.org", false, "Closed"),
+        ("turn.example.com", true, "Closed"),
+    ];
+    for (name, is_pinned, expected) in cases {
+        let (address, own, serving) = tls_server_with("turn.example.org", unconstrained());
+        let pinned = if is_pinned { vec![own.clone()] } else { vec![] };
+        let mut bench = Bench::new(TlsClient::trusting([&own].into_iter(), &pinned));
+
+        bench.connect(address, Some(name));
+        bench.turn_until(|bench| !bench.told.is_empty());
+
+        assert_eq!(bench.told, [expected], "{name}, pinned: {is_pinned}");
+        drop(bench);
+        serving.join().unwrap();
+    }
+}
+
 #[test]
 fn a_server_that_says_nothing_after_tcp_is_given_up_too() {
     let listener = listener();
     let (_, certificate, _) = tls_server("turn.example.org");
-    let mut bench = Bench::new(TlsClient::trusting([&certificate].into_iter()));
+    let mut bench = Bench::new(TlsClient::trusting([&certificate].into_iter(), &[]));
     bench.connect(listener.local_addr().unwrap(), Some("turn.example.org"));
     let (_silent, _) = listener.accept().unwrap();
     for _ in 0..20 {
@@ -320,7 +353,7 @@ fn a_server_that_says_nothing_after_tcp_is_given_up_too() {
 fn what_is_no_tls_is_refused() {
     let listener = listener();
     let (_, certificate, _) = tls_server("turn.example.org");
-    let mut bench = Bench::new(TlsClient::trusting([&certificate].into_iter()));
+    let mut bench = Bench::new(TlsClient::trusting([&certificate].into_iter(), &[]));
     bench.connect(listener.local_addr().unwrap(), Some("turn.example.org"));
     let (mut peer, _) = listener.accept().unwrap();
     peer.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();

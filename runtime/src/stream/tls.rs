@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::connection::Parting;
+use super::pinned::Verifier;
 
 /// Who verifies servers.
 pub(crate) struct TlsClient {
@@ -43,29 +45,39 @@ impl TlsClient {
                  install the package ca-certificates, or give the server's own CA"
             );
         }
-        TlsClient::trusting(system.certs.iter().chain(extra))
+        TlsClient::trusting(system.certs.iter().chain(extra), extra)
     }
 
-    /// Trusts these certificates and no others.
+    /// Trusts these certificates and no others. The `pinned` ones may be a server's own, too.
     pub(super) fn trusting<'a>(
         certificates: impl Iterator<Item = &'a CertificateDer<'static>>,
+        pinned: &[CertificateDer<'static>],
     ) -> TlsClient {
         let mut roots = RootCertStore::empty();
         let (_, unusable) = roots.add_parsable_certificates(certificates.cloned());
         if unusable > 0 {
             tracing::debug!(unusable, "root certificates that are none");
         }
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("the provider knows the default versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        TlsClient { config: Some(Arc::new(config)), told: BTreeSet::new() }
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let usual = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
+        // Without any root nobody is to be trusted: as if no server were to speak TLS.
+        let config = usual.build().ok().map(|usual| {
+            let verifier = Verifier { usual, trusted: pinned.to_vec() };
+            let config = ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .expect("the provider knows the default versions")
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+                .with_no_client_auth();
+            Arc::new(config)
+        });
+        TlsClient { config, told: BTreeSet::new() }
     }
 
     pub(super) fn session(&self, name: &str) -> Result<TlsSession, Parting> {
         let unusable = |what: &str| Parting::Io(io::Error::new(io::ErrorKind::InvalidInput, what));
-        let config = self.config.clone().ok_or_else(|| unusable("no server was to speak TLS"))?;
+        let config =
+            self.config.clone().ok_or_else(|| unusable("there is no root certificate to trust"))?;
         let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
         let server = ServerName::try_from(bare.to_owned())
             .map_err(|_| unusable("a certificate cannot have this name"))?;
