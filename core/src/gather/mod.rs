@@ -6,7 +6,8 @@
 //! neither as a candidate nor as anything derived from one.
 //!
 //! Implements RFC 8445 §5.1.1.1 (host), §5.1.1.3 (foundation), §5.1.2.1 (priority) and RFC 8839
-//! §5.1 (the candidate line). Left out so far: candidates found by STUN and TURN, and over TCP.
+//! §5.1 (the candidate line); TCP candidates are those of RFC 6544. `Gatherer` is the machine that
+//! asks STUN servers and holds relays.
 
 mod candidate_line;
 mod gatherer;
