@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod datagram;
 mod event;
+mod follow;
 mod keyframes;
 mod network;
 mod receive;
@@ -40,6 +41,7 @@ use crate::base::{Deadlines, SeedRng, WallClock};
 use crate::gather::{Gatherer, LocalCandidate, candidate_line};
 use crate::h264::{Packetizer, PayloadLimit};
 use crate::session::{Input, Patience, Session, SessionSetup, Signal};
+use follow::Follower;
 use keyframes::Keyframes;
 use routes::Routes;
 use streams::Streams;
@@ -61,6 +63,7 @@ pub struct Endpoint {
     next_id: u64,
     routes: Routes,
     streams: Streams,
+    follower: Follower,
     /// Whom our sockets sent to, as far as a NAT counts them: see [`Gatherer::predicted`].
     destinations: BTreeSet<SocketAddr>,
     /// Sessions that may have something to send, in the order in which they were touched.
@@ -121,6 +124,7 @@ impl Endpoint {
             next_id: 0,
             routes: Routes::default(),
             streams: Streams::default(),
+            follower: Follower::default(),
             destinations: BTreeSet::new(),
             ready: VecDeque::new(),
             deadlines: Deadlines::new(),

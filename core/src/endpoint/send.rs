@@ -72,6 +72,11 @@ impl Endpoint {
             self.stats.datagrams_sent_total += 1;
             return Some(transmit(leg, len, len));
         }
+        if let Some((leg, len)) = self.poll_question(now, buffer) {
+            self.stats.datagrams_sent_total += 1;
+            self.count_destination(leg);
+            return Some(transmit(leg, len, len));
+        }
         loop {
             let id = self.ready.pop_front()?;
             if self.waits_for_stream(id) {
@@ -112,13 +117,17 @@ impl Endpoint {
         let (run, leg) = run.zip(leg)?;
         self.stats.datagrams_sent_total += run.segments as u64;
         self.stats.bytes_sent_total += run.len as u64;
+        self.count_destination(leg);
+        Some(transmit(leg, run.segment_size, run.len))
+    }
+
+    fn count_destination(&mut self, leg: Leg) {
         if let Leg::Datagram { remote, .. } = leg
             && self.gatherer.predicts()
             && self.destinations.len() < DESTINATIONS_MAX
         {
             self.destinations.insert(remote);
         }
-        Some(transmit(leg, run.segment_size, run.len))
     }
 
     /// Whether a session's packets go to a connection that takes no more; it then waits for it.
@@ -137,6 +146,7 @@ impl Endpoint {
     fn remove_session(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.remove(&id) else { return };
         self.routes.remove_session(id, session.ufrag());
+        self.follower.remove_session(id);
         self.deadlines.set(Key::Session(id), None);
         self.deadlines.set(Key::Patience(id), None);
         self.close_streams_of(now, id);
