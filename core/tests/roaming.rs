@@ -54,19 +54,32 @@ const GAP_MS_MAX: usize = 1_700;
 
 #[test]
 fn media_follows_a_viewer_to_its_new_address_with_its_next_report() {
+    // Whatever stands between the change and the viewer's next check, and its next report.
+    for waited in 0..8 {
+        let (mut world, viewer) = watching("192.0.2.7:6000");
+        longest_gap(&mut world, viewer, waited * 15);
+
+        world.viewers[viewer].outside = address("192.0.2.7:6001");
+        let gap = longest_gap(&mut world, viewer, 120);
+
+        assert!(gap <= GAP_MS_MAX, "{gap} ms without a picture");
+    }
+}
+
+#[test]
+fn a_session_never_notices_that_its_viewer_moved() {
     let (mut world, viewer) = watching("192.0.2.7:6000");
 
     world.viewers[viewer].outside = address("192.0.2.7:6001");
-    let gap = longest_gap(&mut world, viewer, 300);
+    longest_gap(&mut world, viewer, 300);
 
-    // A viewer's checks, every 3 s or so, would take longer; without the alias it is 15 s and more.
-    assert!(gap <= GAP_MS_MAX, "{gap} ms without a picture");
     assert_eq!(world.states(), [SessionState::Connected], "the session never noticed");
     assert_eq!(world.endpoint.stats().roams_total, 1);
     let path = world.endpoint.sessions()[0].path.unwrap();
     assert_eq!(path.remote, address("192.0.2.7:6001"));
+    // Nor do str0m's checks of the next minute break anything.
     let later = longest_gap(&mut world, viewer, 1_800);
-    assert!(later < 100, "str0m's checks of the next minute break nothing: {later} ms");
+    assert!(later < 100, "{later} ms without a picture");
     assert_eq!(world.endpoint.stats().roams_total, 1);
 }
 
@@ -146,14 +159,12 @@ fn a_stranger_that_copies_reports_gets_a_check_now_and_then_and_never_media() {
     let overheard = overhear(&mut world, true);
     world.sent.clear();
 
-    let mut copied = 0;
+    let mut copied = Vec::new();
     for _ in 0..500 {
-        for report in overheard.take() {
-            copied += 1;
-            // It sends each report often, and the viewer's own never arrive.
-            for _ in 0..10 {
-                world.endpoint.handle_datagram(world.now, from_stranger(&report));
-            }
+        copied.extend(overheard.take());
+        // It sends each report a hundred times, and the viewer's own never arrive.
+        if let Some(report) = copied.last() {
+            world.endpoint.handle_datagram(world.now, from_stranger(report));
         }
         // It answers what it is asked, but has no password.
         let checks: Vec<_> =
@@ -169,7 +180,7 @@ fn a_stranger_that_copies_reports_gets_a_check_now_and_then_and_never_media() {
         world.run_ms(10);
     }
 
-    assert!(copied >= 3, "{copied} reports were copied");
+    assert!(copied.len() >= 3, "{} reports were copied", copied.len());
     let sent: Vec<_> = world.sent.iter().filter(|(to, _)| to.remote == stranger).collect();
     assert!((1..=5).contains(&sent.len()), "{} datagrams in five seconds", sent.len());
     assert!(sent.iter().all(|(_, bytes)| bytes[0] == 0 && bytes.len() < 128), "checks only");
