@@ -11,6 +11,7 @@
 mod commands;
 mod config;
 mod datagram;
+mod departure;
 mod event;
 mod follow;
 mod keyframes;
@@ -41,6 +42,7 @@ use crate::base::{Deadlines, SeedRng, WallClock};
 use crate::gather::{Gatherer, LocalCandidate, candidate_line};
 use crate::h264::{Packetizer, PayloadLimit};
 use crate::session::{Input, Patience, Session, SessionSetup, Signal};
+use departure::Departure;
 use follow::Follower;
 use keyframes::Keyframes;
 use routes::Routes;
@@ -64,6 +66,7 @@ pub struct Endpoint {
     routes: Routes,
     streams: Streams,
     follower: Follower,
+    departure: Departure,
     /// Whom our sockets sent to, as far as a NAT counts them: see [`Gatherer::predicted`].
     destinations: BTreeSet<SocketAddr>,
     /// Sessions that may have something to send, in the order in which they were touched.
@@ -125,6 +128,7 @@ impl Endpoint {
             routes: Routes::default(),
             streams: Streams::default(),
             follower: Follower::default(),
+            departure: Departure::default(),
             destinations: BTreeSet::new(),
             ready: VecDeque::new(),
             deadlines: Deadlines::new(),

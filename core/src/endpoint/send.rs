@@ -67,18 +67,10 @@ impl Endpoint {
     /// block, keep what was returned and call again only once it is sent: the order of datagrams
     /// to one viewer matters.
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
-        if let Some((leg, len)) = self.gatherer.poll_transmit(now, buffer) {
-            self.deadlines.set(Key::Gather, self.gatherer.poll_timeout());
-            self.stats.datagrams_sent_total += 1;
+        if let Some((leg, len)) = self.poll_control(now, buffer) {
             return Some(transmit(leg, len, len));
         }
-        if let Some((leg, len)) = self.poll_question(now, buffer) {
-            self.stats.datagrams_sent_total += 1;
-            self.count_destination(leg);
-            return Some(transmit(leg, len, len));
-        }
-        loop {
-            let id = self.ready.pop_front()?;
+        while let Some(id) = self.ready.pop_front() {
             if self.waits_for_stream(id) {
                 continue;
             }
@@ -86,6 +78,26 @@ impl Endpoint {
                 return Some(sent);
             }
         }
+        let more = self.give_relays_back(now);
+        let (leg, len) = more.then(|| self.poll_control(now, buffer))??;
+        Some(transmit(leg, len, len))
+    }
+
+    /// The next message that is no session's: to a server, or to where a viewer may be.
+    fn poll_control(&mut self, now: Instant, buffer: &mut [u8]) -> Option<(Leg, usize)> {
+        let sent = match self.gatherer.poll_transmit(now, buffer) {
+            Some(sent) => {
+                self.deadlines.set(Key::Gather, self.gatherer.poll_timeout());
+                sent
+            }
+            None => {
+                let question = self.poll_question(now, buffer)?;
+                self.count_destination(question.0);
+                question
+            }
+        };
+        self.stats.datagrams_sent_total += 1;
+        Some(sent)
     }
 
     /// The next run of one session, which is out of the row of those that are ready and comes back
