@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use pinhole_tests::http;
 use pinhole_tests::server::{RUNTIMES, Server};
-use pinhole_tests::viewer::{ViewerConfig, ViewerPool};
+use pinhole_tests::viewer::{ViewerConfig, ViewerPool, ViewerState, ViewerStats};
 
 /// From the start of a server to what it is to say.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -74,6 +74,39 @@ fn what_is_wrong_with_a_server_is_told_and_delays_nobody() {
 
         assert_eq!(server.log().matches(words).count(), 1, "{}", server.log());
         server.stop().unwrap();
+    }
+}
+
+#[test]
+fn a_program_that_ends_gives_its_relayed_address_back() {
+    let coturn = Coturn::start();
+    for runtime in RUNTIMES {
+        let arguments = format!(
+            "--ice-server turn:127.0.0.1:{} --turn-secret north --ice-policy relay --tcp-port off",
+            coturn.plain
+        );
+        let server = Server::start(runtime, &arguments).unwrap();
+        wait_for(&server, "(relayed by");
+        let log = server.log();
+        let before = log.split(" (relayed by").next().unwrap();
+        let relayed: SocketAddr = before.split_whitespace().last().unwrap().parse().unwrap();
+        let pool = ViewerPool::spawn().unwrap();
+        let (viewer, _) = server.connect(&pool, &ViewerConfig::default()).unwrap();
+        viewer.wait_for_picture(LIMIT).unwrap();
+        assert!(UdpSocket::bind(relayed).is_err(), "coturn has {relayed}");
+
+        let begin = Instant::now();
+        server.stop().unwrap();
+        let stopped = begin.elapsed();
+
+        // The goodbye goes through the relay, so it must leave before the relay is given back.
+        let is_told = |seen: &ViewerStats| seen.state == ViewerState::ClosedByServer;
+        viewer.wait_until(Duration::from_secs(1), "goodbye", is_told).unwrap();
+        while UdpSocket::bind(relayed).is_err() {
+            assert!(begin.elapsed() < Duration::from_secs(5), "coturn keeps {relayed}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        println!("{runtime}: stopped in {stopped:?}, given back after {:?}", begin.elapsed());
     }
 }
 

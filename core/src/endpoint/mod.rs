@@ -11,7 +11,9 @@
 mod commands;
 mod config;
 mod datagram;
+mod departure;
 mod event;
+mod follow;
 mod keyframes;
 mod network;
 mod patience;
@@ -41,6 +43,8 @@ use crate::base::{Deadlines, SeedRng, WallClock};
 use crate::gather::{Gatherer, LocalCandidate, candidate_line};
 use crate::h264::{Packetizer, PayloadLimit};
 use crate::session::{Input, Patience, Session, SessionSetup, Signal};
+use departure::Departure;
+use follow::Follower;
 use keyframes::Keyframes;
 use patience::WaitingRoom;
 use routes::Routes;
@@ -64,6 +68,8 @@ pub struct Endpoint {
     routes: Routes,
     streams: Streams,
     waiting: WaitingRoom,
+    follower: Follower,
+    departure: Departure,
     /// Whom our sockets sent to, as far as a NAT counts them: see [`Gatherer::predicted`].
     destinations: BTreeSet<SocketAddr>,
     /// Sessions that may have something to send, in the order in which they were touched.
@@ -126,6 +132,8 @@ impl Endpoint {
             routes: Routes::default(),
             streams: Streams::default(),
             waiting: WaitingRoom::new(),
+            follower: Follower::default(),
+            departure: Departure::default(),
             destinations: BTreeSet::new(),
             ready: VecDeque::new(),
             deadlines: Deadlines::new(),

@@ -14,7 +14,7 @@ use crate::wire::{BindingRequest, Kind, StunKind, demux, parse_stun};
 /// How long a path must be silent before another address takes its place, by what came from there.
 /// A viewer's reports come about every second and its checks every few seconds; a mapping that
 /// changed stops all of them at once, and only the path that a viewer has chosen carries reports.
-const SILENCE_BEFORE_NEW: Duration = Duration::from_millis(600);
+pub(super) const SILENCE_BEFORE_NEW: Duration = Duration::from_millis(600);
 const SILENCE_BEFORE_REPORTS: Duration = Duration::from_millis(600);
 const SILENCE_BEFORE_KNOWN: Duration = Duration::from_millis(2_000);
 
@@ -61,15 +61,25 @@ impl Endpoint {
     /// Hands a datagram to the session that it belongs to.
     pub(super) fn route(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<(), DropReason> {
         let Arrival { via, local, remote, payload, .. } = *arrival;
-        let route = match demux(payload).ok_or(DropReason::Unknown)? {
-            Kind::Stun => match self.route_stun(now, arrival)? {
+        let kind = demux(payload).ok_or(DropReason::Unknown)?;
+        let route = match (kind, self.routes.by_remote(via, remote)) {
+            (Kind::Stun, known) => match self.route_stun(now, arrival, known)? {
                 Some(route) => route,
                 None => return Ok(()),
             },
-            Kind::Dtls | Kind::Media => {
-                let route = self.routes.by_remote(via, remote).ok_or(DropReason::NoRoute)?;
-                self.roam(now, arrival, route, SILENCE_BEFORE_REPORTS)
+            (Kind::Dtls, known) => known.ok_or(DropReason::NoRoute)?,
+            (Kind::Media, None) => {
+                self.on_stray_media(now, arrival);
+                return Err(DropReason::NoRoute);
             }
+            (Kind::Media, Some(route)) => {
+                self.follower.note(route.session, payload);
+                route
+            }
+        };
+        let route = match kind {
+            Kind::Stun => route,
+            Kind::Dtls | Kind::Media => self.roam(now, arrival, route, SILENCE_BEFORE_REPORTS),
         };
         self.routes.hear(now, via, remote);
         let told = route.told.unwrap_or(remote);
@@ -94,30 +104,45 @@ impl Endpoint {
 
     /// A check names the session it is for; the address it comes from belongs to that session from
     /// then on, if its integrity holds. Everything else goes where its address goes. `None`: it was
-    /// taken, and waits.
+    /// taken, and waits, or was an answer to ourselves.
     fn route_stun(
         &mut self,
         now: Instant,
         arrival: &Arrival<'_>,
+        known: Option<Route>,
     ) -> Result<Option<Route>, DropReason> {
-        let Arrival { via, remote, alias, .. } = *arrival;
-        let known = self.routes.by_remote(via, remote);
         let check = match parse_stun(arrival.payload).ok_or(DropReason::BadStun)? {
-            StunKind::Other => return known.map(Some).ok_or(DropReason::NoRoute),
+            StunKind::Response(answer) if self.is_asked(now, arrival, &answer) => {
+                return self.on_proof(now, arrival, &answer).map(|()| None);
+            }
+            StunKind::Response(_) | StunKind::Other => {
+                return known.map(Some).ok_or(DropReason::NoRoute);
+            }
             StunKind::Request(check) => check,
         };
+        self.route_check(now, arrival, known, &check)
+    }
+
+    fn route_check(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival<'_>,
+        known: Option<Route>,
+        check: &BindingRequest<'_>,
+    ) -> Result<Option<Route>, DropReason> {
+        let Arrival { via, remote, alias, .. } = *arrival;
         let session: SessionId =
             self.routes.by_ufrag(check.local_ufrag()).ok_or(DropReason::NoSession)?;
         let is_known = known.is_some_and(|route| route.session == session);
         if let Some(route) = known.filter(|route| is_known && route.alias == alias) {
             // Whoever overheard a check may send it again: only one with integrity moves anything.
-            let may_move = self.may_move(now, arrival, route) && self.is_authentic(session, &check);
+            let may_move = self.may_move(now, arrival, route) && self.is_authentic(session, check);
             return Ok(Some(match may_move {
                 true => self.roam(now, arrival, route, SILENCE_BEFORE_KNOWN),
                 false => route,
             }));
         }
-        if !self.is_authentic(session, &check) {
+        if !self.is_authentic(session, check) {
             return Err(DropReason::BadIntegrity);
         }
         if self.keep_waiting(now, session, arrival) {
@@ -136,7 +161,7 @@ impl Endpoint {
     }
 
     /// Moves a session to where it is heard from, if its path has been silent for that long.
-    fn roam(
+    pub(super) fn roam(
         &mut self,
         now: Instant,
         arrival: &Arrival<'_>,
@@ -164,7 +189,7 @@ impl Endpoint {
 
     /// The address at which str0m knows the viewer that is now heard from another one, if its path
     /// there has fallen silent.
-    fn roams_from(
+    pub(super) fn roams_from(
         &self,
         now: Instant,
         arrival: &Arrival<'_>,

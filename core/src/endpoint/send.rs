@@ -67,13 +67,10 @@ impl Endpoint {
     /// block, keep what was returned and call again only once it is sent: the order of datagrams
     /// to one viewer matters.
     pub fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
-        if let Some((leg, len)) = self.gatherer.poll_transmit(now, buffer) {
-            self.deadlines.set(Key::Gather, self.gatherer.poll_timeout());
-            self.stats.datagrams_sent_total += 1;
+        if let Some((leg, len)) = self.poll_control(now, buffer) {
             return Some(transmit(leg, len, len));
         }
-        loop {
-            let id = self.ready.pop_front()?;
+        while let Some(id) = self.ready.pop_front() {
             if self.waits_for_stream(id) {
                 continue;
             }
@@ -81,6 +78,26 @@ impl Endpoint {
                 return Some(sent);
             }
         }
+        let more = self.give_relays_back(now);
+        let (leg, len) = more.then(|| self.poll_control(now, buffer))??;
+        Some(transmit(leg, len, len))
+    }
+
+    /// The next message that is no session's: to a server, or to where a viewer may be.
+    fn poll_control(&mut self, now: Instant, buffer: &mut [u8]) -> Option<(Leg, usize)> {
+        let sent = match self.gatherer.poll_transmit(now, buffer) {
+            Some(sent) => {
+                self.deadlines.set(Key::Gather, self.gatherer.poll_timeout());
+                sent
+            }
+            None => {
+                let question = self.poll_question(now, buffer)?;
+                self.count_destination(question.0);
+                question
+            }
+        };
+        self.stats.datagrams_sent_total += 1;
+        Some(sent)
     }
 
     /// The next run of one session, which is out of the row of those that are ready and comes back
@@ -112,13 +129,17 @@ impl Endpoint {
         let (run, leg) = run.zip(leg)?;
         self.stats.datagrams_sent_total += run.segments as u64;
         self.stats.bytes_sent_total += run.len as u64;
+        self.count_destination(leg);
+        Some(transmit(leg, run.segment_size, run.len))
+    }
+
+    fn count_destination(&mut self, leg: Leg) {
         if let Leg::Datagram { remote, .. } = leg
             && self.gatherer.predicts()
             && self.destinations.len() < DESTINATIONS_MAX
         {
             self.destinations.insert(remote);
         }
-        Some(transmit(leg, run.segment_size, run.len))
     }
 
     /// Whether a session's packets go to a connection that takes no more; it then waits for it.
@@ -137,6 +158,7 @@ impl Endpoint {
     fn remove_session(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.remove(&id) else { return };
         self.routes.remove_session(id, session.ufrag());
+        self.follower.remove_session(id);
         self.deadlines.set(Key::Session(id), None);
         self.deadlines.set(Key::Patience(id), None);
         self.close_streams_of(now, id);

@@ -69,6 +69,11 @@ impl Session {
         Ok(session)
     }
 
+    /// The viewer's user name fragment and password.
+    pub(crate) fn their_credentials(&self) -> (&str, &str) {
+        (&self.offer.video.ufrag, &self.offer.video.password)
+    }
+
     /// Takes a further offer: the same again, or an ICE restart.
     pub(crate) fn renegotiate(
         &mut self,

@@ -1,12 +1,14 @@
 //! What a datagram is, before anybody reads it: demultiplexing by first byte (RFC 7983), and the
-//! little of a STUN request that routing needs. The codec is `stun-types`.
+//! little of STUN and SRTCP that routing needs. The codec is `stun-types`.
 
 mod demux;
 mod drop_reason;
 mod envelope;
+mod report;
 mod stun;
 
 pub(crate) use demux::{Kind, demux};
 pub use drop_reason::DropReason;
 pub(crate) use envelope::Envelope;
-pub(crate) use stun::{BindingRequest, StunKind, parse_stun};
+pub(crate) use report::ReportMark;
+pub(crate) use stun::{BindingRequest, BindingResponse, Check, StunKind, parse_stun};

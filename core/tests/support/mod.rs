@@ -64,6 +64,9 @@ pub enum Fate {
     Lose,
 }
 
+/// Whether a datagram is lost.
+pub type Loses = Box<dyn FnMut(&[u8]) -> bool>;
+
 /// An endpoint and its viewers, in memory.
 pub struct World {
     pub now: Instant,
@@ -74,6 +77,8 @@ pub struct World {
     pub sent: Vec<(Transmit, Vec<u8>)>,
     /// Decides over each datagram: true for those to a viewer, and its index.
     pub network: Box<dyn FnMut(bool, usize) -> Fate>,
+    /// Datagrams to the server that are lost for what they are.
+    pub lost_upward: Option<Loses>,
     /// While false the shell cannot send.
     pub writable: bool,
     /// A slow link to one viewer: its index, bits per second, how long its queue may get.
@@ -101,6 +106,7 @@ impl World {
             events: Vec::new(),
             sent: Vec::new(),
             network: Box::new(|_, _| Fate::Pass),
+            lost_upward: None,
             writable: true,
             slow_link: None,
             link_free_at: now,
@@ -237,7 +243,8 @@ impl World {
     }
 
     fn upward(&mut self, index: usize, destination: SocketAddr, bytes: &[u8]) {
-        if (self.network)(false, index) == Fate::Lose {
+        let is_lost = self.lost_upward.as_mut().is_some_and(|loses| loses(bytes));
+        if is_lost || (self.network)(false, index) == Fate::Lose {
             return;
         }
         if let Some(stream) = self.viewers[index].stream {

@@ -1,4 +1,5 @@
-//! How the loop ends: sessions are closed, their goodbyes leave, then everybody who asked is told.
+//! How the loop ends: sessions are closed, their goodbyes leave, relays are given back, then everybody
+//! who asked is told.
 use std::time::{Duration, Instant};
 
 use pinhole_core::CloseCause;
@@ -7,15 +8,15 @@ use super::Turn;
 use crate::Never;
 use crate::command::Reply;
 
-/// How long goodbyes may take to leave; those that have not by then are lost.
+/// How long goodbyes may take to leave, and TURN servers to answer; what has not by then is lost.
 const ENDING_MAX: Duration = Duration::from_millis(250);
 
 /// ```text
-/// Running --ShutDown, or no handle left--> Ending --all sent, or 250 ms--> Over
+/// Running --ShutDown, or no handle left--> Ending --all sent and answered, or 250 ms--> Over
 /// ```
 pub(super) enum Life {
     Running,
-    /// Sessions are closed; their goodbyes are on the way out.
+    /// Sessions are closed; their goodbyes are on the way out, and relays are given back after them.
     Ending {
         until: Instant,
         replies: Vec<Reply<(), Never>>,
@@ -33,14 +34,12 @@ impl Life {
 }
 
 impl Turn {
-    /// Closes every session. `reply` is answered when the loop is about to end.
+    /// Closes every session and gives relays back. `reply` is answered when the loop is about to end.
     pub(super) fn begin_ending(&mut self, reply: Option<Reply<(), Never>>) {
         match &mut self.life {
             Life::Running => {
                 tracing::info!("shutting down");
-                for session in self.endpoint.sessions() {
-                    self.endpoint.close(self.now, session.id);
-                }
+                self.endpoint.leave(self.now);
                 let replies = reply.into_iter().collect();
                 self.life = Life::Ending { until: self.now + ENDING_MAX, replies };
             }
@@ -53,7 +52,8 @@ impl Turn {
     /// Ends where goodbyes have left, or their time is over.
     pub(super) fn end_if_done(&mut self) {
         let Life::Ending { until, replies } = &mut self.life else { return };
-        if !self.drained && self.now < *until {
+        let is_done = self.drained && self.endpoint.has_left();
+        if !is_done && self.now < *until {
             return;
         }
         if !self.drained {

@@ -244,6 +244,18 @@ impl Relay {
         stream
     }
 
+    /// Gives back what the server holds for us.
+    pub(super) fn close(&mut self, now: Instant) {
+        if let Some(allocation) = &mut self.allocation {
+            allocation.close(now);
+        }
+    }
+
+    /// Whether the server is known to hold nothing for us, or there is no way to tell it.
+    pub(super) fn is_closed(&self) -> bool {
+        self.leg().is_none() || self.allocation.as_ref().is_none_or(Allocation::is_closed)
+    }
+
     fn leg(&self) -> Option<Leg> {
         match self.link {
             Link::Datagram { base } => {

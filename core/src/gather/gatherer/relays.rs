@@ -71,6 +71,19 @@ impl Gatherer {
         }
     }
 
+    /// Gives back what the servers hold for us, for good.
+    pub(crate) fn close(&mut self, now: Instant) {
+        for relay in self.relays.values_mut() {
+            relay.close(now);
+        }
+        self.settle_all(now);
+    }
+
+    /// Whether no server holds anything for us any more, as far as they can be told.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.relays.values().all(Relay::is_closed)
+    }
+
     /// A viewer behind a relay fell silent: the relays are asked whether they still are any.
     pub(crate) fn suspect_relays(&mut self, now: Instant) {
         for relay in self.relays.values_mut() {

@@ -252,6 +252,11 @@ impl Allocation {
         self.live(now, Input::Close);
     }
 
+    /// Whether nothing is left to be done after [`Allocation::close`].
+    pub fn is_closed(&self) -> bool {
+        self.life == Life::Closed
+    }
+
     #[cfg(test)]
     pub(super) fn peers_remembered(&self) -> usize {
         self.peers.len()
