@@ -224,7 +224,7 @@ tell() { # <host> <A|B> <lan> <n> <v4> <v6>: the addresses of a host, for `env`
 turn_start() {
   if [ -n "$(turn_pids)" ]; then die "coturn runs; turn stop first"; fi
   [ -s "$RUN/key.pem" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
-    -subj /CN=turn.lab.test -addext basicConstraints=critical,CA:FALSE -addext "subjectAltName=DNS:turn.lab.test,IP:$STUN,IP:$STUN2,IP:$STUN6" \
+    -subj /CN=turn.lab.test -addext "subjectAltName=DNS:turn.lab.test,IP:$STUN,IP:$STUN2,IP:$STUN6" \
     -keyout "$RUN/key.pem" -out "$RUN/cert.pem" 2>/dev/null
   turn_server 4 --listening-ip $STUN --listening-ip $STUN2 --relay-ip $STUN --alt-listening-port 3479
   turn_server 6 --listening-ip $STUN6 --relay-ip $STUN6

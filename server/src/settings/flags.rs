@@ -238,7 +238,7 @@ pub struct ServeFlags {
     pub turn_secret: Option<String>,
 
     /// Certificates (PEM) of the CA that signed those of `turns:` servers, where it is not among the
-    /// system's
+    /// system's, or those certificates themselves
     #[arg(long, value_name = "FILE", help_heading = "STUN and TURN")]
     pub turn_ca: Option<PathBuf>,
 

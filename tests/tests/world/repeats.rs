@@ -24,8 +24,8 @@ fn the_same_seed_sends_the_same_at_the_same_times() {
         let (one, other) = (schedule(), schedule());
         assert!(one.len() > 200);
         let differs = one.iter().zip(&other).position(|(a, b)| {
-            // An ECDSA signature's length varies: RFC 3279 §2.2.3 in DER.
-            (a.0, a.1) != (b.0, b.1) || (a.2 != b.2 && a.2.abs_diff(b.2) > 4)
+            // An ECDSA signature's length varies, and a datagram may hold two: RFC 3279 §2.2.3 in DER.
+            (a.0, a.1) != (b.0, b.1) || (a.2 != b.2 && a.2.abs_diff(b.2) > 8)
         });
         assert_eq!(differs, None, "{:?}", differs.map(|at| (&one[at], &other[at])));
         assert_eq!(one.len(), other.len());
