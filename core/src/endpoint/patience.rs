@@ -1,9 +1,11 @@
 //! Direct paths get a head start: what comes by a relay or a TCP connection while a viewer connects
 //! waits a moment.
 //!
-//! Some viewers take the first pair that works and look no further (aioice does), and a relay,
-//! which no NAT filters, often answers before a direct path is opened from both sides. The moment
-//! costs those little that have no other way, and spares the others a relay for their whole life.
+//! Some viewers take the first pair that works, or the last one that did (aioice does both), and a
+//! relay, which no NAT filters, often answers before a direct path is opened from both sides. The
+//! moment costs those little that have no other way, and spares the others a relay for their whole
+//! life. For the same reason we send no check from a relay while a direct path works or may yet be
+//! found: a viewer that wants the relay knows it from us, checks it, and is answered.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -35,7 +37,33 @@ struct Check {
     payload: Vec<u8>,
 }
 
+/// How long after an offer our own checks from relays wait. A viewer that was not told of a relay
+/// in time is found by them.
+const OWN_CHECKS_WAIT: Duration = Duration::from_secs(1);
+/// Silence after which a direct path may be gone. Reports come about every second, checks of ours
+/// are answered every 3 s.
+const DIRECT_SILENCE: Duration = Duration::from_millis(3_500);
+
 impl Endpoint {
+    /// Whether our own checks from relays wait.
+    pub(super) fn detours_wait(&self, now: Instant, id: SessionId) -> bool {
+        let Some(session) = self.sessions.get(&id) else { return false };
+        match session.state() {
+            SessionState::Connecting => {
+                let direct = self.gatherer.config().paths != Paths::Relay;
+                direct && now < session.offered_at() + OWN_CHECKS_WAIT
+            }
+            SessionState::Connected => {
+                let Some(pair) = session.pair() else { return false };
+                let direct = self.gatherer.bases().contains(&pair.source);
+                let remote = self.routes.whereabouts(id, pair.destination);
+                let heard = self.routes.heard_at(Via::Socket, remote);
+                direct && heard.is_some_and(|heard| now < heard + DIRECT_SILENCE)
+            }
+            SessionState::Interrupted | SessionState::Closed(_) => false,
+        }
+    }
+
     /// Keeps a check that came by a detour, if its session is still to find its path. True: it waits.
     pub(super) fn keep_waiting(
         &mut self,

@@ -103,12 +103,16 @@ impl Endpoint {
     /// The next run of one session, which is out of the row of those that are ready and comes back
     /// at its end if it has more: a large frame to one viewer holds up no other.
     fn poll_session(&mut self, now: Instant, id: SessionId, buffer: &mut [u8]) -> Option<Transmit> {
+        let detours_wait = self.detours_wait(now, id);
         let Endpoint { sessions, gatherer, streams, routes, .. } = self;
         let session = sessions.get_mut(&id)?;
         let mut signals = Vec::new();
         let mut leg = None;
-        let mut envelope = |pair: Pair, len: usize| {
-            let (envelope, way) = way(now, id, pair, len, gatherer, streams, routes)?;
+        let mut envelope = |pair: Pair, bytes: &[u8]| {
+            if detours_wait && is_first_check(id, pair, bytes, gatherer, routes) {
+                return None;
+            }
+            let (envelope, way) = way(now, id, pair, bytes.len(), gatherer, streams, routes)?;
             leg.get_or_insert(way);
             Some(envelope)
         };
@@ -174,6 +178,23 @@ impl Endpoint {
             mid: session.mid().unwrap_or_default().to_owned(),
         });
         self.events.extend(events);
+    }
+}
+
+/// Whether this is a check of ours from a relay to where the viewer has not checked it.
+fn is_first_check(
+    id: SessionId,
+    pair: Pair,
+    bytes: &[u8],
+    gatherer: &Gatherer,
+    routes: &Routes,
+) -> bool {
+    // A Binding request, RFC 8489 §5.
+    let is_check = bytes.starts_with(&[0, 1]);
+    let is_relayed = pair.protocol == Protocol::Udp && !gatherer.bases().contains(&pair.source);
+    is_check && is_relayed && {
+        let remote = routes.whereabouts(id, pair.destination);
+        routes.by_remote(Via::Relay(pair.source), remote).is_none()
     }
 }
 

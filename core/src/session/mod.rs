@@ -21,7 +21,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use str0m::net::{Protocol, Receive};
-use str0m::stats::{MediaEgressStats, PeerStats};
 use str0m::{
     Candidate, Event, IceConnectionState, IceCreds, Input as RtcInput, Output, PacerReason, Reason,
     Rtc,
@@ -34,6 +33,7 @@ pub(crate) use local::{Local, Pair};
 use outlet::Outlet;
 pub(crate) use setup::SessionSetup;
 pub use state::{CloseCause, SessionId, SessionState};
+use stats::Seen;
 pub use stats::{Path, PathKind, SessionStats};
 
 use crate::base::{Ambient, SeedRng};
@@ -87,17 +87,11 @@ pub(crate) struct Session {
     wake: Option<Instant>,
     /// Whether str0m's clock may run ahead by [`AHEAD`] while a frame leaves.
     runs_ahead: bool,
+    /// When its latest credentials were agreed.
+    offered_at: Instant,
     /// Where its packets went last.
     pair: Option<Pair>,
     seen: Seen,
-}
-
-/// What was last heard of the viewer.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    rtt: Option<Duration>,
-    loss: Option<f32>,
-    nacks: u64,
 }
 
 impl Session {
@@ -112,6 +106,11 @@ impl Session {
 
     pub(crate) fn state(&self) -> SessionState {
         self.life.state()
+    }
+
+    /// When its latest credentials were agreed.
+    pub(crate) fn offered_at(&self) -> Instant {
+        self.offered_at
     }
 
     /// Between which of str0m's addresses its packets go; `None` before the first.
@@ -273,19 +272,6 @@ impl Session {
         self.state() == SessionState::Connected && self.outlet.needs_keyframe(now)
     }
 
-    /// The session from outside.
-    pub(crate) fn stats(&self) -> SessionStats {
-        SessionStats {
-            id: self.id,
-            state: self.state(),
-            path: None,
-            rtt: self.seen.rtt,
-            loss: self.seen.loss,
-            frames: self.outlet.frames(),
-            frames_skipped: self.outlet.frames_skipped(),
-        }
-    }
-
     /// The next thing that str0m has to say, or `None` once it is drained.
     fn poll_datagram(
         &mut self,
@@ -363,21 +349,6 @@ impl Session {
         };
         let state = input.and_then(|input| self.on(now, input));
         state.map(Signal::State).into_iter().for_each(signal);
-    }
-
-    fn on_peer_stats(&mut self, stats: &PeerStats) {
-        if let Some(pair) = &stats.selected_candidate_pair {
-            self.seen.rtt = pair.current_round_trip_time.or(self.seen.rtt);
-        }
-    }
-
-    fn on_media_stats(&mut self, stats: &MediaEgressStats, signal: &mut impl FnMut(Signal)) {
-        self.seen.loss = stats.loss.or(self.seen.loss);
-        let new = stats.nacks.saturating_sub(self.seen.nacks);
-        self.seen.nacks = stats.nacks;
-        if new > 0 {
-            signal(Signal::Nacks(new));
-        }
     }
 
     /// Calls into str0m with this session's own randomness. `None`: it panicked, which it does on

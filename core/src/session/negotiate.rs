@@ -59,6 +59,7 @@ impl Session {
             drained: false,
             wake: None,
             runs_ahead: setup.estimator.is_some(),
+            offered_at: now,
             pair: None,
             seen: Seen::default(),
         };
@@ -167,6 +168,7 @@ impl Session {
         let ours = self.credentials.clone();
         self.call(|rtc| rtc.direct_api().set_local_ice_credentials(ours));
         self.told.clear();
+        self.offered_at = now;
         self.life.on(now, Input::Restarted);
         self.handle_timeout(now);
         Ok(true)

@@ -32,18 +32,18 @@ impl Run {
 
 impl Session {
     /// Fills `buffer` with the next run. `None`: everything was taken. `envelope` says what stands
-    /// around a datagram of some length between two addresses; what it knows no way for is dropped.
+    /// around a datagram between two addresses; what it knows no way for is dropped.
     pub(crate) fn poll_run(
         &mut self,
         now: Instant,
         buffer: &mut [u8],
-        envelope: &mut impl FnMut(Pair, usize) -> Option<Envelope>,
+        envelope: &mut impl FnMut(Pair, &[u8]) -> Option<Envelope>,
         signal: &mut impl FnMut(Signal),
     ) -> Option<Run> {
         let mut run: Option<Run> = None;
         while let Some(datagram) = self.held.take().or_else(|| self.poll_datagram(now, signal)) {
             let (bytes, pair): (&[u8], _) = (&datagram.contents, Pair::of(&datagram));
-            let Some(envelope) = envelope(pair, bytes.len()) else {
+            let Some(envelope) = envelope(pair, bytes) else {
                 tracing::trace!(?pair, "no way for a datagram");
                 continue;
             };

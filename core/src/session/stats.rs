@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use str0m::stats::{MediaEgressStats, PeerStats};
+
 use super::state::{SessionId, SessionState};
+use super::{Session, Signal};
 use crate::gather::TurnTransport;
 
 /// The way that a viewer's packets go.
@@ -49,4 +52,46 @@ pub struct SessionStats {
     pub frames: u64,
     /// Frames it lost whole.
     pub frames_skipped: u64,
+}
+
+/// What was last heard of the viewer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    pub(super) rtt: Option<Duration>,
+    pub(super) loss: Option<f32>,
+    pub(super) nacks: u64,
+}
+
+impl Session {
+    /// The session from outside.
+    pub(crate) fn stats(&self) -> SessionStats {
+        SessionStats {
+            id: self.id,
+            state: self.state(),
+            path: None,
+            rtt: self.seen.rtt,
+            loss: self.seen.loss,
+            frames: self.outlet.frames(),
+            frames_skipped: self.outlet.frames_skipped(),
+        }
+    }
+
+    pub(super) fn on_peer_stats(&mut self, stats: &PeerStats) {
+        if let Some(pair) = &stats.selected_candidate_pair {
+            self.seen.rtt = pair.current_round_trip_time.or(self.seen.rtt);
+        }
+    }
+
+    pub(super) fn on_media_stats(
+        &mut self,
+        stats: &MediaEgressStats,
+        signal: &mut impl FnMut(Signal),
+    ) {
+        self.seen.loss = stats.loss.or(self.seen.loss);
+        let new = stats.nacks.saturating_sub(self.seen.nacks);
+        self.seen.nacks = stats.nacks;
+        if new > 0 {
+            signal(Signal::Nacks(new));
+        }
+    }
 }
