@@ -11,7 +11,6 @@
 
 mod connection;
 mod tls;
-mod trust;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{SocketAddr, TcpStream};
