@@ -22,8 +22,8 @@ type Case = (&'static str, String);
 fn an_answer_waits_for_no_server_that_is_dead_or_has_no_address() {
     let lab = lab();
     let offer = offer(&lab);
-    // Medians of POST /whep on the server's host, from the moment at which HTTP listens: servers are asked meanwhile. The
-    // program without any server is asked by turns, so that what else the machine does slows both.
+    // Medians of POST /whep on the server's host, from the moment at which HTTP listens: servers are asked meanwhile.
+    // The program without any server is asked by turns, so that what else the machine does slows both.
     for (name, flags) in cases() {
         let without = LabServer::start(&lab, "").unwrap();
         let with = LabServer::start(&lab, &flags).unwrap();
