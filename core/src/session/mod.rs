@@ -32,6 +32,7 @@ pub(crate) use lifecycle::{Input, Patience};
 pub(crate) use local::{Local, Pair};
 use outlet::Outlet;
 pub(crate) use setup::SessionSetup;
+pub(crate) use state::Signal;
 pub use state::{CloseCause, SessionId, SessionState};
 use stats::Seen;
 pub use stats::{Path, PathKind, SessionStats};
@@ -49,21 +50,6 @@ const REMOTE_CANDIDATES_MAX: usize = 64;
 const AHEAD: Duration = Duration::from_millis(5);
 /// A timeout further away than this is str0m's way to say that there is none.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
-
-/// What a session tells the endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signal {
-    State(SessionState),
-    /// The viewer asked for a picture that needs no other (PLI or FIR). `needed`: now, and not
-    /// only later or because the request crossed one on the way.
-    KeyframeRequested {
-        needed: bool,
-    },
-    /// Packets newly reported missing.
-    Nacks(u64),
-    /// The viewer's packets take another path from now on.
-    PathChanged,
-}
 
 /// One viewer.
 pub(crate) struct Session {

@@ -31,3 +31,18 @@ pub enum CloseCause {
     /// The DTLS handshake or another part of the session failed.
     Failed,
 }
+
+/// What a session tells the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    State(SessionState),
+    /// The viewer asked for a picture that needs no other (PLI or FIR). `needed`: now, and not
+    /// only later or because the request crossed one on the way.
+    KeyframeRequested {
+        needed: bool,
+    },
+    /// Packets newly reported missing.
+    Nacks(u64),
+    /// The viewer's packets take another path from now on.
+    PathChanged,
+}
