@@ -11,6 +11,7 @@
 
 mod connection;
 mod tls;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{SocketAddr, TcpStream};

@@ -236,9 +236,19 @@ fn a_connection_that_is_told_off_says_what_it_had_to_say() {
 
 /// A TLS server with a certificate of its own for `name`, which echoes once.
 fn tls_server(name: &str) -> (SocketAddr, CertificateDer<'static>, JoinHandle<()>) {
-    let own = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    let certificate = own.cert.der().clone();
-    let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    tls_server_that_is(name, rcgen::IsCa::NoCa)
+}
+
+/// The same; whether its certificate says that it is an authority's.
+fn tls_server_that_is(
+    name: &str,
+    is_ca: rcgen::IsCa,
+) -> (SocketAddr, CertificateDer<'static>, JoinHandle<()>) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    parameters.is_ca = is_ca;
+    let certificate = parameters.self_signed(&key).unwrap().der().clone();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -266,7 +276,7 @@ fn tls_server(name: &str) -> (SocketAddr, CertificateDer<'static>, JoinHandle<()
 fn tls_carries_bytes_both_ways_to_a_server_by_its_name_and_by_its_address() {
     for name in ["turn.example.org", "127.0.0.1"] {
         let (address, certificate, serving) = tls_server(name);
-        let mut bench = Bench::new(TlsClient::trusting([&certificate].into_iter()));
+        let mut bench = Bench::new(TlsClient::trusting(&[], &[certificate]));
 
         bench.connect(address, Some(name));
         bench.turn_until(|bench| bench.told == ["Connected"]);
@@ -281,12 +291,33 @@ fn tls_carries_bytes_both_ways_to_a_server_by_its_name_and_by_its_address() {
 }
 
 #[test]
+fn the_certificate_that_was_given_is_believed_though_it_calls_itself_an_authoritys() {
+    let authority = || rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let (_, stranger, _) = tls_server_that_is("turn.example.org", authority());
+    for (name, given, told) in [
+        ("turn.example.org", None, "Connected"),
+        ("turn.example.com", None, "Closed"),
+        ("turn.example.org", Some(stranger), "Closed"),
+    ] {
+        let (address, own, serving) = tls_server_that_is("turn.example.org", authority());
+        let mut bench = Bench::new(TlsClient::trusting(&[], &[given.unwrap_or(own)]));
+
+        bench.connect(address, Some(name));
+        bench.turn_until(|bench| !bench.told.is_empty());
+
+        assert_eq!(bench.told, [told], "{name}");
+        drop(bench);
+        serving.join().unwrap();
+    }
+}
+
+#[test]
 fn a_server_with_another_name_or_a_ca_that_nobody_trusts_is_refused() {
     let (_, stranger, _) = tls_server("turn.example.org");
     for (name, trusted) in [("turn.example.com", None), ("turn.example.org", Some(stranger))] {
         let (address, own, serving) = tls_server("turn.example.org");
         let roots = trusted.unwrap_or(own);
-        let mut bench = Bench::new(TlsClient::trusting([&roots].into_iter()));
+        let mut bench = Bench::new(TlsClient::trusting(&[], &[roots]));
 
         bench.connect(address, Some(name));
         bench.turn_until(|bench| !bench.told.is_empty());
@@ -301,7 +332,7 @@ fn a_server_with_another_name_or_a_ca_that_nobody_trusts_is_refused() {
 fn a_server_that_says_nothing_after_tcp_is_given_up_too() {
     let listener = listener();
     let (_, certificate, _) = tls_server("turn.example.org");
-    let mut bench = Bench::new(TlsClient::trusting([&certificate].into_iter()));
+    let mut bench = Bench::new(TlsClient::trusting(&[], &[certificate]));
     bench.connect(listener.local_addr().unwrap(), Some("turn.example.org"));
     let (_silent, _) = listener.accept().unwrap();
     for _ in 0..20 {
@@ -320,7 +351,7 @@ fn a_server_that_says_nothing_after_tcp_is_given_up_too() {
 fn what_is_no_tls_is_refused() {
     let listener = listener();
     let (_, certificate, _) = tls_server("turn.example.org");
-    let mut bench = Bench::new(TlsClient::trusting([&certificate].into_iter()));
+    let mut bench = Bench::new(TlsClient::trusting(&[], &[certificate]));
     bench.connect(listener.local_addr().unwrap(), Some("turn.example.org"));
     let (mut peer, _) = listener.accept().unwrap();
     peer.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();

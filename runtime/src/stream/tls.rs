@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::connection::Parting;
+use super::trust::Trust;
 
 /// Who verifies servers.
 pub(crate) struct TlsClient {
@@ -43,23 +45,35 @@ impl TlsClient {
                  install the package ca-certificates, or give the server's own CA"
             );
         }
-        TlsClient::trusting(system.certs.iter().chain(extra))
+        TlsClient::trusting(&system.certs, extra)
     }
 
-    /// Trusts these certificates and no others.
-    pub(super) fn trusting<'a>(
-        certificates: impl Iterator<Item = &'a CertificateDer<'static>>,
+    /// Trusts these authorities and these given certificates, and no others.
+    pub(super) fn trusting(
+        authorities: &[CertificateDer<'static>],
+        given: &[CertificateDer<'static>],
     ) -> TlsClient {
         let mut roots = RootCertStore::empty();
-        let (_, unusable) = roots.add_parsable_certificates(certificates.cloned());
+        let all = authorities.iter().chain(given).cloned();
+        let (_, unusable) = roots.add_parsable_certificates(all);
         if unusable > 0 {
             tracing::debug!(unusable, "root certificates that are none");
         }
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .expect("the provider knows the default versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .expect("the provider knows the default versions");
+        let roots = Arc::new(roots);
+        let by_authority = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider);
+        let config = match by_authority.build() {
+            Ok(by_authority) => {
+                let trust = Trust::new(by_authority, given.to_vec());
+                config.dangerous().with_custom_certificate_verifier(Arc::new(trust))
+            }
+            // Without any root: every server is refused.
+            Err(_) => config.with_root_certificates(roots),
+        };
+        let config = config.with_no_client_auth();
         TlsClient { config: Some(Arc::new(config)), told: BTreeSet::new() }
     }
 
@@ -79,8 +93,8 @@ impl TlsClient {
     pub(super) fn on_refusal(&mut self, name: &str, error: &rustls::Error) {
         let advice = match error {
             rustls::Error::InvalidCertificate(_) => {
-                "check the name in its URL, and if a CA of your own signed its certificate, trust \
-                 that (--turn-ca)"
+                "check the name in its URL, and if a CA of your own signed its certificate, or \
+                 nobody else did, trust that (--turn-ca)"
             }
             _ => "check that its port speaks TLS",
         };
