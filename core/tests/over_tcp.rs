@@ -162,7 +162,7 @@ fn a_check_by_a_detour_waits_for_the_head_start_of_direct_paths() {
     let mut world = world();
     let (viewer, _) = world.join_tcp("192.0.2.7:50000");
 
-    world.run_ms(145);
+    world.run_ms(245);
     assert_eq!(world.endpoint.stats().dropped_total.len(), 0);
     let answered = |world: &World| {
         world.sent.iter().any(|(out, _)| matches!(out.transport, Transport::Stream(_)))

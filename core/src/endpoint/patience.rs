@@ -1,5 +1,5 @@
-//! Direct paths get a head start: what comes by a relay or a TCP connection while a viewer connects
-//! waits a moment.
+//! Direct paths get a head start: what comes by a relay, ours or the viewer's, or by a TCP connection
+//! while a viewer connects waits a moment.
 //!
 //! Some viewers take the first pair that works, or the last one that did (aioice does both), and a
 //! relay, which no NAT filters, often answers before a direct path is opened from both sides. The
@@ -17,8 +17,9 @@ use super::{Endpoint, Key, SessionId, SessionState};
 use crate::gather::Paths;
 
 /// From the first check by a detour to the first that is let in. A direct path that both sides must
-/// open takes one round trip more than a relay.
-const HEAD_START: Duration = Duration::from_millis(150);
+/// open takes one round trip more than a relay, and one retransmission of ours where the viewer's NAT
+/// must be opened first.
+const HEAD_START: Duration = Duration::from_millis(250);
 /// Checks that wait; more are lost, as on any network, and sent again.
 const WAITING_MAX: usize = 16;
 
@@ -71,9 +72,10 @@ impl Endpoint {
         id: SessionId,
         arrival: &Arrival<'_>,
     ) -> bool {
-        let detour = !matches!(arrival.via, Via::Socket);
-        let connecting =
-            self.sessions.get(&id).is_some_and(|s| s.state() == SessionState::Connecting);
+        let Some(session) = self.sessions.get(&id) else { return false };
+        let detour =
+            !matches!(arrival.via, Via::Socket) || session.told_relays().contains(&arrival.remote);
+        let connecting = session.state() == SessionState::Connecting;
         let direct = self.gatherer.config().paths != Paths::Relay;
         if !detour || !connecting || !direct {
             return false;

@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 
 use str0m::net::{Protocol, Receive};
 use str0m::{
-    Candidate, Event, IceConnectionState, IceCreds, Input as RtcInput, Output, PacerReason, Reason,
-    Rtc,
+    Candidate, CandidateKind, Event, IceConnectionState, IceCreds, Input as RtcInput, Output,
+    PacerReason, Reason, Rtc,
 };
 
 pub use certificate::{Certificate, CertificateError};
@@ -65,6 +65,8 @@ pub(crate) struct Session {
     negotiations: u64,
     /// Candidates that the viewer told.
     told: Vec<SocketAddr>,
+    /// Those of them that are relays of the viewer's.
+    told_relays: Vec<SocketAddr>,
     /// A datagram that did not fit the run before it.
     held: Option<str0m::net::Transmit>,
     /// Whether str0m may have output, or packets are written that a timeout must release.
@@ -107,6 +109,11 @@ impl Session {
     /// The addresses that the viewer told as candidates of its own.
     pub(crate) fn told(&self) -> &[SocketAddr] {
         &self.told
+    }
+
+    /// Those of them that are relays of the viewer's.
+    pub(crate) fn told_relays(&self) -> &[SocketAddr] {
+        &self.told_relays
     }
 
     /// Whether all that str0m had to send was taken.
@@ -199,6 +206,9 @@ impl Session {
         let candidate =
             candidate.map_err(|error| CandidateError::NotACandidate(error.to_string()))?;
         self.told.push(candidate.addr());
+        if candidate.kind() == CandidateKind::Relayed {
+            self.told_relays.push(candidate.addr());
+        }
         self.drained = false;
         self.call(|rtc| rtc.add_remote_candidate(candidate));
         Ok(true)

@@ -55,6 +55,7 @@ impl Session {
             credentials,
             negotiations: 1,
             told: Vec::new(),
+            told_relays: Vec::new(),
             held: None,
             drained: false,
             wake: None,
@@ -168,6 +169,7 @@ impl Session {
         let ours = self.credentials.clone();
         self.call(|rtc| rtc.direct_api().set_local_ice_credentials(ours));
         self.told.clear();
+        self.told_relays.clear();
         self.offered_at = now;
         self.life.on(now, Input::Restarted);
         self.handle_timeout(now);
