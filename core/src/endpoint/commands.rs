@@ -30,6 +30,7 @@ impl Endpoint {
         self.ready.push_back(id);
         self.with_session(id, |_| ());
         self.stats.sessions_total += 1;
+        self.begin_waiting(now, id);
         self.admit(now, id);
         Ok(Accepted { session: id, answer })
     }

@@ -15,6 +15,7 @@ use super::receive::Arrival;
 use super::routes::Via;
 use super::{Endpoint, Key, SessionId, SessionState};
 use crate::gather::Paths;
+use crate::session::{Local, Session};
 
 /// From the first check by a detour to the first that is let in. A direct path that both sides must
 /// open takes one round trip more than a relay, and one retransmission of ours where the viewer's NAT
@@ -95,10 +96,29 @@ impl Endpoint {
         true
     }
 
-    /// Lets in what waited long enough.
+    /// Gives a new session the time for which our relays wait.
+    pub(super) fn begin_waiting(&mut self, now: Instant, id: SessionId) {
+        self.deadlines.set(Key::Waiting(id), Some(now + OWN_CHECKS_WAIT));
+    }
+
+    /// Lets in what waited long enough, and our relays with it.
     pub(super) fn end_waiting(&mut self, now: Instant, id: SessionId) {
+        if self.with_session(id, Session::end_relays_wait) == Some(true) {
+            let relays = self.setup.locals.iter().copied();
+            let relays: Vec<Local> =
+                relays.filter(|local| matches!(local, Local::Relayed { .. })).collect();
+            for relay in relays {
+                self.with_session(id, |session| session.add_local(relay));
+            }
+        }
         let Some(waiting) = self.waiting.get_mut(&id) else { return };
-        for check in std::mem::take(&mut waiting.checks) {
+        let checks = std::mem::take(&mut waiting.checks);
+        let relays = self.sessions.get(&id).map(|s| s.told_relays()).unwrap_or_default();
+        if self.routes.is_heard_directly(id, relays) {
+            // A viewer that has use for them will ask again.
+            return;
+        }
+        for check in checks {
             let Check { via, local, remote, payload } = check;
             let arrival = Arrival { via, local, alias: None, remote, payload: &payload };
             if let Err(reason) = self.route(now, &arrival) {

@@ -73,6 +73,12 @@ impl Routes {
         self.by_remote.get(&(via, remote)).map(|known| known.route)
     }
 
+    /// Whether a session was heard on one of our sockets, from an address other than these.
+    pub(crate) fn is_heard_directly(&self, session: SessionId, but: &[SocketAddr]) -> bool {
+        let mut remotes = self.remotes.get(&session).into_iter().flatten();
+        remotes.any(|(via, remote)| *via == Via::Socket && !but.contains(remote))
+    }
+
     /// When something came from there last.
     pub(crate) fn heard_at(&self, via: Via, remote: SocketAddr) -> Option<Instant> {
         self.by_remote.get(&(via, remote)).map(|known| known.heard)

@@ -11,7 +11,7 @@ use super::{
     Endpoint, Event, Frame, FrameReport, Key, SessionId, SessionState, Transmit, Transport,
 };
 use crate::gather::{Gatherer, Leg};
-use crate::session::{Pair, Session};
+use crate::session::Pair;
 use crate::wire::Envelope;
 
 /// Addresses counted for the prediction of ports; a NAT that gave more has forgotten the first.
@@ -104,18 +104,14 @@ impl Endpoint {
     /// at its end if it has more: a large frame to one viewer holds up no other.
     fn poll_session(&mut self, now: Instant, id: SessionId, buffer: &mut [u8]) -> Option<Transmit> {
         let detours_wait = self.detours_wait(now, id);
-        // Copied while it connects, and never on the media path.
-        let session = self.sessions.get(&id).map(AsRef::as_ref);
-        let connecting = |session: &&Session| session.state() == SessionState::Connecting;
-        let relays = session.filter(connecting).map(|s| s.told_relays().to_vec());
-        let relays = relays.unwrap_or_default();
         let Endpoint { sessions, gatherer, streams, routes, .. } = self;
         let session = sessions.get_mut(&id)?;
+        // Lent for the call, which borrows the session.
+        let relays = session.lend_told_relays();
         let mut signals = Vec::new();
         let mut leg = None;
         let mut envelope = |pair: Pair, bytes: &[u8]| {
-            let to_relay = relays.contains(&pair.destination);
-            if detours_wait && is_first_check(id, pair, bytes, to_relay, gatherer, routes) {
+            if detours_wait && is_first_check(id, pair, bytes, &relays, gatherer, routes) {
                 return None;
             }
             let (envelope, way) = way(now, id, pair, bytes.len(), gatherer, streams, routes)?;
@@ -123,6 +119,7 @@ impl Endpoint {
             Some(envelope)
         };
         let run = session.poll_run(now, buffer, &mut envelope, &mut |signal| signals.push(signal));
+        session.return_told_relays(relays);
         let (wake, patience) = (session.wake_at(), session.patience_ends_at());
         let (drained, finished) = (session.is_drained(), session.is_finished());
         if !drained {
@@ -192,14 +189,14 @@ fn is_first_check(
     id: SessionId,
     pair: Pair,
     bytes: &[u8],
-    to_relay: bool,
+    relays: &[SocketAddr],
     gatherer: &Gatherer,
     routes: &Routes,
 ) -> bool {
     // A Binding request, RFC 8489 §5.
     let is_check = bytes.starts_with(&[0, 1]);
     let is_relayed = pair.protocol == Protocol::Udp && !gatherer.bases().contains(&pair.source);
-    is_check && (is_relayed || to_relay) && {
+    is_check && (is_relayed || relays.contains(&pair.destination)) && {
         let remote = routes.whereabouts(id, pair.destination);
         let via = if is_relayed { Via::Relay(pair.source) } else { Via::Socket };
         routes.by_remote(via, remote).is_none()

@@ -77,6 +77,8 @@ pub(crate) struct Session {
     runs_ahead: bool,
     /// When its latest credentials were agreed.
     offered_at: Instant,
+    /// Whether str0m does not know our relays yet.
+    relays_wait: bool,
     /// Where its packets went last.
     pair: Option<Pair>,
     seen: Seen,
@@ -114,6 +116,15 @@ impl Session {
     /// Those of them that are relays of the viewer's.
     pub(crate) fn told_relays(&self) -> &[SocketAddr] {
         &self.told_relays
+    }
+
+    /// The same, for as long as the session itself is borrowed; to be returned.
+    pub(crate) fn lend_told_relays(&mut self) -> Vec<SocketAddr> {
+        std::mem::take(&mut self.told_relays)
+    }
+
+    pub(crate) fn return_told_relays(&mut self, relays: Vec<SocketAddr>) {
+        self.told_relays = relays;
     }
 
     /// Whether all that str0m had to send was taken.
@@ -214,8 +225,16 @@ impl Session {
         Ok(true)
     }
 
-    /// Adds one of our own addresses that became known late.
+    /// From now on str0m may know our relays. True: it did not until now.
+    pub(crate) fn end_relays_wait(&mut self) -> bool {
+        std::mem::take(&mut self.relays_wait)
+    }
+
+    /// Adds one of our own addresses that became known late; relays wait with those that do.
     pub(crate) fn add_local(&mut self, local: Local) {
+        if self.relays_wait && matches!(local, Local::Relayed { .. }) {
+            return;
+        }
         if let Some(candidate) = local.candidate() {
             self.drained = false;
             self.call(|rtc| rtc.add_local_candidate(candidate).is_some());

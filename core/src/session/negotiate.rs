@@ -34,8 +34,14 @@ impl Session {
         let mut ambient = Ambient::new(&mut rng);
         let credentials = draw_credentials(&mut rng);
         let mut rtc = ambient.scope(|| setup.rtc(now, credentials.clone(), &offer.video));
-        for candidate in setup.locals.iter().filter_map(Local::candidate) {
-            ambient.scope(|| rtc.add_local_candidate(candidate).is_some());
+        // str0m spaces the first checks of all pairs by 50 ms: relays, which have a check of their own
+        // only where all else fails, would keep a direct path from its second one.
+        let direct = |local: &&Local| !matches!(local, Local::Relayed { .. });
+        let relays_wait = setup.locals.iter().any(|local| direct(&local));
+        for local in setup.locals.iter().filter(|local| !relays_wait || direct(local)) {
+            if let Some(candidate) = local.candidate() {
+                ambient.scope(|| rtc.add_local_candidate(candidate).is_some());
+            }
         }
         ambient.scope(|| accept(&mut rtc, &offer.video, setup.estimator.is_some()))?;
         if let Some(ceiling) = setup.estimator {
@@ -61,6 +67,7 @@ impl Session {
             wake: None,
             runs_ahead: setup.estimator.is_some(),
             offered_at: now,
+            relays_wait,
             pair: None,
             seen: Seen::default(),
         };
