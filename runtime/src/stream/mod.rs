@@ -169,7 +169,7 @@ impl Streams {
         Ok(())
     }
 
-    /// Queues bytes, all or none of them; they leave with [`Streams::flush`].
+    /// Queues bytes, all or none of them; they leave with the next turn.
     pub fn send(
         &mut self,
         now: Instant,
