@@ -127,3 +127,16 @@ fn places_are_limited_and_the_refusal_says_so() {
         .is_err()
     );
 }
+
+#[test]
+fn a_server_on_loopback_alone_serves_a_viewer_at_another_address_of_the_machine() {
+    let now = support::start();
+    let loopback = pinhole_core::gather::GatherConfig::lan(vec![address("127.0.0.1:5000")]);
+    let mut world =
+        World::with(now, pinhole_core::EndpointConfig { gather: loopback, ..config(now) });
+    let (viewer, _) = world.join("192.0.2.7:6000", true);
+
+    world.run_ms(400);
+
+    assert!(world.viewers[viewer].connected);
+}

@@ -223,8 +223,15 @@ fn way(
     }
     // A reply leaves from the address that the viewer's datagrams hit.
     let alias = routes.by_remote(Via::Socket, remote).and_then(|route| route.alias);
-    if alias.is_none() && pair.source.ip().is_loopback() != remote.ip().is_loopback() {
-        // str0m pairs all with all; no system sends such a datagram.
+    let mismatch = pair.source.ip().is_loopback() && !remote.ip().is_loopback();
+    let has_other = || {
+        let bases = gatherer.bases().iter();
+        let family = |base: &&SocketAddr| base.is_ipv4() == remote.is_ipv4();
+        bases.filter(family).any(|base| !base.ip().is_loopback())
+    };
+    if alias.is_none() && mismatch && has_other() {
+        // str0m pairs all with all. From loopback only this machine's own addresses are reached, and
+        // where we have another socket address that one serves.
         return None;
     }
     let local = alias.unwrap_or(pair.source);
