@@ -172,6 +172,13 @@ impl Endpoint {
         Some(now.saturating_duration_since(self.routes.heard_at(via, remote)?))
     }
 
+    /// Whether nothing came by a session's path for longer than between two reports at their
+    /// busiest, so that what was sent by it may be lost.
+    pub(super) fn is_path_silent(&self, now: Instant, id: SessionId) -> bool {
+        let silence = self.sessions.get(&id).and_then(|s| self.silence(now, id, s));
+        silence.is_none_or(|silence| silence >= WATCH_INTERVAL)
+    }
+
     fn is_relayed(&self, session: &Session) -> bool {
         session.pair().is_some_and(|pair| !self.gatherer.bases().contains(&pair.source))
     }

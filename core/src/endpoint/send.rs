@@ -11,7 +11,7 @@ use super::{
     Endpoint, Event, Frame, FrameReport, Key, SessionId, SessionState, Transmit, Transport,
 };
 use crate::gather::{Gatherer, Leg};
-use crate::session::Pair;
+use crate::session::{Pair, Signal};
 use crate::wire::Envelope;
 
 /// Addresses counted for the prediction of ports; a NAT that gave more has forgotten the first.
@@ -104,6 +104,7 @@ impl Endpoint {
     /// at its end if it has more: a large frame to one viewer holds up no other.
     fn poll_session(&mut self, now: Instant, id: SessionId, buffer: &mut [u8]) -> Option<Transmit> {
         let detours_wait = self.detours_wait(now, id);
+        let was_silent = self.is_path_silent(now, id);
         let Endpoint { sessions, gatherer, streams, routes, .. } = self;
         let session = sessions.get_mut(&id)?;
         // Lent for the call, which borrows the session.
@@ -127,7 +128,9 @@ impl Endpoint {
         }
         self.deadlines.set(Key::Session(id), wake);
         self.deadlines.set(Key::Patience(id), patience);
-        for signal in signals {
+        // A path that changes while the old one works loses nothing.
+        let matters = |signal: &Signal| was_silent || *signal != Signal::PathChanged;
+        for signal in signals.into_iter().filter(matters) {
             self.on_signal(now, id, signal);
         }
         if finished {
