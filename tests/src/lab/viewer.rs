@@ -90,6 +90,8 @@ pub struct LabViewer {
     events: Receiver<Event>,
     complaints: Arc<Mutex<VecDeque<String>>>,
     signalling: Option<Signalling>,
+    /// It may be said before what was waited for then.
+    first_frame_ms: Option<f64>,
     /// As it was started.
     pub options: ViewerOptions,
 }
@@ -117,8 +119,16 @@ impl LabViewer {
         let input = child.stdin.take().context("a piped input")?;
         read_events(output, sender, complaints.clone());
         keep_complaints(errors, complaints.clone());
-        let (signalling, options) = (None, options.clone());
-        Ok(LabViewer { child, input, events, complaints, signalling, options })
+        let options = options.clone();
+        Ok(LabViewer {
+            child,
+            input,
+            events,
+            complaints,
+            signalling: None,
+            first_frame_ms: None,
+            options,
+        })
     }
 
     /// Waits for the offer.
@@ -175,6 +185,9 @@ impl LabViewer {
     /// # Errors
     /// None comes in time.
     pub fn first_frame(&mut self, limit: Duration) -> Result<f64> {
+        if let Some(ms) = self.first_frame_ms {
+            return Ok(ms);
+        }
         self.wait_for("a picture", limit, |event| match event {
             Event::FirstFrame(ms) => Some(ms),
             _ => None,
@@ -227,6 +240,7 @@ impl LabViewer {
     /// The client is gone.
     pub fn again(&mut self) -> Result<()> {
         while self.events.try_recv().is_ok() {}
+        self.first_frame_ms = None;
         self.send(&json!({ "again": true }))
     }
 
@@ -272,7 +286,12 @@ impl LabViewer {
                 (Err(RecvTimeoutError::Timeout), Some(_)) if wait < left => {}
                 (Ok(Event::Offer(sdp)), Some(signalling)) => signalling.send_restart(&sdp),
                 (Ok(Event::Candidate(line)), Some(signalling)) => signalling.send_candidate(&line),
-                (event, _) => return event,
+                (event, _) => {
+                    if let Ok(Event::FirstFrame(ms)) = &event {
+                        self.first_frame_ms = Some(*ms);
+                    }
+                    return event;
+                }
             }
         }
     }

@@ -41,7 +41,10 @@ impl<'lab> Watched<'lab> {
         viewer.connect_over(Signalling::open(&server).unwrap(), &offer).unwrap();
         let ms = viewer.connected(CONNECT_LIMIT);
         let ms = ms.unwrap_or_else(|error| panic!("{error:#}\n{}", server.log()));
-        let (first_frame_ms, pair) = wait_for_pictures(&mut viewer).unwrap();
+        let pictures = wait_for_pictures(&mut viewer);
+        let (first_frame_ms, pair) = pictures.unwrap_or_else(|error| {
+            panic!("{error:#}\n{}\n{}", viewer.signalled().join("\n"), server.log())
+        });
         println!(
             "{} x {}: connected in {ms:.0} ms, first picture {first_frame_ms:.0} ms, {pair}",
             lab.nat_a, lab.nat_b
