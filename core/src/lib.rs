@@ -61,6 +61,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod base;
+pub mod diagnose;
 pub mod endpoint;
 pub mod gather;
 pub mod h264;
