@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::routes::Via;
 use super::{Endpoint, Event, Key, SessionId, SessionState, is_alive};
 use crate::diagnose::{
-    BrowserReport, ClockOffset, Diagnosis, PortFacts, Proof, SessionFacts, Surroundings, Verdict,
-    Witness, diagnose,
+    BrowserReport, ClockOffset, Diagnosis, Media, PortFacts, Proof, SessionFacts, Stage,
+    Surroundings, Verdict, Witness, diagnose,
 };
 use crate::gather::{CandidateKind, is_public};
 use crate::portmap::Protocol;
@@ -34,6 +34,14 @@ pub struct Findings {
     /// Servers, by their place in the configuration, that are silent over UDP and whether they take
     /// a TCP connection.
     pub opens_tcp: Vec<(usize, bool)>,
+}
+
+/// What was said of a session.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Judged {
+    pub(super) verdict: Option<Verdict>,
+    /// A verdict that must hold once more before it is said.
+    suspected: Option<Verdict>,
 }
 
 impl Endpoint {
@@ -132,11 +140,37 @@ impl Endpoint {
     /// What is known of a session, for a diagnosis. `None`: there is none.
     pub fn facts(&self, now: Instant, id: SessionId) -> Option<SessionFacts> {
         let session = self.sessions.get(&id)?;
-        let mut facts = session.facts(now);
-        facts.path = self.path(id, session);
-        facts.media.encoder_silent_for =
-            self.frame_at.map(|frame| now.saturating_duration_since(frame));
-        Some(facts)
+        let seen = &session.observed;
+        let since = |at: Instant| now.saturating_duration_since(at);
+        let state = session.state();
+        let ended = seen.parted_at.filter(|_| state != SessionState::Connected).unwrap_or(now);
+        Some(SessionFacts {
+            stage: match state {
+                SessionState::Connecting => Stage::Connecting,
+                SessionState::Connected => Stage::Connected,
+                SessionState::Interrupted => Stage::Interrupted,
+                SessionState::Closed(cause) => Stage::Ended(cause),
+            },
+            age: since(session.offered_at()),
+            signalled_from: seen.signalled_from,
+            viewer: seen.viewer.clone(),
+            checks: seen.checks,
+            dtls: seen.dtls,
+            media: Media {
+                frames_sent: session.frames(),
+                encoder_silent_for: self.frame_at.map(since),
+                reports: seen.reports,
+                loss: session.loss(),
+                keyframe_requests: seen.keyframe_requests,
+            },
+            path: self.path(id, session),
+            connected_for: seen.connected_at.map(|at| ended.saturating_duration_since(at)),
+            silent_for: seen.heard_at.map(since),
+            roams: seen.roams,
+            sdp_altered: session.is_sdp_altered(),
+            browser: seen.browser.clone(),
+            browser_silent_for: seen.browser_at.map(since),
+        })
     }
 
     /// Begins to judge a session.
@@ -157,16 +191,16 @@ impl Endpoint {
         let Some(facts) = self.facts(now, id) else { return };
         let diagnosis = diagnose(&self.surroundings(now), &facts);
         let verdict = diagnosis.as_ref().map(|diagnosis| diagnosis.verdict);
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get(&id) else { return };
         let is_settled = session.state() != SessionState::Connected;
-        let seen = &mut session.observed;
-        let is_new = seen.verdict != verdict;
-        let is_sure = is_settled || verdict.is_none() || seen.suspected == verdict;
-        seen.suspected = verdict;
+        let judged = self.judged.entry(id).or_default();
+        let is_new = judged.verdict != verdict;
+        let is_sure = is_settled || verdict.is_none() || judged.suspected == verdict;
+        judged.suspected = verdict;
         if !is_new || !is_sure {
             return;
         }
-        seen.verdict = verdict;
+        judged.verdict = verdict;
         self.tell_verdict(id, verdict, diagnosis);
     }
 
