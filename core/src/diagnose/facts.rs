@@ -34,6 +34,8 @@ pub struct SessionFacts {
     pub roams: u64,
     /// What the viewer's own browser saw.
     pub browser: Option<BrowserReport>,
+    /// How long ago it told that.
+    pub browser_silent_for: Option<Duration>,
 }
 
 /// How far a session came.

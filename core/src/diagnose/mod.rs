@@ -35,6 +35,12 @@ pub fn diagnose(surroundings: &Surroundings, session: &SessionFacts) -> Option<D
     None
 }
 
+/// Judges an offer that was refused. `None`: it is wrong in itself, and its error says how.
+pub fn of_refusal(error: &crate::sdp::OfferError) -> Option<Diagnosis> {
+    let _ = error;
+    None
+}
+
 /// Judges the surroundings alone, as far as anybody outside would suffer. Empty: a viewer outside
 /// would connect. The worst first.
 pub fn examine(surroundings: &Surroundings) -> Vec<Diagnosis> {

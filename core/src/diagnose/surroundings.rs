@@ -96,6 +96,8 @@ pub enum Witness {
     Reflector,
     /// A TURN server's relay.
     Relay,
+    /// A viewer who came through it.
+    Viewer,
     /// Nobody.
     None,
 }

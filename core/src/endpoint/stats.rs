@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::routes::Via;
 use super::{Endpoint, Path, PathKind, SessionId, SessionStats};
+use crate::diagnose::Verdict;
 use crate::gather::{Audience, CandidateKind, is_public};
 use crate::session::{CloseCause, Session};
 use crate::wire::DropReason;
@@ -41,6 +42,8 @@ pub struct EndpointStats {
     pub roams_total: u64,
     /// Connections closed because they carried something else than ICE or TURN.
     pub streams_broken_total: u64,
+    /// Verdicts on sessions, each time one was told.
+    pub verdicts_total: BTreeMap<Verdict, u64>,
     /// NACKed packets sent again.
     pub nacks_total: u64,
 }
@@ -54,7 +57,7 @@ impl Endpoint {
             .collect()
     }
 
-    fn path(&self, id: SessionId, session: &Session) -> Option<Path> {
+    pub(super) fn path(&self, id: SessionId, session: &Session) -> Option<Path> {
         let pair = session.pair()?;
         let (local, told) = (pair.source, pair.destination);
         let remote = self.routes.whereabouts(id, told);

@@ -10,6 +10,7 @@ mod certificate;
 mod lifecycle;
 mod local;
 mod negotiate;
+mod observed;
 mod outlet;
 mod run;
 mod setup;
@@ -30,6 +31,7 @@ pub use certificate::{Certificate, CertificateError};
 use lifecycle::Lifecycle;
 pub(crate) use lifecycle::{Input, Patience};
 pub(crate) use local::{Local, Pair};
+pub(crate) use observed::{CheckWay, Observed};
 use outlet::Outlet;
 pub(crate) use setup::SessionSetup;
 pub(crate) use state::Signal;
@@ -38,7 +40,10 @@ use stats::Seen;
 pub use stats::{Path, PathKind, SessionStats};
 
 use crate::base::{Ambient, SeedRng};
+use crate::diagnose::ViewerCandidate;
+use crate::gather::{self, TurnTransport};
 use crate::h264::Packet;
+use crate::portmap;
 use crate::sdp::{CandidateError, Offer, RemoteCandidate, parse_candidate};
 use crate::wire::DropReason;
 
@@ -82,6 +87,8 @@ pub(crate) struct Session {
     /// Where its packets went last.
     pair: Option<Pair>,
     seen: Seen,
+    /// For a diagnosis.
+    pub(crate) observed: Observed,
 }
 
 impl Session {
@@ -166,6 +173,7 @@ impl Session {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => {
                 tracing::debug!(id = ?self.id, %error, "datagram refused");
+                self.observed.on_error(&error);
                 Err(DropReason::Malformed)
             }
             None => Err(DropReason::Malformed),
@@ -178,13 +186,17 @@ impl Session {
         self.wake = None;
         if let Some(Err(error)) = self.call(|rtc| rtc.handle_input(RtcInput::Timeout(now))) {
             tracing::debug!(id = ?self.id, %error, "session failed");
+            self.observed.on_error(&error);
             self.kill();
         }
     }
 
     /// Takes an input of the session's life; closing also tells the viewer.
     pub(crate) fn on(&mut self, now: Instant, input: Input) -> Option<SessionState> {
-        let state = self.life.on(now, input)?;
+        let before = self.state();
+        let state = self.life.on(now, input);
+        self.observed.on_life(now, input, before, state);
+        let state = state?;
         match state {
             SessionState::Closed(CloseCause::Remote | CloseCause::Failed) => {}
             SessionState::Closed(_) => {
@@ -205,6 +217,10 @@ impl Session {
     pub(crate) fn add_candidate(&mut self, text: &str) -> Result<bool, CandidateError> {
         let line = match parse_candidate(text).map_err(CandidateError::NotACandidate)? {
             RemoteCandidate::Usable(line) => line,
+            RemoteCandidate::Hidden => {
+                self.observed.add_candidate(ViewerCandidate::Hidden);
+                return Ok(false);
+            }
             RemoteCandidate::Ignored(why) => {
                 tracing::debug!(id = ?self.id, why, "candidate ignored");
                 return Ok(false);
@@ -217,6 +233,15 @@ impl Session {
         let candidate =
             candidate.map_err(|error| CandidateError::NotACandidate(error.to_string()))?;
         self.told.push(candidate.addr());
+        self.observed.add_candidate(ViewerCandidate::At {
+            address: candidate.addr(),
+            kind: match candidate.kind() {
+                CandidateKind::Host => gather::CandidateKind::Host,
+                CandidateKind::Relayed => gather::CandidateKind::Relayed(TurnTransport::Udp),
+                _ => gather::CandidateKind::ServerReflexive,
+            },
+            protocol: portmap::Protocol::Udp,
+        });
         if candidate.kind() == CandidateKind::Relayed {
             self.told_relays.push(candidate.addr());
         }
@@ -314,6 +339,7 @@ impl Session {
                 }
                 Some(Err(error)) => {
                     tracing::debug!(id = ?self.id, %error, "session failed");
+                    self.observed.on_error(&error);
                     self.kill();
                     break;
                 }
@@ -348,6 +374,7 @@ impl Session {
             Event::Closed => Some(Input::Close(CloseCause::Remote)),
             Event::KeyframeRequest(_) => {
                 self.outlet.on_keyframe_request(now, self.seen.rtt);
+                self.observed.keyframe_requests += 1;
                 let needed = self.needs_keyframe(now);
                 signal(Signal::KeyframeRequested { needed });
                 None

@@ -9,7 +9,7 @@ use str0m::{IceCreds, Rtc};
 
 use super::outlet::Outlet;
 use super::setup::{RTX_CACHE_AGE, RTX_CACHE_PACKETS, RTX_SHARE_MAX};
-use super::{Input, Lifecycle, Local, Seen, Session, SessionId, SessionSetup};
+use super::{Input, Lifecycle, Local, Observed, Seen, Session, SessionId, SessionSetup};
 use crate::base::{Ambient, SeedRng};
 use crate::sdp::{
     AnswerParts, Fragment, Offer, OfferError, OfferedVideo, reduced_offer, write_answer,
@@ -70,6 +70,7 @@ impl Session {
             relays_wait,
             pair: None,
             seen: Seen::default(),
+            observed: Observed::default(),
         };
         session.add_offered_candidates();
         // str0m's ICE agent has no time before its first timeout, and without it sends no check: a
@@ -178,7 +179,7 @@ impl Session {
         self.told.clear();
         self.told_relays.clear();
         self.offered_at = now;
-        self.life.on(now, Input::Restarted);
+        self.on(now, Input::Restarted);
         self.handle_timeout(now);
         Ok(true)
     }

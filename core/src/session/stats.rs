@@ -7,6 +7,7 @@ use str0m::stats::{MediaEgressStats, PeerStats};
 
 use super::state::{SessionId, SessionState};
 use super::{Session, Signal};
+use crate::diagnose::Verdict;
 use crate::gather::TurnTransport;
 
 /// The way that a viewer's packets go.
@@ -52,6 +53,8 @@ pub struct SessionStats {
     pub frames: u64,
     /// Frames it lost whole.
     pub frames_skipped: u64,
+    /// What is wrong with it, if anything.
+    pub verdict: Option<Verdict>,
 }
 
 /// What was last heard of the viewer.
@@ -73,6 +76,7 @@ impl Session {
             loss: self.seen.loss,
             frames: self.outlet.frames(),
             frames_skipped: self.outlet.frames_skipped(),
+            verdict: self.observed.verdict,
         }
     }
 
