@@ -1,13 +1,14 @@
 //! The program `pinhole`: reads settings, and serves until the source ends or somebody says stop, or
 //! does what another command says.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use pinhole::doctor::{self, Check};
 use pinhole::reflect::{ReflectSettings, Reflecting};
 use pinhole::serve::{self, End};
-use pinhole::settings::{self, Invocation, RewriteSettings, Settings};
+use pinhole::settings::{self, DoctorSettings, Invocation, RewriteSettings, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::Serve(settings)) => serve(*settings),
         Ok(Invocation::RewriteSdp(settings)) => rewrite_sdp(&settings),
-        Ok(Invocation::Doctor(_)) => ExitCode::FAILURE,
+        Ok(Invocation::Doctor(settings)) => doctor(&settings),
         Ok(Invocation::Reflect(settings)) => reflect(&settings),
         Err(error) if error.is_help() => {
             print!("{error}");
@@ -52,6 +53,49 @@ fn rewrite_sdp(settings: &RewriteSettings) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints what an examination found; the exit code says whether a viewer outside would connect.
+fn doctor(settings: &DoctorSettings) -> ExitCode {
+    for warning in &settings.settings.warnings {
+        eprintln!("{warning}");
+    }
+    let is_watched = std::io::stderr().is_terminal();
+    let progress = move |check: &Check| {
+        if is_watched {
+            eprintln!("  … {} {}", check.area, check.subject);
+        }
+    };
+    let executor = match executor("pinhole-doctor") {
+        Ok(executor) => executor,
+        Err(code) => return code,
+    };
+    let examined = executor.block_on(pinhole::doctor::run(&settings.settings, &progress));
+    // A resolver that still waits is not waited for.
+    executor.shutdown_background();
+    let (text, is_good) = match &examined {
+        Ok(report) if settings.json => (format!("{:#}\n", doctor::json(report)), report.is_good()),
+        Ok(report) => {
+            let colours = std::io::stdout().is_terminal();
+            (doctor::table(report, terminal_columns(), colours), report.is_good())
+        }
+        Err(error) if settings.json => {
+            (format!("{:#}\n", doctor::failure(&error.to_string())), false)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // Whoever reads it may have seen enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// As the shell says, where it says so.
+fn terminal_columns() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.unwrap_or(doctor::COLUMNS)
 }
 
 /// Runs until somebody says stop.
