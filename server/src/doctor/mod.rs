@@ -26,7 +26,7 @@ mod table;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pinhole_core::diagnose::{Answer, ClockOffset, Surroundings, examine};
 use pinhole_core::gather::{
@@ -116,6 +116,7 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
         nat: nat.as_ref().ok().cloned(),
         ports: ports.ports.iter().map(|port| port.facts.clone()).collect(),
         clock: clock.clone(),
+        unix_seconds: unix_seconds(),
         encoder_stalled: None,
     };
     let mut checks = lines::candidates(&surroundings.candidates);
@@ -272,6 +273,10 @@ fn left_out(ports: &Ports) -> Option<Check> {
         )
     };
     (ports.left_out > 0).then(|| Check::new("port", "", Grade::Unknown, text()))
+}
+
+fn unix_seconds() -> Option<u64> {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|unix| unix.as_secs())
 }
 
 /// A token for probes that nobody can guess.

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use pinhole_core::diagnose::{PortFacts, Proof, Witness};
 use pinhole_core::gather::{Audience, GatherConfig, Paths};
-use pinhole_core::portmap::Protocol;
+use pinhole_core::portmap::{Entry, PortRange, Protocol};
 
 use super::servers::Server;
 use crate::reflect::client::{Reflector, ReflectorError};
@@ -119,10 +119,10 @@ fn mapped(
     let range = addresses.udp_ports.clone();
     let of_map = gather.map.entries().iter().filter(|entry| entry.protocol() == Protocol::Udp);
     // An entry for all ports says nothing about which are in use.
-    let of_map = of_map.map(|entry| entry.local_ports()).filter(|ports| ports.count() < 1024);
+    let of_map = of_map.map(Entry::local_ports).filter(|ports| ports.count() < 1024);
     let mut ports: Vec<u16> = match range {
         Some(range) => range.collect(),
-        None => of_map.flat_map(|ports| ports.ports()).chain([bound]).collect(),
+        None => of_map.flat_map(PortRange::ports).chain([bound]).collect(),
     };
     ports.sort_unstable();
     ports.dedup();

@@ -120,7 +120,7 @@ pub(super) async fn check(
     };
     let asked = async {
         match config.kind.clone() {
-            ServerKind::Stun => on_stun(check, asking.await),
+            ServerKind::Stun => on_stun(check, &asking.await),
             ServerKind::Turn { transport, credentials } => {
                 let host = config.host.clone();
                 let tls = shared.tls.clone();
@@ -152,8 +152,8 @@ async fn resolve(url: &str, config: &ServerConfig) -> Option<SocketAddr> {
     found.first().copied()
 }
 
-fn on_stun(mut check: ServerCheck, reply: stun::Reply) -> ServerCheck {
-    check.facts.answer = match reply {
+fn on_stun(mut check: ServerCheck, reply: &stun::Reply) -> ServerCheck {
+    check.facts.answer = match *reply {
         stun::Reply::Mapped(seen_as, round_trip) => {
             (check.seen_as, check.round_trip) = (Some(seen_as), Some(round_trip));
             Answer::Mapped(seen_as)
