@@ -1,11 +1,12 @@
 //! STUN and TURN servers: good, refusing, silent, dead, nowhere.
 
 use std::net::{TcpListener, UdpSocket};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::coturn::Coturn;
-use super::{examine_here, server};
+use super::{examine_here, free_port, server};
 
 #[test]
 fn a_turn_server_relays_and_a_datagram_comes_back_over_udp_and_over_tcp() {
@@ -26,10 +27,17 @@ fn a_turn_server_relays_and_a_datagram_comes_back_over_udp_and_over_tcp() {
 #[test]
 fn the_allocation_is_given_back_so_that_a_quota_of_one_lasts() {
     let coturn = Coturn::start(&["--user-quota=1"]);
-    for _ in 0..3 {
-        let facts = server(&format!("--ice-server turn:{},user,pass", coturn.address));
+    let local = free_port();
+    for _ in 0..2 {
+        // The relay is used twice in a run: for the echo, and to prove the port.
+        let map = format!("--map {local}/udp=127.0.0.1:{local}");
+        let words = format!("{map} --ice-server turn:{},user,pass", coturn.address);
+        let facts = examine_here(&words).facts().unwrap();
 
-        assert_eq!(facts["answer"]["kind"], "relayed", "{facts:#}");
+        assert_eq!(facts["servers"][0]["answer"]["kind"], "relayed", "{facts:#}");
+        assert_eq!(facts["ports"][0]["proof"]["kind"], "proved", "{facts:#}");
+        // coturn has an allocation in the way for a good second after it is ended.
+        std::thread::sleep(Duration::from_secs(2));
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use pinhole_core::diagnose::{Proof, Witness};
 use pinhole_core::stun::{PROOF_BYTES_MAX, write_proof};
+use tokio::time::sleep;
 
 use super::witness::{enough, rise};
 use super::{Ports, counters};
@@ -15,8 +16,12 @@ use crate::doctor::token;
 use crate::reflect::client::{Arrival, Outcome};
 use crate::reflect::judge::{judge, passage};
 
-/// For the allocation, and for the permissions.
+/// For the allocation.
 const GRANT_TIME: Duration = Duration::from_millis(2_000);
+/// Tries, and the time between them: coturn has an ended allocation in the way for a good second.
+const GRANT_TRIES: usize = 3;
+const AGAIN: Duration = Duration::from_millis(700);
+/// For the permissions.
 const PERMIT_TIME: Duration = Duration::from_millis(400);
 /// Probes for each port, the time between them, and the time after them.
 const COUNT: u16 = 5;
@@ -24,16 +29,27 @@ const SPACING: Duration = Duration::from_millis(20);
 const WAIT: Duration = Duration::from_millis(800);
 
 pub(super) async fn prove(server: Server, ports: &mut Ports, until: Instant) -> Vec<(IpAddr, u16)> {
-    let Ok(mut client) = Client::open(server).await else { return Vec::new() };
-    let granted = (Instant::now() + GRANT_TIME).min(until);
+    let Some(mut client) = open(server, until).await else { return Vec::new() };
     // A leg that breaks leaves the ports unproved.
-    let _ = client.run_until(granted, |client| client.granted.is_some()).await;
-    if matches!(client.granted, Some(Granted::Relayed(_))) {
-        let _ = send_to_all(&mut client, ports, until).await;
-    }
+    let _ = send_to_all(&mut client, ports, until).await;
     let refused = client.peers_refused.clone();
     client.close().await;
     refused
+}
+
+/// An allocation; the one of the echo may still be in its way.
+async fn open(server: Server, until: Instant) -> Option<Client> {
+    for _ in 0..GRANT_TRIES {
+        let mut client = Client::open(server.clone()).await.ok()?;
+        let granted = (Instant::now() + GRANT_TIME).min(until);
+        client.run_until(granted, |client| client.granted.is_some()).await.ok()?;
+        match client.granted {
+            Some(Granted::Relayed(_)) => return Some(client),
+            Some(Granted::Refused(486)) if Instant::now() + AGAIN < until => sleep(AGAIN).await,
+            _ => return None,
+        }
+    }
+    None
 }
 
 async fn send_to_all(client: &mut Client, ports: &mut Ports, until: Instant) -> io::Result<()> {
