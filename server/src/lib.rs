@@ -25,6 +25,7 @@
 //! Nothing here knows about packets; nothing below here knows about HTTP, names or files.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod findings;
 pub mod gather_servers;
 mod health;
 mod http;
@@ -32,8 +33,10 @@ pub mod ice_servers;
 mod ice_tcp;
 mod ice_url;
 pub mod origin;
+mod rate;
 pub mod rewrite_sdp;
 pub mod serve;
 mod sessions;
 pub mod settings;
 mod timings;
+mod verdicts;
