@@ -32,6 +32,9 @@ pub struct SessionFacts {
     pub silent_for: Option<Duration>,
     /// How often the viewer's address changed under it.
     pub roams: u64,
+    /// Whether the SDP that the browser holds names another certificate than the SDP that left here,
+    /// or came here: something altered it on its way.
+    pub sdp_altered: bool,
     /// What the viewer's own browser saw.
     pub browser: Option<BrowserReport>,
     /// How long ago it told that.

@@ -24,6 +24,8 @@ pub struct Surroundings {
     pub nat: Option<NatReport>,
     /// What became of proving each mapped port.
     pub ports: Vec<PortFacts>,
+    /// Our clock, seconds since the Unix epoch.
+    pub unix_seconds: Option<u64>,
     /// How far our clock is off.
     pub clock: Option<ClockOffset>,
     /// How long the encoder has not answered, while it does not.

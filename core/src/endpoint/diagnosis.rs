@@ -61,7 +61,7 @@ impl Endpoint {
     }
 
     /// The network around us, as far as it is known.
-    pub fn surroundings(&self) -> Surroundings {
+    pub fn surroundings(&self, now: Instant) -> Surroundings {
         let config = self.gatherer.config();
         let mut servers = self.gatherer.server_facts();
         for (server, opens) in &self.findings.opens_tcp {
@@ -77,6 +77,7 @@ impl Endpoint {
             servers,
             nat: self.findings.nat.clone(),
             ports: self.ports(),
+            unix_seconds: Some(self.wall_clock.unix_at(now).as_secs()),
             clock: self.findings.clock.clone(),
             encoder_stalled: self.findings.encoder_stalled,
         }
@@ -154,7 +155,7 @@ impl Endpoint {
     /// plays suffers from is told once it has been seen twice.
     pub(super) fn judge(&mut self, now: Instant, id: SessionId) {
         let Some(facts) = self.facts(now, id) else { return };
-        let diagnosis = diagnose(&self.surroundings(), &facts);
+        let diagnosis = diagnose(&self.surroundings(now), &facts);
         let verdict = diagnosis.as_ref().map(|diagnosis| diagnosis.verdict);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let is_settled = session.state() != SessionState::Connected;

@@ -67,6 +67,8 @@ pub(crate) struct Session {
     outlet: Outlet,
     offer: Offer,
     credentials: IceCreds,
+    /// Of our certificate, as the answer names it.
+    fingerprint: String,
     negotiations: u64,
     /// Candidates that the viewer told.
     told: Vec<SocketAddr>,

@@ -49,6 +49,7 @@ impl Session {
             let desired = ceiling.saturating_mul(3) / 2;
             ambient.scope(|| rtc.bwe().set_bitrate(Bitrate::ZERO, desired.into()));
         }
+        let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
         let outlet = ambient.scope(|| outlet(&mut rtc, &offer.video, rng.u32() as u16 & 0x7fff));
         let mut session = Session {
             id,
@@ -59,6 +60,7 @@ impl Session {
             outlet: outlet?,
             offer,
             credentials,
+            fingerprint,
             negotiations: 1,
             told: Vec::new(),
             told_relays: Vec::new(),
@@ -135,12 +137,11 @@ impl Session {
         session_number: u64,
         candidates: &[String],
     ) -> String {
-        let fingerprint = self.rtc.direct_api().local_dtls_fingerprint().to_string();
         let parts = AnswerParts {
             session_number,
             version: self.negotiations,
             credentials: &self.credentials,
-            fingerprint: &fingerprint,
+            fingerprint: &self.fingerprint,
             ssrc: self.outlet.ssrc(),
             rtx_ssrc: self.outlet.rtx_ssrc(),
             cname: &self.credentials.ufrag,

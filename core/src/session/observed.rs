@@ -165,8 +165,27 @@ impl Session {
             connected_for: seen.connected_at.map(|at| ended.saturating_duration_since(at)),
             silent_for: seen.heard_at.map(since),
             roams: seen.roams,
+            sdp_altered: self.is_sdp_altered(),
             browser: seen.browser.clone(),
             browser_silent_for: seen.browser_at.map(since),
         }
     }
+}
+
+impl Session {
+    /// Whether the browser holds other fingerprints than the SDP had that left here or came here.
+    fn is_sdp_altered(&self) -> bool {
+        let Some(report) = &self.observed.browser else { return false };
+        let differs = |held: &Option<String>, named: &str| {
+            held.as_ref().is_some_and(|held| !same_fingerprint(held, named))
+        };
+        differs(&report.our_fingerprint, &self.fingerprint)
+            || differs(&report.its_fingerprint, &self.offer.video.fingerprint)
+    }
+}
+
+/// `sha-256 AB:CD…`, whose case is free (RFC 8122 §5).
+fn same_fingerprint(one: &str, other: &str) -> bool {
+    let mut words = one.split_ascii_whitespace().zip(other.split_ascii_whitespace());
+    words.all(|(one, other)| one.eq_ignore_ascii_case(other))
 }

@@ -41,7 +41,7 @@ impl Turn {
                 self.endpoint.set_findings(*findings);
                 answer(reply, Ok(()));
             }
-            Command::Surroundings { reply } => answer(reply, Ok(self.endpoint.surroundings())),
+            Command::Surroundings { reply } => answer(reply, Ok(self.endpoint.surroundings(now))),
             Command::Close { id, reply } => answer(reply, Ok(self.endpoint.close(now, id))),
             Command::Snapshot { reply } => answer(reply, Ok(self.snapshot())),
             Command::RtpClock { reply } => {
