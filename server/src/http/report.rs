@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_line_break_does_not_reach_the_log() {
-        let report = read(json!({"ice": "new\r\nviewer 1: forged", "candidate_types": ["a\u{1b}b"]}));
+        let report =
+            read(json!({"ice": "new\r\nviewer 1: forged", "candidate_types": ["a\u{1b}b"]}));
         let report = report.unwrap();
         assert_eq!(report.ice, "new  viewer 1: forged");
         assert_eq!(report.candidate_types, ["a b"]);

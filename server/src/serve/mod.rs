@@ -125,6 +125,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 
     let tcp = bound.tcp.take().map(TcpListener::from_std).transpose();
     let tcp = tcp.map_err(RuntimeError::io("the TCP port cannot be waited for"))?;
+    let watched = servers::list(&servers);
     let network = NetworkConfig { names: servers.names, bases: Some(bound.bases.clone()), roots };
     let event_loop = start_loop(&settings, bound, stream, network)?;
     let handle = event_loop.handle;
@@ -152,7 +153,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         let first_time = settings.http.head_time;
         tokio::spawn(ice_tcp::run(listener, handle.clone(), first_time, stopped.clone()));
     }
-    tokio::spawn(servers::watch(handle.clone(), app.findings.clone(), servers));
+    tokio::spawn(servers::watch(handle.clone(), app.findings.clone(), watched));
     let ice = (settings.addresses.tcp_port == TcpPort::Http).then(|| handle.clone());
     let server = Server { listener, tls, router: router(app.clone()), limits: settings.http, ice };
     Ok(Running {

@@ -303,8 +303,7 @@ impl Sessions {
         id: SessionId,
         report: BrowserReport,
     ) -> Result<(), ReportError> {
-        let in_time =
-            self.names().live.get_mut(&id).map(|live| live.reports.take(Instant::now()));
+        let in_time = self.names().live.get_mut(&id).map(|live| live.reports.take(Instant::now()));
         match in_time {
             None => return Err(ReportError::NoSession),
             Some(false) => return Err(ReportError::TooOften),

@@ -190,7 +190,8 @@ impl Conversation {
             return Ok(messages::answer(&answer));
         }
         let user = User { session_id: self.session_id.clone(), user_id: user_id.clone() };
-        let offered = self.app.sessions.offer_socket(user, sdp, self.caller, self.news.clone()).await;
+        let offered =
+            self.app.sessions.offer_socket(user, sdp, self.caller, self.news.clone()).await;
         let (id, answer) = offered.map_err(|error| offer_fault(&error))?;
         self.users.insert(user_id, Watching { id, by });
         Ok(messages::answer(&answer))
