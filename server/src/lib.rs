@@ -28,6 +28,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod doctor;
+mod findings;
 pub mod gather_servers;
 mod health;
 mod http;
@@ -36,8 +37,10 @@ mod ice_tcp;
 mod ice_url;
 pub mod origin;
 pub mod reflect;
+mod rate;
 pub mod rewrite_sdp;
 pub mod serve;
 mod sessions;
 pub mod settings;
 mod timings;
+mod verdicts;
