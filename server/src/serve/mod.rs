@@ -8,6 +8,7 @@
 //! own thread.
 
 pub(crate) mod addresses;
+mod proofs;
 mod report;
 mod servers;
 pub(crate) mod tls;
@@ -127,6 +128,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let tcp = tcp.map_err(RuntimeError::io("the TCP port cannot be waited for"))?;
     let watched = servers::list(&servers);
     let network = NetworkConfig { names: servers.names, bases: Some(bound.bases.clone()), roots };
+    let (gather, port) = (bound.gather.clone(), bound.sockets.port());
     let event_loop = start_loop(&settings, bound, stream, network)?;
     let handle = event_loop.handle;
     let access_rules = AccessRules::new(&settings);
@@ -154,6 +156,17 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         tokio::spawn(ice_tcp::run(listener, handle.clone(), first_time, stopped.clone()));
     }
     tokio::spawn(servers::watch(handle.clone(), app.findings.clone(), watched));
+    if let Some(reflector) = settings.reflector {
+        let proving = proofs::Proving {
+            handle: handle.clone(),
+            findings: app.findings.clone(),
+            gather,
+            addresses: settings.addresses.clone(),
+            bound: port,
+            reflector,
+        };
+        tokio::spawn(proving.run(stopped.clone()));
+    }
     let ice = (settings.addresses.tcp_port == TcpPort::Http).then(|| handle.clone());
     let server = Server { listener, tls, router: router(app.clone()), limits: settings.http, ice };
     Ok(Running {
