@@ -30,11 +30,12 @@ mod verdict;
 mod words;
 
 pub use diagnosis::{Diagnosis, Severity};
-pub use facts::{
-    BrowserReport, Checks, Dtls, IceError, Media, SessionFacts, Stage, ViewerCandidate,
-};
-pub use surroundings::{Answer, ClockOffset, PortFacts, Proof, ServerFacts, Surroundings, Witness};
+pub use facts::{Media, SessionFacts, Stage};
+pub use surroundings::{ClockOffset, PortFacts, Proof, Surroundings, Witness};
 pub use verdict::Verdict;
+
+pub use crate::gather::{Answer, ServerFacts};
+pub use crate::session::{BrowserReport, Checks, Dtls, IceError, ViewerCandidate};
 
 use crate::sdp::OfferError;
 use crate::session::CloseCause;

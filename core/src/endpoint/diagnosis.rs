@@ -3,16 +3,17 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::receive::Arrival;
 use super::routes::Via;
-use super::{Endpoint, Event, Key, SessionId, SessionState, is_alive};
+use super::{DropReason, Endpoint, Event, Key, SessionId, SessionState, is_alive};
 use crate::diagnose::{
-    BrowserReport, ClockOffset, Diagnosis, PortFacts, Proof, SessionFacts, Surroundings, Verdict,
-    Witness, diagnose,
+    BrowserReport, ClockOffset, Diagnosis, Media, PortFacts, Proof, SessionFacts, Stage,
+    Surroundings, Verdict, Witness, diagnose,
 };
 use crate::gather::{CandidateKind, is_public};
 use crate::portmap::Protocol;
 use crate::session::Observed;
-use crate::stun::NatReport;
+use crate::stun::{NatReport, read_proof};
 
 /// How long a viewer waits for a connection before it is told why there is none yet. Two thirds of
 /// the checks that a path gets have failed by then.
@@ -36,6 +37,14 @@ pub struct Findings {
     pub opens_tcp: Vec<(usize, bool)>,
 }
 
+/// What was said of a session.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Judged {
+    pub(super) verdict: Option<Verdict>,
+    /// A verdict that must hold once more before it is said.
+    suspected: Option<Verdict>,
+}
+
 impl Endpoint {
     /// Takes what the program found out about the network, in place of what it said before.
     pub fn set_findings(&mut self, findings: Findings) {
@@ -45,6 +54,27 @@ impl Endpoint {
     /// What the program told last.
     pub fn findings(&self) -> &Findings {
         &self.findings
+    }
+
+    /// Probes with these tokens are told by [`Event::Probed`] when they come; all others are dropped.
+    /// In place of the tokens of before.
+    pub fn expect_probes(&mut self, tokens: Vec<String>) {
+        self.probes_expected = tokens;
+    }
+
+    /// Takes a check for no session of ours, which may be a probe.
+    pub(super) fn take_probe(&mut self, arrival: &Arrival<'_>) -> Result<(), DropReason> {
+        if self.probes_expected.is_empty() {
+            return Err(DropReason::NoSession);
+        }
+        let (token, sequence) = read_proof(arrival.payload).ok_or(DropReason::NoSession)?;
+        if !self.probes_expected.iter().any(|expected| expected == token) {
+            return Err(DropReason::NoSession);
+        }
+        let (local, remote) = (arrival.alias.unwrap_or(arrival.local), arrival.remote);
+        let token = token.to_owned();
+        self.events.push_back(Event::Probed { local, remote, token, sequence });
+        Ok(())
     }
 
     /// Tells where a session's signalling comes from.
@@ -132,11 +162,37 @@ impl Endpoint {
     /// What is known of a session, for a diagnosis. `None`: there is none.
     pub fn facts(&self, now: Instant, id: SessionId) -> Option<SessionFacts> {
         let session = self.sessions.get(&id)?;
-        let mut facts = session.facts(now);
-        facts.path = self.path(id, session);
-        facts.media.encoder_silent_for =
-            self.frame_at.map(|frame| now.saturating_duration_since(frame));
-        Some(facts)
+        let seen = &session.observed;
+        let since = |at: Instant| now.saturating_duration_since(at);
+        let state = session.state();
+        let ended = seen.parted_at.filter(|_| state != SessionState::Connected).unwrap_or(now);
+        Some(SessionFacts {
+            stage: match state {
+                SessionState::Connecting => Stage::Connecting,
+                SessionState::Connected => Stage::Connected,
+                SessionState::Interrupted => Stage::Interrupted,
+                SessionState::Closed(cause) => Stage::Ended(cause),
+            },
+            age: since(session.offered_at()),
+            signalled_from: seen.signalled_from,
+            viewer: seen.viewer.clone(),
+            checks: seen.checks,
+            dtls: seen.dtls,
+            media: Media {
+                frames_sent: session.frames(),
+                encoder_silent_for: self.frame_at.map(since),
+                reports: seen.reports,
+                loss: session.loss(),
+                keyframe_requests: seen.keyframe_requests,
+            },
+            path: self.path(id, session),
+            connected_for: seen.connected_at.map(|at| ended.saturating_duration_since(at)),
+            silent_for: seen.heard_at.map(since),
+            roams: seen.roams,
+            sdp_altered: session.is_sdp_altered(),
+            browser: seen.browser.clone(),
+            browser_silent_for: seen.browser_at.map(since),
+        })
     }
 
     /// Begins to judge a session.
@@ -157,16 +213,16 @@ impl Endpoint {
         let Some(facts) = self.facts(now, id) else { return };
         let diagnosis = diagnose(&self.surroundings(now), &facts);
         let verdict = diagnosis.as_ref().map(|diagnosis| diagnosis.verdict);
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get(&id) else { return };
         let is_settled = session.state() != SessionState::Connected;
-        let seen = &mut session.observed;
-        let is_new = seen.verdict != verdict;
-        let is_sure = is_settled || verdict.is_none() || seen.suspected == verdict;
-        seen.suspected = verdict;
+        let judged = self.judged.entry(id).or_default();
+        let is_new = judged.verdict != verdict;
+        let is_sure = is_settled || verdict.is_none() || judged.suspected == verdict;
+        judged.suspected = verdict;
         if !is_new || !is_sure {
             return;
         }
-        seen.verdict = verdict;
+        judged.verdict = verdict;
         self.tell_verdict(id, verdict, diagnosis);
     }
 

@@ -32,20 +32,20 @@ pub use crate::base::StreamId;
 pub use crate::sdp::{CandidateError, OfferError};
 pub use crate::session::{
     Certificate, CertificateError, CloseCause, Path, PathKind, SessionId, SessionState,
-    SessionStats,
 };
 pub use crate::wire::DropReason;
 pub use config::{ConfigError, EndpointConfig, Limits, VideoFormat};
 pub use datagram::{Datagram, Frame, FrameReport, Transmit, Transport};
 pub use diagnosis::Findings;
 pub use event::{Accepted, Event, TimeoutReason};
-pub use stats::EndpointStats;
+pub use stats::{EndpointStats, SessionStats};
 
 use crate::base::{Deadlines, SeedRng, WallClock};
 use crate::gather::{Gatherer, LocalCandidate, candidate_line};
 use crate::h264::{Packetizer, PayloadLimit};
 use crate::session::{Input, Patience, Session, SessionSetup, Signal};
 use departure::Departure;
+use diagnosis::Judged;
 use follow::Follower;
 use keyframes::Keyframes;
 use patience::WaitingRoom;
@@ -85,6 +85,8 @@ pub struct Endpoint {
     events: VecDeque<Event>,
     stats: EndpointStats,
     findings: Findings,
+    probes_expected: Vec<String>,
+    judged: BTreeMap<SessionId, Judged>,
     /// Our sockets that viewers outside reached, and from where.
     proved: BTreeMap<SocketAddr, SocketAddr>,
     /// When the latest frame was handed in.
@@ -154,6 +156,8 @@ impl Endpoint {
             events: VecDeque::new(),
             stats: EndpointStats::default(),
             findings: Findings::default(),
+            probes_expected: Vec::new(),
+            judged: BTreeMap::new(),
             proved: BTreeMap::new(),
             frame_at: None,
         };

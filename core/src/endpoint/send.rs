@@ -173,6 +173,7 @@ impl Endpoint {
         self.deadlines.set(Key::Session(id), None);
         self.deadlines.set(Key::Patience(id), None);
         self.deadlines.set(Key::Diagnosis(id), None);
+        self.judged.remove(&id);
         self.close_streams_of(now, id);
         self.forget_waiting(id);
     }

@@ -6,10 +6,8 @@ use std::time::Instant;
 use str0m::error::RtcError;
 
 use super::lifecycle::Input;
+use super::told::{BrowserReport, Checks, Dtls, ViewerCandidate};
 use super::{Session, SessionState};
-use crate::diagnose::{
-    BrowserReport, Checks, Dtls, Media, SessionFacts, Stage, Verdict, ViewerCandidate,
-};
 use crate::wire::Kind;
 
 /// Candidates kept for a diagnosis.
@@ -39,10 +37,6 @@ pub(crate) struct Observed {
     pub(crate) connected_at: Option<Instant>,
     /// When it was connected last: it is still, or was interrupted then.
     pub(crate) parted_at: Option<Instant>,
-    /// The latest judgement.
-    pub(crate) verdict: Option<Verdict>,
-    /// A judgement that must hold once more before it is said.
-    pub(crate) suspected: Option<Verdict>,
 }
 
 impl Observed {
@@ -136,45 +130,8 @@ fn refuses_our_certificate(record: &[u8]) -> bool {
 }
 
 impl Session {
-    /// The session as a diagnosis wants it; path and encoder are the endpoint's to add.
-    pub(crate) fn facts(&self, now: Instant) -> SessionFacts {
-        let seen = &self.observed;
-        let since = |at: Instant| now.saturating_duration_since(at);
-        let state = self.state();
-        let ended = seen.parted_at.filter(|_| state != SessionState::Connected).unwrap_or(now);
-        SessionFacts {
-            stage: match state {
-                SessionState::Connecting => Stage::Connecting,
-                SessionState::Connected => Stage::Connected,
-                SessionState::Interrupted => Stage::Interrupted,
-                SessionState::Closed(cause) => Stage::Ended(cause),
-            },
-            age: since(self.offered_at),
-            signalled_from: seen.signalled_from,
-            viewer: seen.viewer.clone(),
-            checks: seen.checks,
-            dtls: seen.dtls,
-            media: Media {
-                frames_sent: self.outlet.frames(),
-                encoder_silent_for: None,
-                reports: seen.reports,
-                loss: self.seen.loss,
-                keyframe_requests: seen.keyframe_requests,
-            },
-            path: None,
-            connected_for: seen.connected_at.map(|at| ended.saturating_duration_since(at)),
-            silent_for: seen.heard_at.map(since),
-            roams: seen.roams,
-            sdp_altered: self.is_sdp_altered(),
-            browser: seen.browser.clone(),
-            browser_silent_for: seen.browser_at.map(since),
-        }
-    }
-}
-
-impl Session {
     /// Whether the browser holds other fingerprints than the SDP had that left here or came here.
-    fn is_sdp_altered(&self) -> bool {
+    pub(crate) fn is_sdp_altered(&self) -> bool {
         let Some(report) = &self.observed.browser else { return false };
         let differs = |held: &Option<String>, named: &str| {
             held.as_ref().is_some_and(|held| !same_fingerprint(held, named))

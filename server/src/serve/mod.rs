@@ -10,7 +10,7 @@
 pub(crate) mod addresses;
 mod report;
 mod servers;
-mod tls;
+pub(crate) mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use pinhole_core::gather::Paths;
 use pinhole_encoder::{SourceKind, StreamConfig};
 
 use super::flags::ServeFlags;
-use super::{Access, Addresses, HttpLimits, Settings, SettingsError, TlsFiles};
+use super::{Access, Addresses, HttpLimits, ReflectorSettings, Settings, SettingsError, TlsFiles};
 use crate::ice_servers::{IceServer, IceServers};
 
 /// Frames a second of the test picture.
@@ -43,6 +43,9 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         SourceKind::Test => Some(flags.fps.unwrap_or(TEST_FPS)),
         _ => flags.fps,
     };
+    if flags.reflector_token.is_some() && flags.reflector.is_none() {
+        return refused("--reflector-token needs --reflector HOST:PORT, whose secret it is");
+    }
     let settings = Settings {
         listen: flags.listen,
         access,
@@ -70,6 +73,9 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         ice_servers,
         ice_for: flags.ice_for,
         turn_ca: flags.turn_ca,
+        reflector: flags
+            .reflector
+            .map(|address| ReflectorSettings { address, token: flags.reflector_token }),
         log: flags.log,
         http: http_limits(flags.max_viewers),
         warnings: Vec::new(),

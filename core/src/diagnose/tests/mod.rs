@@ -12,7 +12,7 @@ use facts::{
 
 use super::{
     Answer, BrowserReport, Checks, ClockOffset, Dtls, IceError, Proof, SessionFacts, Severity,
-    Stage, Surroundings, ViewerCandidate, diagnose, examine,
+    Stage, Surroundings, diagnose, examine,
 };
 use crate::gather::{Paths, TurnTransport};
 use crate::session::{CloseCause, PathKind};
@@ -70,6 +70,17 @@ fn what_keeps_a_viewer_from_connecting_has_one_name() {
     let mut shifted = forwarded(Proof::AtPort(5004));
     shifted.ports.push(port(30001, 5001, Proof::AtPort(5005)));
     add("range shifted by four", &shifted, &lost);
+    assert_eq!(table, NOTHING_COMES, "{table}");
+}
+
+/// The same, with servers that do not help.
+#[test]
+fn a_server_that_does_not_help_is_named() {
+    let mut table = String::new();
+    let lost = session(Stage::Connecting);
+    let mut add = |name: &str, around: &Surroundings, session: &SessionFacts| {
+        table += &row(name, around, session);
+    };
     add("stun silent", &behind(&[stun(Answer::Silent)]), &lost);
     let two = [stun(Answer::Silent), server("stun:192.0.2.2:3478", None, Answer::Silent)];
     add("two stun silent", &behind(&two), &lost);
@@ -101,8 +112,19 @@ fn what_keeps_a_viewer_from_connecting_has_one_name() {
     add("turn 401, other realm", &behind(&[realm]), &lost);
     add("turn 486", &behind(&[turn(Answer::Refused(486))]), &lost);
     add("turn 403", &behind(&[turn(Answer::Refused(403))]), &lost);
+    assert_eq!(table, SERVERS, "{table}");
+}
+
+/// The same, with relays that are there.
+#[test]
+fn a_relay_that_is_there_may_still_not_help() {
+    let mut table = String::new();
+    let lost = session(Stage::Connecting);
+    let mut add = |name: &str, around: &Surroundings, session: &SessionFacts| {
+        table += &row(name, around, session);
+    };
     let relays = turn(Answer::Relayed(vec!["192.0.2.1:60000".parse().unwrap()]));
-    add("relay works, nothing comes", &behind(&[relays.clone()]), &lost);
+    add("relay works, nothing comes", &behind(std::slice::from_ref(&relays)), &lost);
     let mut dead = relays.clone();
     dead.echo = Some(false);
     add("relay without echo", &behind(&[dead]), &lost);
@@ -120,7 +142,7 @@ fn what_keeps_a_viewer_from_connecting_has_one_name() {
         Answer::Relayed(vec!["192.0.2.1:60000".parse().unwrap()])
     });
     add("udp dead, relay over tls", &behind(&[stun(Answer::Silent), tls]), &heard(&lost));
-    assert_eq!(table, NOTHING_COMES, "{table}");
+    assert_eq!(table, RELAYS, "{table}");
 }
 
 /// Sessions that tell more of themselves.
@@ -190,6 +212,13 @@ fn what_a_connected_viewer_suffers_from_has_one_name() {
     };
     add("4 % lost", with(&|it| it.media.loss = Some(0.04)));
     add("8 % lost", with(&|it| it.media.loss = Some(0.08)));
+    add("empty reports", with(&|it| it.media.loss = None));
+    add(
+        "90 % lost, silent",
+        with(&|it| {
+            (it.media.loss, it.silent_for) = (Some(0.9), Some(Duration::from_secs(4)));
+        }),
+    );
     add("90 % lost", with(&|it| it.media.loss = Some(0.9)));
     let blind = browser(|report| report.connection = "connected".to_owned());
     add("no packet in the browser", with(&|it| it.browser = blind.clone()));
@@ -225,5 +254,7 @@ fn what_a_connected_viewer_suffers_from_has_one_name() {
 }
 
 const NOTHING_COMES: &str = include_str!("nothing_comes.txt");
+const SERVERS: &str = include_str!("servers.txt");
+const RELAYS: &str = include_str!("relays.txt");
 const VIEWER_TELLS: &str = include_str!("viewer_tells.txt");
 const CONNECTED: &str = include_str!("connected.txt");

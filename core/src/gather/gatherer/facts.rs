@@ -1,8 +1,7 @@
 //! What is known of each server, for a diagnosis.
 
 use super::{GatherEvent, Gatherer};
-use crate::diagnose::{Answer, ServerFacts};
-use crate::gather::{ServerConfig, ServerKind, ServerReport, TurnTransport};
+use crate::gather::{Answer, ServerConfig, ServerFacts, ServerKind, ServerReport, TurnTransport};
 use crate::turn::Credentials;
 
 /// What a server is asked for.
