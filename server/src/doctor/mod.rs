@@ -81,6 +81,7 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
     };
     let (bound, tls) = started?;
     let (gather, candidates, port) = (bound.gather, bound.candidates, bound.sockets.port());
+    let mut checks = lines::start(bound.sockets.describe(), &bound.resolved, bound.notes);
     // The ports are to be bound again, each by itself.
     drop((bound.sockets, bound.tcp));
 
@@ -96,17 +97,21 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
     };
     let asking = ask_all(&gathered.servers, &gathered.urls, shared.clone(), begun, progress);
     let until = begun + ALL_TIME;
-    let proving = prove_by_reflector(settings.reflector.as_ref(), &mut ports, until, progress);
     let tls = shared.tls.clone();
     // Discovery ends once nobody is left who could answer.
     drop(shared);
-    let (nat, mut servers, (clock, reflector)) = tokio::join!(discovering, asking, proving);
-
-    let is_proved = reflector.as_ref().is_some_and(|check| check.grade == Grade::Good);
-    if !is_proved && !ports.is_empty() {
-        prove_by_relay(&gathered.servers, &mut servers, &mut ports, tls, until).await;
-    }
-    ports.ports.iter().for_each(|port| progress(&lines::port(port)));
+    let proving = async {
+        let by_reflector =
+            prove_by_reflector(settings.reflector.as_ref(), &mut ports, until, progress);
+        let (mut servers, (clock, reflector)) = tokio::join!(asking, by_reflector);
+        let is_proved = reflector.as_ref().is_some_and(|check| check.grade == Grade::Good);
+        if !is_proved && !ports.is_empty() {
+            prove_by_relay(&gathered.servers, &mut servers, &mut ports, tls, until).await;
+        }
+        ports.ports.iter().for_each(|port| progress(&lines::port(port)));
+        (servers, clock, reflector)
+    };
+    let (nat, (servers, clock, reflector)) = tokio::join!(discovering, proving);
     let surroundings = Surroundings {
         audience: gather.audience,
         paths: gather.paths,
@@ -119,7 +124,7 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
         unix_seconds: unix_seconds(),
         encoder_stalled: None,
     };
-    let mut checks = lines::candidates(&surroundings.candidates);
+    checks.extend(lines::candidates(&surroundings.candidates));
     checks.extend(servers.iter().map(lines::server));
     if !servers.is_empty() {
         checks.push(lines::nat(&nat));

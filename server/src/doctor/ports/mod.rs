@@ -29,6 +29,8 @@ pub(super) const PORTS_MAX: usize = 16;
 #[derive(Debug, Clone)]
 pub(super) struct Port {
     pub(super) facts: PortFacts,
+    /// Where the witness sends from, where there is one.
+    pub(super) sent_from: Option<IpAddr>,
     /// How the probes came through, where any did.
     pub(super) passage: Option<Passage>,
     /// What people should know besides.
@@ -103,7 +105,7 @@ impl Ports {
 impl Port {
     fn untried((external, internal): (SocketAddr, SocketAddr)) -> Port {
         let facts = PortFacts { external, internal, proof: Proof::Untried, witness: Witness::None };
-        Port { facts, passage: None, note: None }
+        Port { facts, sent_from: None, passage: None, note: None }
     }
 }
 
