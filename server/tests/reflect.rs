@@ -252,8 +252,14 @@ async fn a_client_puts_together_what_was_sent_and_what_arrived_request_after_req
     let targets =
         [target(local, "token00000"), target(closed, "token11111"), target(unread, "token22222")];
 
+    let wait = Duration::from_millis(400);
     for _ in 0..3 {
-        let wait = Duration::from_millis(400);
+        // It ends as soon as all has arrived; nothing of it is left over for the next.
+        let begin = Instant::now();
+        let outcomes = reflector.probe(&targets[..1], &mut arrivals, wait).await.unwrap();
+        assert_eq!((outcomes[0].sent, outcomes[0].arrivals.len()), (5, 5));
+        assert!(begin.elapsed() < wait, "{:?}", begin.elapsed());
+
         let outcomes = reflector.probe(&targets, &mut arrivals, wait).await.unwrap();
 
         let [open, closed, silent] = outcomes.as_slice() else { panic!("{outcomes:?}") };

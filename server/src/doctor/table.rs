@@ -133,17 +133,17 @@ mod tests {
     fn rows_are_aligned_and_wrapped_under_their_text() {
         let check = Check {
             round_trip: Some(Duration::from_micros(1234)),
-            ..Check::new("stun", "stun:a", Grade::Good, "sees us at 192.0.2.1:7".to_string())
+            ..Check::new("stun", "stun:a", Grade::Good, "sees us at 192.0.2.1:70".to_string())
         };
         let row =
             |check: &Check, all, colours| row(check, &Widths { area: 6, figure: 7, all }, colours);
         assert_eq!(
             row(&check, 100, false),
-            "  ok    stun     1.2 ms  stun:a: sees us at 192.0.2.1:7\n"
+            "  ok    stun     1.2 ms  stun:a: sees us at 192.0.2.1:70\n"
         );
         assert_eq!(
-            row(&check, 56, false),
-            "  ok    stun     1.2 ms  stun:a: sees us at\n                         192.0.2.1:7\n"
+            row(&check, 55, false),
+            "  ok    stun     1.2 ms  stun:a: sees us at\n                         192.0.2.1:70\n"
         );
         let painted = row(&check, 100, true);
         assert!(painted.starts_with("  \x1b[32mok  \x1b[0m  stun     1.2 ms"), "{painted:?}");

@@ -64,9 +64,10 @@ impl Ports {
         all
     }
 
-    /// Whether there is nothing to prove.
-    pub(super) fn is_empty(&self) -> bool {
-        self.ports.is_empty()
+    /// Whether there are any, and nothing is known of them yet.
+    pub(super) fn are_untried(&self) -> bool {
+        let untried = |port: &Port| port.facts.proof == Proof::Untried;
+        !self.free().is_empty() && self.ports.iter().all(untried)
     }
 
     /// Has a reflector send to them.
