@@ -28,6 +28,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod doctor;
+mod findings;
 pub mod gather_servers;
 mod health;
 mod http;
@@ -35,9 +36,11 @@ pub mod ice_servers;
 mod ice_tcp;
 mod ice_url;
 pub mod origin;
+mod rate;
 pub mod reflect;
 pub mod rewrite_sdp;
 pub mod serve;
 mod sessions;
 pub mod settings;
 mod timings;
+mod verdicts;

@@ -19,7 +19,7 @@ mod json;
 mod lines;
 mod machine;
 mod nat;
-mod ports;
+pub(crate) mod ports;
 mod report;
 mod servers;
 mod table;

@@ -14,6 +14,7 @@ use std::time::Instant;
 use pinhole_core::diagnose::{PortFacts, Proof, Witness};
 use pinhole_core::gather::{Audience, GatherConfig, Paths};
 use pinhole_core::portmap::{Entry, PortRange, Protocol};
+use pinhole_runtime::Handle;
 
 use super::servers::Server;
 use crate::reflect::client::{Reflector, ReflectorError};
@@ -38,7 +39,7 @@ pub(super) struct Port {
 }
 
 /// The mapped ports, and the sockets behind them.
-pub(super) struct Ports {
+pub(crate) struct Ports {
     pub(super) ports: Vec<Port>,
     /// Mapped ports beyond [`PORTS_MAX`].
     pub(super) left_out: usize,
@@ -70,11 +71,36 @@ impl Ports {
         !self.free().is_empty() && self.ports.iter().all(untried)
     }
 
+    /// The same of a server at work, which holds the port that it has bound; others that it might
+    /// have bound are not proved.
+    pub(crate) fn of_server(
+        gather: &GatherConfig,
+        addresses: &Addresses,
+        bound: u16,
+        server: Handle,
+    ) -> Ports {
+        let mut all = mapped(gather, addresses, bound);
+        all.retain(|(_, internal)| internal.port() == bound);
+        let ports = all.into_iter().take(PORTS_MAX).map(Port::untried).collect();
+        let listener = Listener::beside(server, addresses.udp_bind, &[bound]);
+        Ports { ports, left_out: 0, listener }
+    }
+
+    /// What is known of them.
+    pub(crate) fn facts(&self) -> Vec<PortFacts> {
+        self.ports.iter().map(|port| port.facts.clone()).collect()
+    }
+
+    /// Whether there is nothing to prove.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ports.is_empty()
+    }
+
     /// Has a reflector send to them.
     ///
     /// # Errors
     /// It refuses, or breaks off; what is known by then is kept.
-    pub(super) async fn prove_by_reflector(
+    pub(crate) async fn prove_by_reflector(
         &mut self,
         reflector: &mut Reflector,
         until: Instant,

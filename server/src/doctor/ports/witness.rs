@@ -66,6 +66,7 @@ async fn send(
     let target =
         |place: &usize| Target { address: ports.ports[*place].facts.external, token: token() };
     let targets: Vec<Target> = places.iter().map(target).collect();
+    ports.listener.expect(targets.iter().map(|target| target.token.clone()).collect()).await;
     reflector.probe(&targets, &mut ports.listener.arrivals, wait).await
 }
 
