@@ -87,9 +87,8 @@ impl Server {
             limits: Limits::default(),
             estimator: None,
         };
-        let media = Box::new(media);
-        let running =
-            spawn(RuntimeConfig { endpoint, sockets, media, network: NetworkConfig::default() })?;
+        let (media, network) = (Box::new(media), NetworkConfig::default());
+        let running = spawn(RuntimeConfig { endpoint, sockets, media, network, record: None })?;
         Ok(Server { handle: running.handle, thread: running.thread, script })
     }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use pinhole_core::h264::ProfileLevelId;
 use pinhole_core::{Certificate, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
 use pinhole_encoder::{MediaEvent, Stream, StreamFormat};
-use pinhole_runtime::{Handle, NetworkConfig, RuntimeConfig, RuntimeError};
+use pinhole_runtime::{Handle, NetworkConfig, RecordFile, RuntimeConfig, RuntimeError};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -31,7 +31,7 @@ use crate::http::{App, router};
 use crate::ice_servers::IceServers;
 use crate::ice_tcp;
 use crate::sessions::{Sessions, random};
-use crate::settings::{IceFor, RuntimeKind, Settings, TcpPort};
+use crate::settings::{IceFor, RecordSettings, RuntimeKind, Settings, TcpPort};
 
 /// Time for WebSockets to say goodbye, for the loop to end, for HTTP to end. Together under two
 /// seconds.
@@ -62,6 +62,9 @@ pub enum StartError {
     /// Certificate or key of HTTPS, or the CA of TURN servers.
     #[error("{0}")]
     Tls(String),
+    /// The file of the recording.
+    #[error("{0}")]
+    Record(String),
     /// Source or encoder.
     #[error(transparent)]
     Stream(#[from] pinhole_encoder::StreamError),
@@ -110,6 +113,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let tls = settings.tls.as_ref().map(tls::acceptor).transpose().map_err(StartError::Tls)?;
     let roots = settings.turn_ca.as_deref().map(tls::roots).transpose();
     let roots = roots.map_err(StartError::Tls)?.unwrap_or_default();
+    let record = settings.record.as_ref().map(RecordSettings::create).transpose();
+    let record = record.map_err(StartError::Record)?;
 
     let wanted = settings.addresses.clone();
     let servers = settings.gather_servers();
@@ -125,7 +130,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let tcp = bound.tcp.take().map(TcpListener::from_std).transpose();
     let tcp = tcp.map_err(RuntimeError::io("the TCP port cannot be waited for"))?;
     let network = NetworkConfig { names: servers.names, bases: Some(bound.bases.clone()), roots };
-    let event_loop = start_loop(&settings, bound, stream, network)?;
+    let event_loop = start_loop(&settings, bound, stream, network, record)?;
     let handle = event_loop.handle;
     let access_rules = AccessRules::new(&settings);
 
@@ -206,12 +211,14 @@ fn start_loop(
     bound: addresses::Bound,
     stream: Stream,
     network: NetworkConfig,
+    record: Option<RecordFile>,
 ) -> Result<pinhole_runtime::Running, StartError> {
     let config = RuntimeConfig {
         endpoint: endpoint_config(settings, &bound, stream.format())?,
         sockets: bound.sockets,
         media: Box::new(stream),
         network,
+        record,
     };
     Ok(match settings.runtime {
         RuntimeKind::Mio => pinhole_mio::spawn(config)?,

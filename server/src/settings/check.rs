@@ -6,7 +6,7 @@ use pinhole_core::gather::Paths;
 use pinhole_encoder::{SourceKind, StreamConfig};
 
 use super::flags::ServeFlags;
-use super::{Access, Addresses, HttpLimits, Settings, SettingsError, TlsFiles};
+use super::{Access, Addresses, HttpLimits, RecordSettings, Settings, SettingsError, TlsFiles};
 use crate::ice_servers::{IceServer, IceServers};
 
 /// Frames a second of the test picture.
@@ -43,6 +43,11 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         SourceKind::Test => Some(flags.fps.unwrap_or(TEST_FPS)),
         _ => flags.fps,
     };
+    let record = flags.record.map(|path| RecordSettings {
+        path,
+        bytes_max: flags.record_max,
+        addresses: flags.record_addresses,
+    });
     let settings = Settings {
         listen: flags.listen,
         access,
@@ -70,6 +75,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         ice_servers,
         ice_for: flags.ice_for,
         turn_ca: flags.turn_ca,
+        record,
         log: flags.log,
         http: http_limits(flags.max_viewers),
         warnings: Vec::new(),

@@ -9,13 +9,14 @@
 mod check;
 pub mod flags;
 mod layers;
+mod limits;
 mod page;
+mod record;
 mod values;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -25,7 +26,9 @@ use pinhole_encoder::StreamConfig;
 
 pub use flags::{IceFor, RuntimeKind, TcpPort};
 pub use layers::Environment;
+pub use limits::HttpLimits;
 pub use page::markdown;
+pub use record::RecordSettings;
 pub use values::PortRange;
 
 use crate::gather_servers::GatherServers;
@@ -73,6 +76,8 @@ pub struct Settings {
     pub ice_for: IceFor,
     /// Certificates that trust those of TURN servers, besides the system's.
     pub turn_ca: Option<PathBuf>,
+    /// Where sessions are recorded.
+    pub record: Option<RecordSettings>,
     /// Log filter.
     pub log: String,
     /// Bounds of the HTTP side; not on the command line.
@@ -132,44 +137,6 @@ pub struct Addresses {
     pub tcp_port: TcpPort,
     /// Which paths viewers may take.
     pub paths: Paths,
-}
-
-/// Bounds of the HTTP side, each with what happens there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpLimits {
-    /// Time for a request's head, and for the next one on a kept connection; the connection is
-    /// closed after it.
-    pub head_time: Duration,
-    /// Time for a request's body, all of it; 408 after it.
-    pub body_time: Duration,
-    /// Bytes of a request's body; 413 beyond.
-    pub body_bytes: usize,
-    /// Time for a TLS handshake; the connection is closed after it.
-    pub tls_time: Duration,
-    /// Connections at once, WebSockets not counted; the next one gets a 503 and is closed.
-    pub connections: usize,
-    /// WebSockets at once; the next one gets a 503.
-    pub sockets: usize,
-    /// How often a WebSocket is pinged.
-    pub ping_every: Duration,
-    /// Silence after which a WebSocket is closed.
-    pub silence: Duration,
-}
-
-impl Default for HttpLimits {
-    fn default() -> HttpLimits {
-        HttpLimits {
-            head_time: Duration::from_secs(30),
-            body_time: Duration::from_secs(30),
-            // Chromium's offer of 30 m-lines has 78 kB.
-            body_bytes: 256 * 1024,
-            tls_time: Duration::from_secs(10),
-            connections: 1024,
-            sockets: 1024,
-            ping_every: Duration::from_secs(20),
-            silence: Duration::from_secs(30),
-        }
-    }
 }
 
 impl Settings {
