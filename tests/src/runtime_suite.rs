@@ -66,6 +66,14 @@ impl Server {
     /// # Errors
     /// No socket, no certificate, or no thread.
     pub fn start(spawn: Spawn) -> Result<Server> {
+        Server::start_with(spawn, |_| ())
+    }
+
+    /// Starts one whose configuration is changed before.
+    ///
+    /// # Errors
+    /// No socket, no certificate, or no thread.
+    pub fn start_with(spawn: Spawn, change: impl FnOnce(&mut RuntimeConfig)) -> Result<Server> {
         let sockets = Sockets::bind(Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), None)?;
         let bases = sockets.bases();
         let (media, script) = scripted();
@@ -88,7 +96,9 @@ impl Server {
             estimator: None,
         };
         let (media, network) = (Box::new(media), NetworkConfig::default());
-        let running = spawn(RuntimeConfig { endpoint, sockets, media, network, record: None })?;
+        let mut config = RuntimeConfig { endpoint, sockets, media, network, record: None };
+        change(&mut config);
+        let running = spawn(config)?;
         Ok(Server { handle: running.handle, thread: running.thread, script })
     }
 

@@ -1,6 +1,7 @@
 //! One line after the first: when, and what.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +151,11 @@ pub enum What {
     /// A kind of a later minor version. Never written.
     #[serde(other)]
     Unknown,
+}
+
+/// A span as the file has it.
+pub(super) fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl What {

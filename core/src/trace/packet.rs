@@ -168,6 +168,8 @@ pub struct MediaTally {
     pub via: Option<Via>,
     /// Microseconds from the first packet counted to the last.
     pub span_us: u64,
+    /// Microseconds from the last packet counted to the entry.
+    pub last_before_us: u64,
     /// SRTP, each SSRC apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rtp: Vec<RtpTally>,

@@ -3,6 +3,7 @@
 //! A line passes because its type, and for `a=` its name, is known to hold no secret. Others stand
 //! with their name and `removed`; what is no line of SDP at all is told by its length.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::addresses::Addresses;
@@ -59,24 +60,27 @@ pub(super) struct Scrub {
     pub(super) addresses: Addresses,
 }
 
-/// ICE credentials of which one half was seen.
+/// The credentials of one SDP.
 #[derive(Default)]
-struct Halves {
+struct Credentials {
+    /// One half of a pair whose other was not seen yet.
     ufrag: Option<String>,
     password: Option<String>,
+    /// What stands for each.
+    stand_ins: BTreeMap<String, String>,
 }
 
 impl Scrub {
     /// An offer, an answer or a fragment. Learns its credentials.
     pub(super) fn sdp(&mut self, sdp: &str) -> String {
-        let mut halves = Halves::default();
+        let mut credentials = Credentials::default();
         let mut out = String::with_capacity(sdp.len());
         for piece in sdp.split_inclusive(['\r', '\n']) {
             let line = piece.trim_end_matches(['\r', '\n']);
-            out.push_str(&self.line(line, &mut halves));
+            out.push_str(&self.line(line, &mut credentials));
             out.push_str(&piece[line.len()..]);
         }
-        out
+        credentials.replace_words(&out)
     }
 
     /// A trickled candidate, `candidate:…`, with or without `a=`.
@@ -89,7 +93,7 @@ impl Scrub {
         format!("{prefix}candidate:{}", self.candidate_fields(rest))
     }
 
-    fn line(&mut self, line: &str, halves: &mut Halves) -> String {
+    fn line(&mut self, line: &str, credentials: &mut Credentials) -> String {
         if line.is_empty() {
             return String::new();
         }
@@ -98,7 +102,7 @@ impl Scrub {
             _ => return removed_bytes(line),
         };
         match kind {
-            "a" => format!("a={}", self.attribute(value, halves)),
+            "a" => format!("a={}", self.attribute(value, credentials)),
             "v" | "b" | "t" | "m" | "r" | "z" => line.to_owned(),
             "o" | "c" => format!("{kind}={}", self.hosts(value)),
             "s" if value.trim() == "-" => line.to_owned(),
@@ -109,7 +113,7 @@ impl Scrub {
         }
     }
 
-    fn attribute(&mut self, attribute: &str, halves: &mut Halves) -> String {
+    fn attribute(&mut self, attribute: &str, credentials: &mut Credentials) -> String {
         let (name, value) = match attribute.split_once(':') {
             Some((name, value)) => (name, Some(value)),
             None => (attribute, None),
@@ -117,15 +121,16 @@ impl Scrub {
         let known = name.trim().to_ascii_lowercase();
         let replaced = match (known.as_str(), value) {
             ("ice-ufrag", Some(value)) => {
-                halves.ufrag = Some(value.trim().to_owned());
-                self.learn(halves);
-                self.names.ufrag(value.trim())
+                credentials.ufrag = Some(value.trim().to_owned());
+                let stand_in = self.names.ufrag(value.trim());
+                self.learn(credentials, value.trim(), stand_in)
             }
             ("ice-pwd", Some(value)) => {
-                halves.password = Some(value.trim().to_owned());
-                self.learn(halves);
-                self.names.password(value.trim())
+                credentials.password = Some(value.trim().to_owned());
+                let stand_in = self.names.password(value.trim());
+                self.learn(credentials, value.trim(), stand_in)
             }
+            ("ssrc", Some(value)) if value.contains("cname") => self.cname(value),
             ("fingerprint", Some(value)) => self.fingerprint(value),
             ("candidate", Some(value)) => self.candidate_fields(value),
             ("rtcp", Some(value)) => self.hosts(value),
@@ -145,10 +150,20 @@ impl Scrub {
         format!("{name}:{replaced}")
     }
 
-    fn learn(&mut self, halves: &mut Halves) {
-        if let Halves { ufrag: Some(ufrag), password: Some(password) } = halves {
+    fn learn(&mut self, pair: &mut Credentials, secret: &str, stand_in: String) -> String {
+        pair.stand_ins.insert(secret.to_owned(), stand_in.clone());
+        if let Credentials { ufrag: Some(ufrag), password: Some(password), .. } = pair {
             self.names.learn(ufrag, password);
-            *halves = Halves::default();
+            (pair.ufrag, pair.password) = (None, None);
+        }
+        stand_in
+    }
+
+    /// RFC 5576 §6.1. str0m's is the ufrag.
+    fn cname(&mut self, value: &str) -> String {
+        match value.split_once("cname:") {
+            Some((ssrc, name)) => format!("{ssrc}cname:{}", self.names.removed(name)),
+            None => self.names.removed(value),
         }
     }
 
@@ -168,6 +183,8 @@ impl Scrub {
         let mut name = "";
         for (place, field) in fields.split_whitespace().enumerate() {
             shown.push(match place {
+                // Browsers make it from the address by a checksum that can be tried backwards.
+                0 if self.addresses.are_hidden() => self.names.removed(field),
                 0..=3 | 5 => self.addresses.text(field),
                 4 => self.connection_address(field),
                 // Names and values take turns from `typ` on.
@@ -207,6 +224,27 @@ impl Scrub {
     }
 }
 
+impl Credentials {
+    /// Replaces them where they stand elsewhere: who draws one random word may use it twice.
+    fn replace_words(&self, text: &str) -> String {
+        if self.stand_ins.is_empty() {
+            return text.to_owned();
+        }
+        // RFC 8839 §5.4: what credentials are made of.
+        let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '+' || c == '/';
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (word, after) = rest.split_at(rest.find(|c| !is_of_word(c)).unwrap_or(rest.len()));
+            out.push_str(self.stand_ins.get(word).map_or(word, String::as_str));
+            let (between, after) = after.split_at(after.find(is_of_word).unwrap_or(after.len()));
+            out.push_str(between);
+            rest = after;
+        }
+        out
+    }
+}
+
 fn removed_bytes(line: &str) -> String {
     format!("x=removed {} bytes", line.len())
 }
@@ -242,6 +280,18 @@ mod tests {
     }
 
     #[test]
+    fn credentials_that_stand_a_second_time_are_replaced_there_too() {
+        for line in
+            ["a=ssrc:1 cname:geHeim", "a=ssrc:1 cname:x/geHeim", "a=mid:geHeim", "o=geHeim 1"]
+        {
+            for order in [[line, "a=ice-ufrag:geHeim"], ["a=ice-pwd:geHeim", line]] {
+                let shown = scrub(AddressPolicy::Keep).sdp(&order.join("\r\n"));
+                assert!(!shown.contains("geHeim"), "{order:?} becomes {shown}");
+            }
+        }
+    }
+
+    #[test]
     fn hidden_addresses_leave_no_trace() {
         let shown = scrub(AddressPolicy::Hide).sdp(OFFER);
 
@@ -249,7 +299,7 @@ mod tests {
         assert!(shown.contains("203.0.113.1 5000 typ srflx raddr 10.0.0.1 rport 9"), "{shown}");
         let mdns = "candidate:1 1 udp 2 0f0f-secret.local 5 typ host";
         let shown = scrub(AddressPolicy::Hide).candidate(mdns);
-        assert_eq!(shown, "candidate:1 1 udp 2 host1.local 5 typ host");
+        assert_eq!(shown, "candidate:removed1 1 udp 2 host1.local 5 typ host");
     }
 
     #[test]

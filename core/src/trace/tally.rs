@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::entry::micros;
 use super::packet::{Direction, Leg, MediaTally, RtpTally, Via};
 
 /// How long packets are summed up in the first seconds of a leg, and later.
@@ -83,12 +84,12 @@ impl Tallies {
         tally.rtcp_bytes += bytes as u64;
     }
 
-    /// Takes what is due, with the moment of its last packet.
-    pub(super) fn take_due(&mut self, now: Instant) -> Vec<(Instant, MediaTally)> {
+    /// Takes what is due.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<MediaTally> {
         if self.due.is_none_or(|due| now < due) {
             return Vec::new();
         }
-        let due = self.take(|tally| tally.due().is_some_and(|due| due <= now));
+        let due = self.take(now, |tally| tally.due().is_some_and(|due| due <= now));
         self.legs.retain(|_, tally| {
             tally.begun.is_some() || now.saturating_duration_since(tally.last) < FORGOTTEN_AFTER
         });
@@ -96,13 +97,13 @@ impl Tallies {
     }
 
     /// Takes all.
-    pub(super) fn take_all(&mut self) -> Vec<(Instant, MediaTally)> {
-        self.take(|_| true)
+    pub(super) fn take_all(&mut self, now: Instant) -> Vec<MediaTally> {
+        self.take(now, |_| true)
     }
 
-    fn take(&mut self, wanted: impl Fn(&Tally) -> bool) -> Vec<(Instant, MediaTally)> {
+    fn take(&mut self, now: Instant, wanted: impl Fn(&Tally) -> bool) -> Vec<MediaTally> {
         let legs = self.legs.iter_mut().filter(|(_, tally)| wanted(tally));
-        let taken = legs.filter_map(|(key, tally)| tally.take(*key)).collect();
+        let taken = legs.filter_map(|(key, tally)| tally.take(now, *key)).collect();
         self.due = self.legs.values().filter_map(Tally::due).min();
         taken
     }
@@ -137,18 +138,18 @@ impl Tally {
         Some(begun + if early { SPAN_EARLY } else { SPAN_LATE })
     }
 
-    fn take(&mut self, key: Key) -> Option<(Instant, MediaTally)> {
+    fn take(&mut self, now: Instant, key: Key) -> Option<MediaTally> {
         let begun = self.begun.take()?;
         let span = self.last.saturating_duration_since(begun);
-        let tally = MediaTally {
+        Some(MediaTally {
             direction: key.direction,
             leg: key.leg,
             via: key.via,
-            span_us: u64::try_from(span.as_micros()).unwrap_or(u64::MAX),
+            span_us: micros(span),
+            last_before_us: micros(now.saturating_duration_since(self.last)),
             rtp: std::mem::take(&mut self.rtp),
             rtcp_packets: std::mem::take(&mut self.rtcp_packets),
             rtcp_bytes: std::mem::take(&mut self.rtcp_bytes),
-        };
-        Some((self.last, tally))
+        })
     }
 }

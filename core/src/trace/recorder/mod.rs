@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use self::streams::StreamTexts;
 use super::addresses::{AddressPolicy, Addresses};
-use super::entry::{Entry, What};
+use super::entry::{Entry, What, micros};
 use super::header::Header;
 use super::names::Names;
 use super::packet::{Direction, Leg};
@@ -126,8 +126,8 @@ impl Recorder {
 
     /// Tells what was summed up: at the end.
     pub fn finish(&mut self, now: Instant) {
-        for (at, tally) in self.tallies.take_all() {
-            self.push(at, What::Media(tally));
+        for tally in self.tallies.take_all(now) {
+            self.push(now, What::Media(tally));
         }
         self.tell_timeouts(now);
         self.push(now, What::End { reason: "stopped".to_owned() });
@@ -159,7 +159,7 @@ impl Recorder {
 
     fn tell_due(&mut self, now: Instant) {
         // Told at the moment of the call: times in a file only grow.
-        for (_, tally) in self.tallies.take_due(now) {
+        for tally in self.tallies.take_due(now) {
             self.push(now, What::Media(tally));
         }
         let since = self.timeouts.as_ref().map(|timeouts| timeouts.since);
@@ -178,8 +178,4 @@ impl Recorder {
         let at_us = micros(now.saturating_duration_since(self.began));
         self.entries.push_back(Entry { at_us, what });
     }
-}
-
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
