@@ -76,9 +76,9 @@ mod wire;
 pub use base::{Seed, WallClock};
 pub use endpoint::{
     Accepted, CandidateError, Certificate, CertificateError, CloseCause, ConfigError, Datagram,
-    DropReason, Endpoint, EndpointConfig, EndpointStats, Event, Frame, FrameReport, Limits,
-    OfferError, Path, PathKind, SessionId, SessionState, SessionStats, StreamId, TimeoutReason,
-    Transmit, Transport, VideoFormat,
+    DropReason, Endpoint, EndpointConfig, EndpointStats, Event, Findings, Frame, FrameReport,
+    Limits, OfferError, Path, PathKind, SessionId, SessionState, SessionStats, StreamId,
+    TimeoutReason, Transmit, Transport, VideoFormat,
 };
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What a program may ask of the loop, and the bounded queue it goes through.
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 
+use pinhole_core::diagnose::{BrowserReport, Surroundings};
 use pinhole_core::gather::LocalCandidate;
-use pinhole_core::{CandidateError, OfferError, SessionId};
+use pinhole_core::{CandidateError, Findings, OfferError, SessionId};
 
 use crate::{Doorbell, HandleError, Never, RtpClock, Snapshot, Viewer};
 
@@ -21,6 +22,10 @@ pub(crate) enum Command {
     AddCandidate { id: SessionId, candidate: String, reply: Reply<(), CandidateError> },
     AddLocalCandidate { candidate: LocalCandidate, reply: Reply<(), Never> },
     AdoptStream { stream: TcpStream, first_bytes: Vec<u8>, reply: Reply<bool, Never> },
+    SetSignalledFrom { id: SessionId, from: IpAddr, reply: Reply<(), Never> },
+    ReportBrowser { id: SessionId, report: Box<BrowserReport>, reply: Reply<bool, Never> },
+    SetFindings { findings: Box<Findings>, reply: Reply<(), Never> },
+    Surroundings { reply: Reply<Surroundings, Never> },
     Close { id: SessionId, reply: Reply<bool, Never> },
     Snapshot { reply: Reply<Snapshot, Never> },
     RtpClock { reply: Reply<RtpClock, Never> },

@@ -4,11 +4,12 @@
 //! the futures here belong to no executor: the loop's thread wakes them, whoever polls them. A queue
 //! that is full answers [`HandleError::Busy`] at once rather than wait, and a loop that has ended, or
 //! ends with the command still queued, answers [`HandleError::Gone`].
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 
+use pinhole_core::diagnose::{BrowserReport, Surroundings};
 use pinhole_core::gather::{LocalCandidate, ServerReport};
-use pinhole_core::{CandidateError, OfferError, SessionId};
+use pinhole_core::{CandidateError, Findings, OfferError, SessionId};
 use pinhole_encoder::MediaEvent;
 
 use crate::command::{Command, CommandSender, Reply};
@@ -100,6 +101,34 @@ impl Handle {
         first_bytes: Vec<u8>,
     ) -> Result<bool, HandleError<Never>> {
         self.ask(|reply| Command::AdoptStream { stream, first_bytes, reply }).await
+    }
+
+    /// Tells where a session's signalling comes from, for a diagnosis.
+    pub async fn set_signalled_from(
+        &self,
+        id: SessionId,
+        from: IpAddr,
+    ) -> Result<(), HandleError<Never>> {
+        self.ask(|reply| Command::SetSignalledFrom { id, from, reply }).await
+    }
+
+    /// Tells what a viewer's browser saw. False: there is no such session.
+    pub async fn report_browser(
+        &self,
+        id: SessionId,
+        report: BrowserReport,
+    ) -> Result<bool, HandleError<Never>> {
+        self.ask(|reply| Command::ReportBrowser { id, report: Box::new(report), reply }).await
+    }
+
+    /// Tells what the program found out about the network, in place of what it told before.
+    pub async fn set_findings(&self, findings: Findings) -> Result<(), HandleError<Never>> {
+        self.ask(|reply| Command::SetFindings { findings: Box::new(findings), reply }).await
+    }
+
+    /// The network around the endpoint, as far as it is known.
+    pub async fn surroundings(&self) -> Result<Surroundings, HandleError<Never>> {
+        self.ask(|reply| Command::Surroundings { reply }).await
     }
 
     /// Ends a session. False: there was none.

@@ -1,6 +1,7 @@
 //! The programs behind the viewers: each session's events go to whoever made its offer.
 use std::collections::BTreeMap;
 
+use pinhole_core::diagnose::Diagnosis;
 use pinhole_core::{CloseCause, SessionId, SessionState};
 
 /// Events waiting for one viewer's program, its end aside. Later ones are dropped: a program that
@@ -32,6 +33,8 @@ pub enum ViewerEvent {
     },
     /// Its path is gone, or a better one needs new candidates: the viewer should restart ICE.
     RestartWanted,
+    /// Why it does not connect, or plays badly, or is about to end; `None`: what was said is over.
+    Diagnosed(Option<Box<Diagnosis>>),
     /// It ended; nothing follows.
     Closed(CloseCause),
 }
@@ -70,6 +73,11 @@ impl Observers {
     /// Tells a session's program that its viewer should restart ICE.
     pub(crate) fn on_restart_wanted(&mut self, id: SessionId) {
         self.tell(id, ViewerEvent::RestartWanted);
+    }
+
+    /// Tells a session's program what is wrong with it.
+    pub(crate) fn on_diagnosed(&mut self, id: SessionId, diagnosis: Option<Box<Diagnosis>>) {
+        self.tell(id, ViewerEvent::Diagnosed(diagnosis));
     }
 
     /// Tells every program that is left that its session ended, and forgets them.

@@ -303,6 +303,9 @@ impl Follower {
                     let index = mline_index(&viewer.answer, &mid);
                     self.tell(SocketNews::Candidate { candidate, mid, index }).await;
                 }
+                ViewerEvent::Diagnosed(diagnosis) => {
+                    tracing::debug!("viewer {}: {diagnosis:?}", self.number);
+                }
                 ViewerEvent::RestartWanted => self.tell(SocketNews::RestartWanted).await,
                 ViewerEvent::Closed(why) => {
                     cause = why;

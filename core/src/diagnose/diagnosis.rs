@@ -18,10 +18,13 @@ pub struct Diagnosis {
     pub verdict: Verdict,
     /// What it costs.
     pub severity: Severity,
-    /// What is wrong: one sentence for people who have never heard of WebRTC.
+    /// What is wrong: one sentence for people who have never heard of WebRTC. It names no address of
+    /// ours, so that viewers may read it.
     pub sentence: String,
-    /// What to do: the exact flag, or the rule of a router or firewall.
+    /// What whoever runs the server can do: the exact flag, or the rule of a router or firewall.
     pub fix: String,
+    /// What the viewer can do; empty: nothing but to tell whoever runs the server.
+    pub advice: String,
     /// The facts that led here, one a line, for people who have.
     pub evidence: Vec<String>,
 }

@@ -17,27 +17,86 @@
 //! be told from its neighbours by evidence is a verdict of its own, one that cannot is not. No
 //! failed session is without one; [`Verdict::Unknown`] carries all facts as its evidence.
 
+mod connecting;
 mod diagnosis;
+mod evidence;
 mod facts;
+mod playing;
+mod ports;
+mod reachability;
+mod servers;
 mod surroundings;
 mod verdict;
+mod words;
 
 pub use diagnosis::{Diagnosis, Severity};
-pub use facts::{
-    BrowserReport, Checks, Dtls, IceError, Media, SessionFacts, Stage, ViewerCandidate,
-};
-pub use surroundings::{Answer, ClockOffset, PortFacts, Proof, ServerFacts, Surroundings, Witness};
+pub use facts::{Media, SessionFacts, Stage};
+pub use surroundings::{ClockOffset, PortFacts, Proof, Surroundings, Witness};
 pub use verdict::Verdict;
 
-/// Judges one session. `None`: nothing is wrong with it.
-pub fn diagnose(surroundings: &Surroundings, session: &SessionFacts) -> Option<Diagnosis> {
-    let _ = (surroundings, session);
-    None
+pub use crate::gather::{Answer, ServerFacts};
+pub use crate::session::{BrowserReport, Checks, Dtls, IceError, ViewerCandidate};
+
+use crate::sdp::OfferError;
+use crate::session::CloseCause;
+
+/// What is wrong, before it is put into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cause {
+    verdict: Verdict,
+    /// The server that it is about, by its place.
+    server: Option<usize>,
+    /// The mapped port that it is about, by its place.
+    port: Option<usize>,
 }
 
-/// Judges the surroundings alone, as far as anybody outside would suffer. Empty: a viewer outside
-/// would connect. The worst first.
-pub fn examine(surroundings: &Surroundings) -> Vec<Diagnosis> {
-    let _ = surroundings;
-    Vec::new()
+impl Cause {
+    fn of(verdict: Verdict) -> Cause {
+        Cause { verdict, server: None, port: None }
+    }
+
+    fn server(verdict: Verdict, server: usize) -> Cause {
+        Cause { server: Some(server), ..Cause::of(verdict) }
+    }
+
+    fn port(verdict: Verdict, port: usize) -> Cause {
+        Cause { port: Some(port), ..Cause::of(verdict) }
+    }
 }
+
+/// Judges one session. `None`: nothing is wrong with it, or it is too early to tell.
+pub fn diagnose(surroundings: &Surroundings, session: &SessionFacts) -> Option<Diagnosis> {
+    let (cause, severity) = match (session.stage, session.connected_for) {
+        (Stage::Connected, _) => playing::judge(surroundings, session)?,
+        (Stage::Ended(CloseCause::Local | CloseCause::Remote), Some(_)) => return None,
+        (Stage::Interrupted | Stage::Ended(_), Some(_)) => {
+            (playing::judge_loss(session), Severity::Failed)
+        }
+        (Stage::Connecting | Stage::Interrupted | Stage::Ended(_), None) => {
+            (connecting::judge(surroundings, session)?, Severity::Failed)
+        }
+        (Stage::Connecting, Some(_)) => return None,
+    };
+    Some(words::put(cause, severity, surroundings, Some(session)))
+}
+
+/// Judges an offer that was refused. `None`: it is wrong in itself, and its error says how.
+pub fn of_refusal(error: &OfferError) -> Option<Diagnosis> {
+    let OfferError::NoH264(offered) = error else { return None };
+    let cause = Cause::of(Verdict::NoH264);
+    let mut diagnosis = words::put(cause, Severity::Failed, &Surroundings::default(), None);
+    diagnosis.evidence = vec![format!("the offer has: {offered}")];
+    Some(diagnosis)
+}
+
+/// Judges the surroundings alone, as far as anybody outside would suffer; the worst first. None of
+/// them [`Severity::Failed`]: as far as is known, a viewer outside would connect.
+pub fn examine(surroundings: &Surroundings) -> Vec<Diagnosis> {
+    let mut causes = reachability::causes(surroundings);
+    causes.sort_by_key(|(_, severity)| std::cmp::Reverse(*severity));
+    let put = |(cause, severity)| words::put(cause, severity, surroundings, None);
+    causes.into_iter().map(put).collect()
+}
+
+#[cfg(test)]
+mod tests;

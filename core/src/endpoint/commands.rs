@@ -31,6 +31,7 @@ impl Endpoint {
         self.with_session(id, |_| ());
         self.stats.sessions_total += 1;
         self.begin_waiting(now, id);
+        self.begin_judging(now, id);
         self.admit(now, id);
         Ok(Accepted { session: id, answer })
     }

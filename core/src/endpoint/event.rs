@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::StreamId;
+use crate::diagnose::Diagnosis;
 use crate::gather::ServerReport;
 use crate::session::{SessionId, SessionState};
 
@@ -60,6 +61,14 @@ pub enum Event {
         /// What it says.
         report: ServerReport,
     },
+    /// Why a session does not connect, or plays badly, or has ended; or, with `None`, that what was
+    /// said of it before is over. Told when it changes.
+    Diagnosed {
+        /// Which.
+        id: SessionId,
+        /// What is wrong.
+        diagnosis: Option<Box<Diagnosis>>,
+    },
     /// The encoder should make the next frame an IDR. Comes at most every 250 ms.
     KeyframeWanted,
 }
@@ -75,6 +84,8 @@ pub enum TimeoutReason {
     Keyframe,
     /// A STUN or TURN server is to be asked, or asked again.
     Gather,
+    /// A session is to be judged.
+    Diagnosis,
 }
 
 /// An accepted offer.

@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod datagram;
 mod departure;
+mod diagnosis;
 mod event;
 mod follow;
 mod keyframes;
@@ -31,19 +32,20 @@ pub use crate::base::StreamId;
 pub use crate::sdp::{CandidateError, OfferError};
 pub use crate::session::{
     Certificate, CertificateError, CloseCause, Path, PathKind, SessionId, SessionState,
-    SessionStats,
 };
 pub use crate::wire::DropReason;
 pub use config::{ConfigError, EndpointConfig, Limits, VideoFormat};
 pub use datagram::{Datagram, Frame, FrameReport, Transmit, Transport};
+pub use diagnosis::Findings;
 pub use event::{Accepted, Event, TimeoutReason};
-pub use stats::EndpointStats;
+pub use stats::{EndpointStats, SessionStats};
 
 use crate::base::{Deadlines, SeedRng, WallClock};
 use crate::gather::{Gatherer, LocalCandidate, candidate_line};
 use crate::h264::{Packetizer, PayloadLimit};
 use crate::session::{Input, Patience, Session, SessionSetup, Signal};
 use departure::Departure;
+use diagnosis::Judged;
 use follow::Follower;
 use keyframes::Keyframes;
 use patience::WaitingRoom;
@@ -82,6 +84,12 @@ pub struct Endpoint {
     rtp_offset: u32,
     events: VecDeque<Event>,
     stats: EndpointStats,
+    findings: Findings,
+    judged: BTreeMap<SessionId, Judged>,
+    /// Our sockets that viewers outside reached, and from where.
+    proved: BTreeMap<SocketAddr, SocketAddr>,
+    /// When the latest frame was handed in.
+    frame_at: Option<Instant>,
 }
 
 /// Whose deadline it is; orders ties.
@@ -94,6 +102,7 @@ enum Key {
     Waiting(SessionId),
     Session(SessionId),
     Patience(SessionId),
+    Diagnosis(SessionId),
 }
 
 impl Endpoint {
@@ -145,6 +154,10 @@ impl Endpoint {
             rng,
             events: VecDeque::new(),
             stats: EndpointStats::default(),
+            findings: Findings::default(),
+            judged: BTreeMap::new(),
+            proved: BTreeMap::new(),
+            frame_at: None,
         };
         endpoint.setup.locals = endpoint.locals();
         endpoint.after_gathering(now);
@@ -175,6 +188,7 @@ impl Endpoint {
                 Key::Patience(id) => {
                     self.on_session_input(now, id, Input::Timeout);
                 }
+                Key::Diagnosis(id) => self.judge_again(now, id),
             }
         }
     }
@@ -192,6 +206,7 @@ impl Endpoint {
             Key::Gather | Key::Watch => TimeoutReason::Gather,
             Key::Streams | Key::Waiting(_) | Key::Session(_) => TimeoutReason::Session,
             Key::Patience(_) => TimeoutReason::Connect,
+            Key::Diagnosis(_) => TimeoutReason::Diagnosis,
         };
         Some((at, reason))
     }
@@ -255,6 +270,8 @@ impl Endpoint {
             Signal::State(state) => {
                 if let SessionState::Closed(cause) = state {
                     *self.stats.closed_total.entry(cause).or_default() += 1;
+                    // Said before its end, because nothing is said of a session after that.
+                    self.judge(now, id);
                 }
                 self.events.push_back(Event::Session { id, state });
                 match state {
@@ -263,6 +280,7 @@ impl Endpoint {
                         self.set_watch(now);
                     }
                     SessionState::Interrupted => {
+                        self.judge(now, id);
                         self.events.push_back(Event::RestartWanted { id });
                         self.gatherer.suspect(now);
                         self.after_gathering(now);

@@ -8,7 +8,7 @@ use str0m::net::Protocol;
 use super::routes::{Route, Via};
 use super::{Datagram, DropReason, Endpoint, SessionId, SessionState};
 use crate::gather::Inbound;
-use crate::session::{Session, Signal};
+use crate::session::{CheckWay, Session, Signal};
 use crate::wire::{BindingRequest, Kind, StunKind, demux, parse_stun};
 
 /// How long a path must be silent before another address takes its place, by what came from there.
@@ -84,6 +84,7 @@ impl Endpoint {
         self.routes.hear(now, via, remote);
         let told = route.told.unwrap_or(remote);
         let take = |session: &mut Session| {
+            session.observed.on_received(now, kind, payload);
             session.handle_datagram(now, protocol(via), local, told, payload)
         };
         self.with_session(route.session, take).ok_or(DropReason::NoSession)?
@@ -111,11 +112,16 @@ impl Endpoint {
         arrival: &Arrival<'_>,
         known: Option<Route>,
     ) -> Result<Option<Route>, DropReason> {
-        let check = match parse_stun(arrival.payload).ok_or(DropReason::BadStun)? {
+        let message = parse_stun(arrival.payload).ok_or(DropReason::BadStun)?;
+        let is_response = matches!(message, StunKind::Response(_));
+        let check = match message {
             StunKind::Response(answer) if self.is_asked(now, arrival, &answer) => {
                 return self.on_proof(now, arrival, &answer).map(|()| None);
             }
             StunKind::Response(_) | StunKind::Other => {
+                if let (true, Some(route)) = (is_response, known) {
+                    self.observe(route.session, |seen| seen.checks.answered += 1);
+                }
                 return known.map(Some).ok_or(DropReason::NoRoute);
             }
             StunKind::Request(check) => check,
@@ -130,11 +136,12 @@ impl Endpoint {
         known: Option<Route>,
         check: &BindingRequest<'_>,
     ) -> Result<Option<Route>, DropReason> {
-        let Arrival { via, remote, alias, .. } = *arrival;
+        let Arrival { via, local, remote, alias, .. } = *arrival;
         let session: SessionId =
             self.routes.by_ufrag(check.local_ufrag()).ok_or(DropReason::NoSession)?;
         let is_known = known.is_some_and(|route| route.session == session);
         if let Some(route) = known.filter(|route| is_known && route.alias == alias) {
+            self.observe(session, |seen| seen.count_check(way(via)));
             // Whoever overheard a check may send it again: only one with integrity moves anything.
             let may_move = self.may_move(now, arrival, route) && self.is_authentic(session, check);
             return Ok(Some(match may_move {
@@ -143,8 +150,11 @@ impl Endpoint {
             }));
         }
         if !self.is_authentic(session, check) {
+            self.observe(session, |seen| seen.checks.forged += 1);
             return Err(DropReason::BadIntegrity);
         }
+        self.observe(session, |seen| seen.count_check(way(via)));
+        self.prove_port(via, local, remote);
         if self.keep_waiting(now, session, arrival) {
             return Ok(None);
         }
@@ -172,6 +182,7 @@ impl Endpoint {
         let Route { session, alias, .. } = route;
         tracing::debug!(id = ?session, from = %told, to = %arrival.remote, "viewer roams");
         self.stats.roams_total += 1;
+        self.observe(session, |seen| seen.roams += 1);
         self.on_signal(now, session, Signal::PathChanged);
         let told = Some(told).filter(|told| *told != arrival.remote);
         let route = Route { session, alias, told };
@@ -225,6 +236,14 @@ impl Endpoint {
         };
         let heard = self.routes.heard_at(via, whereabouts);
         heard.is_none_or(|heard| heard + silence <= now)
+    }
+}
+
+fn way(via: Via) -> CheckWay {
+    match via {
+        Via::Socket => CheckWay::Udp,
+        Via::Relay(_) => CheckWay::Relay,
+        Via::Stream(_) => CheckWay::Tcp,
     }
 }
 

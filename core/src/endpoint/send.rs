@@ -31,6 +31,7 @@ impl Endpoint {
             ..FrameReport::default()
         };
         self.stats.frames_total += 1;
+        self.frame_at = Some(now);
         if unit.keyframe {
             self.stats.keyframes_total += 1;
             self.keyframes.on_keyframe(now);
@@ -171,6 +172,8 @@ impl Endpoint {
         self.follower.remove_session(id);
         self.deadlines.set(Key::Session(id), None);
         self.deadlines.set(Key::Patience(id), None);
+        self.deadlines.set(Key::Diagnosis(id), None);
+        self.judged.remove(&id);
         self.close_streams_of(now, id);
         self.forget_waiting(id);
     }

@@ -1,12 +1,35 @@
 //! Counters and gauges.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::routes::Via;
-use super::{Endpoint, Path, PathKind, SessionId, SessionStats};
+use super::{Endpoint, Path, PathKind, SessionId, SessionState};
+use crate::diagnose::Verdict;
 use crate::gather::{Audience, CandidateKind, is_public};
 use crate::session::{CloseCause, Session};
 use crate::wire::DropReason;
+
+/// One session, seen from outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionStats {
+    /// Which.
+    pub id: SessionId,
+    /// State.
+    pub state: SessionState,
+    /// Which way its packets go; `None` before the first.
+    pub path: Option<Path>,
+    /// Round trip.
+    pub rtt: Option<Duration>,
+    /// Fraction of packets that the viewer reports lost, 0..=1.
+    pub loss: Option<f32>,
+    /// Frames sent to it.
+    pub frames: u64,
+    /// Frames it lost whole.
+    pub frames_skipped: u64,
+    /// What is wrong with it, if anything.
+    pub verdict: Option<Verdict>,
+}
 
 /// Counters of an endpoint since its start, and gauges of now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +64,8 @@ pub struct EndpointStats {
     pub roams_total: u64,
     /// Connections closed because they carried something else than ICE or TURN.
     pub streams_broken_total: u64,
+    /// Verdicts on sessions, each time one was told.
+    pub verdicts_total: BTreeMap<Verdict, u64>,
     /// NACKed packets sent again.
     pub nacks_total: u64,
 }
@@ -55,11 +80,20 @@ impl Endpoint {
     pub fn sessions(&self) -> Vec<SessionStats> {
         let living = self.sessions.iter().filter(|(_, session)| super::is_alive(session));
         living
-            .map(|(id, session)| SessionStats { path: self.path(*id, session), ..session.stats() })
+            .map(|(id, session)| SessionStats {
+                id: *id,
+                state: session.state(),
+                path: self.path(*id, session),
+                rtt: session.rtt(),
+                loss: session.loss(),
+                frames: session.frames(),
+                frames_skipped: session.frames_skipped(),
+                verdict: self.judged.get(id).and_then(|judged| judged.verdict),
+            })
             .collect()
     }
 
-    fn path(&self, id: SessionId, session: &Session) -> Option<Path> {
+    pub(super) fn path(&self, id: SessionId, session: &Session) -> Option<Path> {
         let pair = session.pair()?;
         let (local, told) = (pair.source, pair.destination);
         let remote = self.routes.whereabouts(id, told);

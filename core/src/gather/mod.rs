@@ -12,6 +12,7 @@
 mod candidate_line;
 mod gatherer;
 mod local;
+mod server_facts;
 mod servers;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub use candidate_line::{candidate_line, foundation, priority};
 pub(crate) use gatherer::{GatherEvent, Gatherer, Inbound, Leg};
 pub(crate) use local::is_public;
 pub use local::local_candidates;
+pub use server_facts::{Answer, ServerFacts};
 pub use servers::{Paths, ServerConfig, ServerKind, ServerReport, TurnTransport};
 
 pub use crate::portmap::Audience;

@@ -7,8 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 pub(crate) enum RemoteCandidate {
     /// To be checked: the line in the form that str0m parses.
     Usable(String),
-    /// Valid, but nothing we can send to: an mDNS name (the viewer will be seen as peer-reflexive),
-    /// TCP, another component, the end-of-candidates marker.
+    /// An mDNS name: the viewer will be seen as peer-reflexive.
+    Hidden,
+    /// Valid, but nothing we can send to: TCP, another component, the end-of-candidates marker.
     Ignored(&'static str),
 }
 
@@ -46,7 +47,7 @@ pub(crate) fn parse_candidate(text: &str) -> Result<RemoteCandidate, String> {
         return Ok(Ignored("transport other than UDP"));
     }
     if address.ends_with(".local") {
-        return Ok(Ignored("mDNS name"));
+        return Ok(RemoteCandidate::Hidden);
     }
     let Ok(address) = address.parse::<IpAddr>() else {
         return Err("its address is neither an IP address nor an mDNS name".to_owned());
@@ -78,6 +79,7 @@ mod tests {
     fn candidates_are_sorted_into_usable_ignored_and_wrong() {
         let outcome = |text: &str| match parse_candidate(text) {
             Ok(RemoteCandidate::Usable(line)) => line,
+            Ok(RemoteCandidate::Hidden) => "hidden".to_owned(),
             Ok(RemoteCandidate::Ignored(why)) => format!("ignored: {why}"),
             Err(why) => format!("wrong: {why}"),
         };
@@ -90,7 +92,7 @@ mod tests {
                 "a=candidate:1 1 UDP 5 2001:db8::1 5000 typ srflx raddr 10.0.0.1 rport 9",
                 "candidate:1 1 UDP 5 2001:db8::1 5000 typ srflx raddr :: rport 9",
             ),
-            ("candidate:1 1 udp 5 6f1c.local 5000 typ host", "ignored: mDNS name"),
+            ("candidate:1 1 udp 5 6f1c.local 5000 typ host", "hidden"),
             (
                 "candidate:1 1 tcp 5 192.0.2.7 9 typ host tcptype active",
                 "ignored: transport other than UDP",

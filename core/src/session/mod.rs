@@ -6,15 +6,18 @@
 //! str0m is polled only while the shell takes datagrams, so nothing queues up here beyond what
 //! str0m itself holds, and a path that takes nothing shows as a session that is not drained.
 
+mod candidates;
 mod certificate;
 mod lifecycle;
 mod local;
 mod negotiate;
+mod observed;
 mod outlet;
 mod run;
 mod setup;
 mod state;
 mod stats;
+mod told;
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,28 +25,27 @@ use std::time::{Duration, Instant};
 
 use str0m::net::{Protocol, Receive};
 use str0m::{
-    Candidate, CandidateKind, Event, IceConnectionState, IceCreds, Input as RtcInput, Output,
-    PacerReason, Reason, Rtc,
+    Event, IceConnectionState, IceCreds, Input as RtcInput, Output, PacerReason, Reason, Rtc,
 };
 
 pub use certificate::{Certificate, CertificateError};
 use lifecycle::Lifecycle;
 pub(crate) use lifecycle::{Input, Patience};
 pub(crate) use local::{Local, Pair};
+pub(crate) use observed::{CheckWay, Observed};
 use outlet::Outlet;
 pub(crate) use setup::SessionSetup;
 pub(crate) use state::Signal;
 pub use state::{CloseCause, SessionId, SessionState};
 use stats::Seen;
-pub use stats::{Path, PathKind, SessionStats};
+pub use stats::{Path, PathKind};
+pub use told::{BrowserReport, Checks, Dtls, IceError, ViewerCandidate};
 
 use crate::base::{Ambient, SeedRng};
 use crate::h264::Packet;
-use crate::sdp::{CandidateError, Offer, RemoteCandidate, parse_candidate};
+use crate::sdp::Offer;
 use crate::wire::DropReason;
 
-/// Candidates that a viewer may send in all; more are refused.
-const REMOTE_CANDIDATES_MAX: usize = 64;
 /// str0m's pacer wants a timeout for each packet of a frame, one after the other. What it would
 /// release within this time it is asked for at once, so that the packets leave as runs; the cost
 /// per packet is a tenth of waking up for each. The estimator sees them sent that much early.
@@ -62,6 +64,8 @@ pub(crate) struct Session {
     outlet: Outlet,
     offer: Offer,
     credentials: IceCreds,
+    /// Of our certificate, as the answer names it.
+    fingerprint: String,
     negotiations: u64,
     /// Candidates that the viewer told.
     told: Vec<SocketAddr>,
@@ -82,6 +86,8 @@ pub(crate) struct Session {
     /// Where its packets went last.
     pair: Option<Pair>,
     seen: Seen,
+    /// For a diagnosis.
+    pub(crate) observed: Observed,
 }
 
 impl Session {
@@ -166,6 +172,7 @@ impl Session {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => {
                 tracing::debug!(id = ?self.id, %error, "datagram refused");
+                self.observed.on_error(&error);
                 Err(DropReason::Malformed)
             }
             None => Err(DropReason::Malformed),
@@ -178,13 +185,17 @@ impl Session {
         self.wake = None;
         if let Some(Err(error)) = self.call(|rtc| rtc.handle_input(RtcInput::Timeout(now))) {
             tracing::debug!(id = ?self.id, %error, "session failed");
+            self.observed.on_error(&error);
             self.kill();
         }
     }
 
     /// Takes an input of the session's life; closing also tells the viewer.
     pub(crate) fn on(&mut self, now: Instant, input: Input) -> Option<SessionState> {
-        let state = self.life.on(now, input)?;
+        let before = self.state();
+        let state = self.life.on(now, input);
+        self.observed.on_life(now, input, before, state);
+        let state = state?;
         match state {
             SessionState::Closed(CloseCause::Remote | CloseCause::Failed) => {}
             SessionState::Closed(_) => {
@@ -199,55 +210,6 @@ impl Session {
             SessionState::Connecting | SessionState::Interrupted => {}
         }
         Some(state)
-    }
-
-    /// Takes a candidate; whether it is of use. mDNS names and the like are accepted and ignored.
-    pub(crate) fn add_candidate(&mut self, text: &str) -> Result<bool, CandidateError> {
-        let line = match parse_candidate(text).map_err(CandidateError::NotACandidate)? {
-            RemoteCandidate::Usable(line) => line,
-            RemoteCandidate::Ignored(why) => {
-                tracing::debug!(id = ?self.id, why, "candidate ignored");
-                return Ok(false);
-            }
-        };
-        if self.told.len() >= REMOTE_CANDIDATES_MAX {
-            return Err(CandidateError::TooMany(REMOTE_CANDIDATES_MAX));
-        }
-        let candidate = Candidate::from_sdp_string(&line);
-        let candidate =
-            candidate.map_err(|error| CandidateError::NotACandidate(error.to_string()))?;
-        self.told.push(candidate.addr());
-        if candidate.kind() == CandidateKind::Relayed {
-            self.told_relays.push(candidate.addr());
-        }
-        self.drained = false;
-        self.call(|rtc| rtc.add_remote_candidate(candidate));
-        Ok(true)
-    }
-
-    /// From now on str0m may know our relays. True: it did not until now.
-    pub(crate) fn end_relays_wait(&mut self) -> bool {
-        std::mem::take(&mut self.relays_wait)
-    }
-
-    /// Adds one of our own addresses that became known late; relays wait with those that do.
-    pub(crate) fn add_local(&mut self, local: Local) {
-        if self.relays_wait && matches!(local, Local::Relayed { .. }) {
-            return;
-        }
-        if let Some(candidate) = local.candidate() {
-            self.drained = false;
-            self.call(|rtc| rtc.add_local_candidate(candidate).is_some());
-        }
-    }
-
-    /// Takes back one of our own addresses that is gone. True: the viewer's packets went there.
-    pub(crate) fn remove_local(&mut self, local: Local) -> bool {
-        if let Some(candidate) = local.candidate() {
-            self.drained = false;
-            self.call(|rtc| rtc.direct_api().invalidate_candidate(&candidate));
-        }
-        self.pair.is_some_and(|pair| pair.source == local.address())
     }
 
     /// Sends a frame, or loses it whole. Whether it was sent.
@@ -314,6 +276,7 @@ impl Session {
                 }
                 Some(Err(error)) => {
                     tracing::debug!(id = ?self.id, %error, "session failed");
+                    self.observed.on_error(&error);
                     self.kill();
                     break;
                 }
@@ -348,6 +311,7 @@ impl Session {
             Event::Closed => Some(Input::Close(CloseCause::Remote)),
             Event::KeyframeRequest(_) => {
                 self.outlet.on_keyframe_request(now, self.seen.rtt);
+                self.observed.keyframe_requests += 1;
                 let needed = self.needs_keyframe(now);
                 signal(Signal::KeyframeRequested { needed });
                 None

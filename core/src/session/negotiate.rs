@@ -9,7 +9,7 @@ use str0m::{IceCreds, Rtc};
 
 use super::outlet::Outlet;
 use super::setup::{RTX_CACHE_AGE, RTX_CACHE_PACKETS, RTX_SHARE_MAX};
-use super::{Input, Lifecycle, Local, Seen, Session, SessionId, SessionSetup};
+use super::{Input, Lifecycle, Local, Observed, Seen, Session, SessionId, SessionSetup};
 use crate::base::{Ambient, SeedRng};
 use crate::sdp::{
     AnswerParts, Fragment, Offer, OfferError, OfferedVideo, reduced_offer, write_answer,
@@ -49,6 +49,7 @@ impl Session {
             let desired = ceiling.saturating_mul(3) / 2;
             ambient.scope(|| rtc.bwe().set_bitrate(Bitrate::ZERO, desired.into()));
         }
+        let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
         let outlet = ambient.scope(|| outlet(&mut rtc, &offer.video, rng.u32() as u16 & 0x7fff));
         let mut session = Session {
             id,
@@ -59,6 +60,7 @@ impl Session {
             outlet: outlet?,
             offer,
             credentials,
+            fingerprint,
             negotiations: 1,
             told: Vec::new(),
             told_relays: Vec::new(),
@@ -70,6 +72,7 @@ impl Session {
             relays_wait,
             pair: None,
             seen: Seen::default(),
+            observed: Observed::default(),
         };
         session.add_offered_candidates();
         // str0m's ICE agent has no time before its first timeout, and without it sends no check: a
@@ -134,12 +137,11 @@ impl Session {
         session_number: u64,
         candidates: &[String],
     ) -> String {
-        let fingerprint = self.rtc.direct_api().local_dtls_fingerprint().to_string();
         let parts = AnswerParts {
             session_number,
             version: self.negotiations,
             credentials: &self.credentials,
-            fingerprint: &fingerprint,
+            fingerprint: &self.fingerprint,
             ssrc: self.outlet.ssrc(),
             rtx_ssrc: self.outlet.rtx_ssrc(),
             cname: &self.credentials.ufrag,
@@ -178,7 +180,7 @@ impl Session {
         self.told.clear();
         self.told_relays.clear();
         self.offered_at = now;
-        self.life.on(now, Input::Restarted);
+        self.on(now, Input::Restarted);
         self.handle_timeout(now);
         Ok(true)
     }

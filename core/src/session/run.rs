@@ -62,7 +62,9 @@ impl Session {
                 tracing::warn!(bytes = bytes.len(), "datagram exceeds the buffer, dropped");
                 continue;
             }
-            if !matches!(demux(bytes), Some(Kind::Stun))
+            let kind = demux(bytes);
+            self.observed.on_sent(kind, bytes);
+            if kind != Some(Kind::Stun)
                 && self.pair.replace(pair).is_some_and(|before| before != pair)
             {
                 signal(Signal::PathChanged);

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use str0m::stats::{MediaEgressStats, PeerStats};
 
-use super::state::{SessionId, SessionState};
 use super::{Session, Signal};
 use crate::gather::TurnTransport;
 
@@ -35,25 +34,6 @@ pub enum PathKind {
     Tcp,
 }
 
-/// One session, seen from outside.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SessionStats {
-    /// Which.
-    pub id: SessionId,
-    /// State.
-    pub state: SessionState,
-    /// Which way its packets go; `None` before the first.
-    pub path: Option<Path>,
-    /// Round trip.
-    pub rtt: Option<Duration>,
-    /// Fraction of packets that the viewer reports lost, 0..=1.
-    pub loss: Option<f32>,
-    /// Frames sent to it.
-    pub frames: u64,
-    /// Frames it lost whole.
-    pub frames_skipped: u64,
-}
-
 /// What was last heard of the viewer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Seen {
@@ -63,17 +43,24 @@ pub(super) struct Seen {
 }
 
 impl Session {
-    /// The session from outside.
-    pub(crate) fn stats(&self) -> SessionStats {
-        SessionStats {
-            id: self.id,
-            state: self.state(),
-            path: None,
-            rtt: self.seen.rtt,
-            loss: self.seen.loss,
-            frames: self.outlet.frames(),
-            frames_skipped: self.outlet.frames_skipped(),
-        }
+    /// Round trip.
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        self.seen.rtt
+    }
+
+    /// Fraction of packets that the viewer reports lost, 0..=1.
+    pub(crate) fn loss(&self) -> Option<f32> {
+        self.seen.loss
+    }
+
+    /// Frames sent to it.
+    pub(crate) fn frames(&self) -> u64 {
+        self.outlet.frames()
+    }
+
+    /// Frames it lost whole.
+    pub(crate) fn frames_skipped(&self) -> u64 {
+        self.outlet.frames_skipped()
     }
 
     pub(super) fn on_peer_stats(&mut self, stats: &PeerStats) {

@@ -13,6 +13,8 @@ mod binding;
 mod discovery;
 mod message;
 mod prediction;
+mod proof;
+mod question;
 #[allow(dead_code, reason = "what the gatherer and TURN use of it is being built")]
 mod retransmission;
 
@@ -21,6 +23,9 @@ pub use discovery::{
     LifetimeDiscovery, LifetimeReport, MappingBehaviour, NatReport, Observation, ProbeTransmit,
     SocketId, Test, Unanswered,
 };
+
+pub use proof::{PROOF_BYTES_MAX, read_proof, write_proof, write_sighting};
+pub use question::{QUESTION_BYTES_MAX, read_answer, write_question};
 
 #[cfg(test)]
 pub(crate) use attributes::OtherAddress;

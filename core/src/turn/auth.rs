@@ -91,6 +91,11 @@ impl Authenticator {
         Authenticator { credentials, wall_clock, challenge: None, account: None }
     }
 
+    /// The realm that the server asked for last.
+    pub(super) fn realm(&self) -> Option<&str> {
+        self.challenge.as_ref().map(|challenge| challenge.realm.as_str())
+    }
+
     /// Whether requests are signed by now.
     pub(super) fn signs(&self) -> bool {
         self.challenge.is_some()

@@ -39,6 +39,17 @@ pub enum Credentials {
     },
 }
 
+impl Credentials {
+    /// When the user name says that it expires, seconds since the Unix epoch: a time before a colon
+    /// (draft-uberti-behave-turn-rest-00 §2.2). Those that are minted here are renewed, and have none.
+    pub fn expires_unix(&self) -> Option<u64> {
+        let Credentials::LongTerm { username, .. } = self else { return None };
+        let (time, _) = username.split_once(':').unwrap_or((username, ""));
+        // Shorter numbers are names; a time of ten digits is one after 2001.
+        (time.len() >= 10).then(|| time.parse().ok()).flatten()
+    }
+}
+
 impl fmt::Debug for Credentials {
     /// Writes the kind, and nothing that a server would take.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

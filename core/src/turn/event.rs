@@ -59,6 +59,13 @@ pub enum AllocationEvent {
         /// The code.
         code: u16,
     },
+    /// The server does not relay to this peer, by this error code; it relays to others.
+    PeerRefused {
+        /// The peer.
+        peer: IpAddr,
+        /// The code.
+        code: u16,
+    },
     /// The server sent us to another one (300). On a stream the owner connects there and calls
     /// [`super::Allocation::reconnect`]; by its certificate it is still the server it was.
     Moved(SocketAddr),

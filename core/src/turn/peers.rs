@@ -25,6 +25,15 @@ pub(super) enum Want {
     Channel(SocketAddr),
 }
 
+impl Want {
+    pub(super) fn peer(self) -> IpAddr {
+        match self {
+            Want::Permission(peer) => peer,
+            Want::Channel(peer) => peer.ip(),
+        }
+    }
+}
+
 /// How to send to a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {

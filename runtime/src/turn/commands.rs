@@ -30,6 +30,18 @@ impl Turn {
             Command::AdoptStream { stream, first_bytes, reply } => {
                 answer(reply, Ok(self.adopt_stream(stream, &first_bytes)));
             }
+            Command::SetSignalledFrom { id, from, reply } => {
+                self.endpoint.set_signalled_from(id, from);
+                answer(reply, Ok(()));
+            }
+            Command::ReportBrowser { id, report, reply } => {
+                answer(reply, Ok(self.endpoint.report_browser(now, id, *report)));
+            }
+            Command::SetFindings { findings, reply } => {
+                self.endpoint.set_findings(*findings);
+                answer(reply, Ok(()));
+            }
+            Command::Surroundings { reply } => answer(reply, Ok(self.endpoint.surroundings(now))),
             Command::Close { id, reply } => answer(reply, Ok(self.endpoint.close(now, id))),
             Command::Snapshot { reply } => answer(reply, Ok(self.snapshot())),
             Command::RtpClock { reply } => {

@@ -232,6 +232,7 @@ impl Turn {
                 Event::Candidate { id, candidate, mid } => {
                     self.observers.on_candidate(id, candidate, mid);
                 }
+                Event::Diagnosed { id, diagnosis } => self.observers.on_diagnosed(id, diagnosis),
                 Event::KeyframeWanted => self.feed.request_keyframe(),
                 Event::RestartWanted { id } => {
                     tracing::debug!(?id, "the viewer should restart ICE");

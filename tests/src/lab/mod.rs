@@ -9,6 +9,7 @@
 //! Needs root, and what `cargo xtask test --only lab` installs. Nothing stays behind: a lab goes down when it is dropped,
 //! and by itself when this process ends without that.
 
+mod event;
 pub mod ice;
 pub mod matrix;
 pub mod nat;
@@ -31,13 +32,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+pub use event::{Event, Frames};
 pub use pair::{Candidate, Pair, PathKind};
 pub use row::{Outcome, Row, play, wait_for_pictures};
 pub use server::LabServer;
 pub use signalling::Signalling;
 pub use site::{DEAD_SERVER, TURN_ADDRESS, server_address, viewer_address, wan_address};
 pub use tunnel::Tunnel;
-pub use viewer::{Client, Event, Frames, LabViewer, ViewerOptions};
+pub use viewer::{Client, LabViewer, ViewerOptions};
 
 /// No call of the script takes longer; coturn gets 5 s to come up.
 const SCRIPT_LIMIT_S: &str = "30";

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::facts::Role;
 use super::{GatherEvent, Gatherer, Machine, STAGGER};
 use crate::gather::{LocalCandidate, Paths, ServerKind, ServerReport, TurnTransport};
 use crate::portmap::Protocol;
@@ -92,7 +93,7 @@ impl Gatherer {
             changed = true;
             let is_other = self.mappings.get(&key).is_some_and(|mapping| mapping.is_other);
             if !is_other {
-                self.events.push_back(GatherEvent::Server { server: key.server, report });
+                self.tell_of(key.server, Role::Mirror, report);
             }
         }
         if changed {

@@ -6,6 +6,7 @@
 //! are told what is new.
 
 mod candidates;
+mod facts;
 mod mappings;
 mod relay;
 mod relays;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use self::facts::Role;
 use self::mappings::{Mapping, MappingKey};
 use self::relay::Relay;
 use super::{Audience, GatherConfig, LocalCandidate, ServerReport, local_candidates};
@@ -44,6 +46,8 @@ pub(crate) struct Gatherer {
     pending: VecDeque<Machine>,
     events: VecDeque<GatherEvent>,
     streams_made: u64,
+    /// What each server said last, in each of its roles.
+    said: BTreeMap<(usize, Role), ServerReport>,
 }
 
 /// Which of our machines.
@@ -117,6 +121,7 @@ impl Gatherer {
             pending: VecDeque::new(),
             events: VecDeque::new(),
             streams_made: 0,
+            said: BTreeMap::new(),
         };
         gatherer.ask(now);
         gatherer

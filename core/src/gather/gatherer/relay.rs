@@ -1,7 +1,7 @@
 //! One TURN server: an allocation, and the leg that leads to it: our UDP socket, or a connection of
 //! its own that is made again whenever it breaks.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::mappings::reaches;
@@ -18,6 +18,9 @@ use crate::wire::{DropReason, Envelope};
 const RECONNECT_FIRST: Duration = Duration::from_millis(250);
 const RECONNECT_MOST: Duration = Duration::from_secs(30);
 
+/// Refused peers kept for a diagnosis.
+const PEERS_REFUSED_MAX: usize = 16;
+
 /// One TURN server.
 pub(super) struct Relay {
     transport: TurnTransport,
@@ -33,6 +36,10 @@ pub(super) struct Relay {
     allocation: Option<Allocation>,
     wall_clock: WallClock,
     rng: SeedRng,
+    /// The realm in which an allocation was granted last.
+    granted_realm: Option<String>,
+    /// Peers that the server does not relay to, and its error code; the latest.
+    peers_refused: Vec<(IpAddr, u16)>,
 }
 
 /// One way to reach a server.
@@ -83,6 +90,8 @@ impl Relay {
             allocation: None,
             wall_clock,
             rng,
+            granted_realm: None,
+            peers_refused: Vec::new(),
         }
     }
 
@@ -170,7 +179,35 @@ impl Relay {
     }
 
     pub(super) fn poll_event(&mut self) -> Option<AllocationEvent> {
-        self.allocation.as_mut().and_then(Allocation::poll_event)
+        let event = self.allocation.as_mut().and_then(Allocation::poll_event)?;
+        match event {
+            AllocationEvent::Allocated { .. } => {
+                self.granted_realm = self.realm().map(str::to_owned);
+                self.peers_refused.clear();
+            }
+            AllocationEvent::PeerRefused { peer, code } => {
+                self.peers_refused.retain(|(known, _)| *known != peer);
+                self.peers_refused.truncate(PEERS_REFUSED_MAX - 1);
+                self.peers_refused.insert(0, (peer, code));
+            }
+            _ => {}
+        }
+        Some(event)
+    }
+
+    /// The realm that the server asked for last.
+    pub(super) fn realm(&self) -> Option<&str> {
+        self.allocation.as_ref().and_then(Allocation::realm)
+    }
+
+    /// The realm in which it granted an allocation last.
+    pub(super) fn granted_realm(&self) -> Option<&str> {
+        self.granted_realm.as_deref()
+    }
+
+    /// Peers that it does not relay to, the latest first.
+    pub(super) fn peers_refused(&self) -> &[(IpAddr, u16)] {
+        &self.peers_refused
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::facts::Role;
 use super::relay::{Relay, ways};
 use super::{GatherEvent, Gatherer, Leg, Machine, STAGGER};
 use crate::base::StreamId;
@@ -123,6 +124,10 @@ impl Gatherer {
                     ServerReport::Lost
                 }
                 AllocationEvent::Refused { code } => ServerReport::Refused(code),
+                AllocationEvent::PeerRefused { peer, code } => {
+                    tracing::debug!(server = index, %peer, code, "a relay refuses a viewer");
+                    continue;
+                }
                 AllocationEvent::Moved(address) => {
                     self.move_relay(now, index, address);
                     continue;
@@ -133,7 +138,7 @@ impl Gatherer {
                     ServerReport::Silent
                 }
             };
-            self.events.push_back(GatherEvent::Server { server: index, report });
+            self.tell_of(index, Role::Relay, report);
         }
         if changed {
             self.update_servers();
@@ -174,8 +179,7 @@ impl Gatherer {
         let index = *index;
         let never_was = relay.disconnected(now);
         if never_was {
-            let report = ServerReport::Silent;
-            self.events.push_back(GatherEvent::Server { server: index, report });
+            self.tell_of(index, Role::Relay, ServerReport::Silent);
             self.events.push_back(GatherEvent::ResolveWanted { server: index });
         }
         self.update_servers();

@@ -115,6 +115,11 @@ impl Allocation {
         allocation
     }
 
+    /// The realm that the server asked for last, RFC 8489 §14.9.
+    pub fn realm(&self) -> Option<&str> {
+        self.auth.realm()
+    }
+
     /// The server that it speaks to now: a 300 moves it.
     pub fn server(&self) -> SocketAddr {
         self.server

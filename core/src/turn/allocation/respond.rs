@@ -101,6 +101,8 @@ impl Allocation {
             Verdict::PeerRefused => {
                 if let Purpose::Peer(want) = it.purpose {
                     self.peers.on_refused(now, want);
+                    let peer = want.peer();
+                    self.tell(super::AllocationEvent::PeerRefused { peer, code });
                 }
             }
             Verdict::Failed => match it.purpose {

@@ -203,7 +203,9 @@ fn a_refused_peer_is_not_sent_to_and_disturbs_no_other() {
         assert_eq!(world.send(peer(1), b"x"), None);
         world.talk(peer(2), 1);
         assert_eq!(world.send(peer(2), b"x"), Some(4));
-        assert_eq!(world.story(), ["allocated"]);
+        // The permission, then the channel.
+        let refused = format!("peer refused: {} {code}", peer(1).ip());
+        assert_eq!(world.story(), ["allocated", &refused, &refused]);
     }
 }
 

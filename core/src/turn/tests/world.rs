@@ -220,6 +220,7 @@ impl World {
             AllocationEvent::Allocated { .. } => "allocated".to_owned(),
             AllocationEvent::Lost(cause) => format!("lost: {cause:?}"),
             AllocationEvent::Refused { code } => format!("refused: {code}"),
+            AllocationEvent::PeerRefused { peer, code } => format!("peer refused: {peer} {code}"),
             AllocationEvent::Moved(to) => format!("moved: {to}"),
             AllocationEvent::Silent => "silent".to_owned(),
         };

@@ -1,0 +1,219 @@
+//! Sessions judged while they live and when they end: facts gathered, verdicts told.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::routes::Via;
+use super::{Endpoint, Event, Key, SessionId, SessionState, is_alive};
+use crate::diagnose::{
+    BrowserReport, ClockOffset, Diagnosis, Media, PortFacts, Proof, SessionFacts, Stage,
+    Surroundings, Verdict, Witness, diagnose,
+};
+use crate::gather::{CandidateKind, is_public};
+use crate::portmap::Protocol;
+use crate::session::Observed;
+use crate::stun::NatReport;
+
+/// How long a viewer waits for a connection before it is told why there is none yet. Two thirds of
+/// the checks that a path gets have failed by then.
+const FIRST_WORD: Duration = Duration::from_secs(6);
+/// How often a session is judged.
+const INTERVAL: Duration = Duration::from_secs(3);
+
+/// What the program knows of the network that an endpoint cannot see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// How the NAT in front of us behaves.
+    pub nat: Option<NatReport>,
+    /// What came of proving mapped ports.
+    pub ports: Vec<PortFacts>,
+    /// How far our clock is off.
+    pub clock: Option<ClockOffset>,
+    /// How long the encoder has not answered, while it does not.
+    pub encoder_stalled: Option<Duration>,
+    /// Servers, by their place in the configuration, that are silent over UDP and whether they take
+    /// a TCP connection.
+    pub opens_tcp: Vec<(usize, bool)>,
+}
+
+/// What was said of a session.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Judged {
+    pub(super) verdict: Option<Verdict>,
+    /// A verdict that must hold once more before it is said.
+    suspected: Option<Verdict>,
+}
+
+impl Endpoint {
+    /// Takes what the program found out about the network, in place of what it said before.
+    pub fn set_findings(&mut self, findings: Findings) {
+        self.findings = findings;
+    }
+
+    /// What the program told last.
+    pub fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    /// Tells where a session's signalling comes from.
+    pub fn set_signalled_from(&mut self, id: SessionId, from: IpAddr) {
+        self.observe(id, |seen| seen.signalled_from = Some(from));
+    }
+
+    /// Takes what a viewer's browser saw. False: there is no such session.
+    pub fn report_browser(&mut self, now: Instant, id: SessionId, report: BrowserReport) -> bool {
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        session.observed.browser = Some(report);
+        session.observed.browser_at = Some(now);
+        true
+    }
+
+    /// The network around us, as far as it is known.
+    pub fn surroundings(&self, now: Instant) -> Surroundings {
+        let config = self.gatherer.config();
+        let mut servers = self.gatherer.server_facts();
+        for (server, opens) in &self.findings.opens_tcp {
+            if let Some(facts) = servers.get_mut(*server) {
+                facts.opens_tcp = Some(*opens);
+            }
+        }
+        Surroundings {
+            audience: config.audience,
+            paths: config.paths,
+            map: config.map.clone(),
+            candidates: self.gatherer.candidates().to_vec(),
+            servers,
+            nat: self.findings.nat.clone(),
+            ports: self.ports(),
+            unix_seconds: Some(self.wall_clock.unix_at(now).as_secs()),
+            clock: self.findings.clock.clone(),
+            encoder_stalled: self.findings.encoder_stalled,
+        }
+    }
+
+    /// Each mapped port: what the program found out, or what a viewer proved by coming through it.
+    fn ports(&self) -> Vec<PortFacts> {
+        let mapped = self.gatherer.candidates().iter().filter(|candidate| {
+            candidate.kind == CandidateKind::ServerReflexive && candidate.protocol == Protocol::Udp
+        });
+        let forwarded = mapped.filter(|candidate| {
+            self.gatherer.config().map.external(candidate.base).contains(&candidate.address)
+        });
+        forwarded
+            .map(|candidate| {
+                let (external, internal) = (candidate.address, candidate.base);
+                let found = |facts: &&PortFacts| facts.external == external;
+                let found = self.findings.ports.iter().find(found).cloned();
+                let proved = self.proved.get(&internal);
+                match (found, proved) {
+                    (Some(found), _) if found.proof != Proof::Untried => found,
+                    (_, Some(&seen_from)) => PortFacts {
+                        external,
+                        internal,
+                        proof: Proof::Proved { seen_from },
+                        witness: Witness::Viewer,
+                    },
+                    _ => PortFacts {
+                        external,
+                        internal,
+                        proof: Proof::Untried,
+                        witness: Witness::None,
+                    },
+                }
+            })
+            .collect()
+    }
+
+    /// A viewer outside that comes to a socket proves that something leads there.
+    pub(super) fn prove_port(&mut self, via: Via, local: SocketAddr, remote: SocketAddr) {
+        if via == Via::Socket && is_public(remote.ip()) {
+            self.proved.insert(local, remote);
+        }
+    }
+
+    pub(super) fn observe(&mut self, id: SessionId, note: impl FnOnce(&mut Observed)) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            note(&mut session.observed);
+        }
+    }
+
+    /// What is known of a session, for a diagnosis. `None`: there is none.
+    pub fn facts(&self, now: Instant, id: SessionId) -> Option<SessionFacts> {
+        let session = self.sessions.get(&id)?;
+        let seen = &session.observed;
+        let since = |at: Instant| now.saturating_duration_since(at);
+        let state = session.state();
+        let ended = seen.parted_at.filter(|_| state != SessionState::Connected).unwrap_or(now);
+        Some(SessionFacts {
+            stage: match state {
+                SessionState::Connecting => Stage::Connecting,
+                SessionState::Connected => Stage::Connected,
+                SessionState::Interrupted => Stage::Interrupted,
+                SessionState::Closed(cause) => Stage::Ended(cause),
+            },
+            age: since(session.offered_at()),
+            signalled_from: seen.signalled_from,
+            viewer: seen.viewer.clone(),
+            checks: seen.checks,
+            dtls: seen.dtls,
+            media: Media {
+                frames_sent: session.frames(),
+                encoder_silent_for: self.frame_at.map(since),
+                reports: seen.reports,
+                loss: session.loss(),
+                keyframe_requests: seen.keyframe_requests,
+            },
+            path: self.path(id, session),
+            connected_for: seen.connected_at.map(|at| ended.saturating_duration_since(at)),
+            silent_for: seen.heard_at.map(since),
+            roams: seen.roams,
+            sdp_altered: session.is_sdp_altered(),
+            browser: seen.browser.clone(),
+            browser_silent_for: seen.browser_at.map(since),
+        })
+    }
+
+    /// Begins to judge a session.
+    pub(super) fn begin_judging(&mut self, now: Instant, id: SessionId) {
+        self.deadlines.set(Key::Diagnosis(id), Some(now + FIRST_WORD));
+    }
+
+    /// Judges a session, and comes back to it while it lives.
+    pub(super) fn judge_again(&mut self, now: Instant, id: SessionId) {
+        self.judge(now, id);
+        let alive = self.sessions.get(&id).is_some_and(|session| is_alive(session));
+        self.deadlines.set(Key::Diagnosis(id), alive.then(|| now + INTERVAL));
+    }
+
+    /// Judges a session, and tells if that is another verdict than before. What a session that
+    /// plays suffers from is told once it has been seen twice.
+    pub(super) fn judge(&mut self, now: Instant, id: SessionId) {
+        let Some(facts) = self.facts(now, id) else { return };
+        let diagnosis = diagnose(&self.surroundings(now), &facts);
+        let verdict = diagnosis.as_ref().map(|diagnosis| diagnosis.verdict);
+        let Some(session) = self.sessions.get(&id) else { return };
+        let is_settled = session.state() != SessionState::Connected;
+        let judged = self.judged.entry(id).or_default();
+        let is_new = judged.verdict != verdict;
+        let is_sure = is_settled || verdict.is_none() || judged.suspected == verdict;
+        judged.suspected = verdict;
+        if !is_new || !is_sure {
+            return;
+        }
+        judged.verdict = verdict;
+        self.tell_verdict(id, verdict, diagnosis);
+    }
+
+    fn tell_verdict(
+        &mut self,
+        id: SessionId,
+        verdict: Option<Verdict>,
+        diagnosis: Option<Diagnosis>,
+    ) {
+        if let Some(verdict) = verdict {
+            *self.stats.verdicts_total.entry(verdict).or_default() += 1;
+        }
+        let diagnosis = diagnosis.map(Box::new);
+        self.events.push_back(Event::Diagnosed { id, diagnosis });
+    }
+}
