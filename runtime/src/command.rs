@@ -25,6 +25,7 @@ pub(crate) enum Command {
     SetSignalledFrom { id: SessionId, from: IpAddr, reply: Reply<(), Never> },
     ReportBrowser { id: SessionId, report: Box<BrowserReport>, reply: Reply<bool, Never> },
     SetFindings { findings: Box<Findings>, reply: Reply<(), Never> },
+    ExpectProbes { tokens: Vec<String>, reply: Reply<(), Never> },
     Surroundings { reply: Reply<Surroundings, Never> },
     Close { id: SessionId, reply: Reply<bool, Never> },
     Snapshot { reply: Reply<Snapshot, Never> },

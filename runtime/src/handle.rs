@@ -4,7 +4,7 @@
 //! the futures here belong to no executor: the loop's thread wakes them, whoever polls them. A queue
 //! that is full answers [`HandleError::Busy`] at once rather than wait, and a loop that has ended, or
 //! ends with the command still queued, answers [`HandleError::Gone`].
-use std::net::{IpAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use pinhole_core::diagnose::{BrowserReport, Surroundings};
@@ -40,6 +40,20 @@ pub struct Handle {
     commands: Arc<CommandSender>,
     media_events: async_channel::Receiver<MediaEvent>,
     server_reports: async_channel::Receiver<(usize, ServerReport)>,
+    probes: async_channel::Receiver<Probe>,
+}
+
+/// A probe from outside that came to a socket: see `pinhole_core::stun::write_proof`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// The socket's address.
+    pub local: SocketAddr,
+    /// Where it seemed to come from.
+    pub remote: SocketAddr,
+    /// Its token.
+    pub token: String,
+    /// Its place among those with this token.
+    pub sequence: u16,
 }
 
 impl Handle {
@@ -47,8 +61,9 @@ impl Handle {
         commands: CommandSender,
         media_events: async_channel::Receiver<MediaEvent>,
         server_reports: async_channel::Receiver<(usize, ServerReport)>,
+        probes: async_channel::Receiver<Probe>,
     ) -> Handle {
-        Handle { commands: Arc::new(commands), media_events, server_reports }
+        Handle { commands: Arc::new(commands), media_events, server_reports, probes }
     }
 
     /// Answers an offer with a new session. Dropping the future before it is ready closes the session.
@@ -126,6 +141,17 @@ impl Handle {
         self.ask(|reply| Command::SetFindings { findings: Box::new(findings), reply }).await
     }
 
+    /// Probes with these tokens, and no others, are told by [`Handle::probe`].
+    pub async fn expect_probes(&self, tokens: Vec<String>) -> Result<(), HandleError<Never>> {
+        self.ask(|reply| Command::ExpectProbes { tokens, reply }).await
+    }
+
+    /// Waits for the next probe that comes to a socket; `None` once the runtime has ended. Of several
+    /// waiters each probe goes to one.
+    pub async fn probe(&self) -> Option<Probe> {
+        self.probes.recv().await.ok()
+    }
+
     /// The network around the endpoint, as far as it is known.
     pub async fn surroundings(&self) -> Result<Surroundings, HandleError<Never>> {
         self.ask(|reply| Command::Surroundings { reply }).await
@@ -190,7 +216,12 @@ mod tests {
         });
         let (sender, receiver) = command_queue(bell);
         (
-            Handle::new(sender, async_channel::bounded(1).1, async_channel::bounded(1).1),
+            Handle::new(
+                sender,
+                async_channel::bounded(1).1,
+                async_channel::bounded(1).1,
+                async_channel::bounded(1).1,
+            ),
             receiver,
             rings,
         )

@@ -46,7 +46,7 @@ mod udp;
 mod wake;
 
 pub use config::{Running, RuntimeConfig, RuntimeError};
-pub use handle::{Handle, HandleError, Never};
+pub use handle::{Handle, HandleError, Never, Probe};
 pub use network::{Bases, NamedServer, NetworkConfig};
 pub use observers::{Viewer, ViewerEvent};
 pub use record::RecordFile;

@@ -16,6 +16,9 @@ const FRAMES_MIN: u64 = 30;
 const LOSS_SEEN: f32 = 0.05;
 /// The part of packets without which nothing is left but what is small.
 const LOSS_OF_ALL_LARGE: f32 = 0.5;
+/// Viewers report every second or so; one that does not may be cut off.
+const REPORTS_APART_MAX: Duration = Duration::from_millis(2_500);
+const EMPTY_REPORTS: u64 = 4;
 /// A report of the browser's that is younger than the last datagram by this shows that it lives.
 const LIVES: Duration = Duration::from_secs(2);
 
@@ -47,9 +50,12 @@ pub(super) fn judge(
 /// Why a connected viewer sees nothing, if it sees nothing.
 fn without_picture(session: &SessionFacts) -> Option<Verdict> {
     let is_late = session.connected_for.is_some_and(|time| time >= FIRST_PICTURE);
-    if !is_late || session.media.frames_sent < FRAMES_MIN {
+    let is_heard = session.silent_for.is_some_and(|silent| silent <= REPORTS_APART_MAX);
+    if !is_late || !is_heard || session.media.frames_sent < FRAMES_MIN {
         return None;
     }
+    // Reports that say nothing of our stream come from one who has nothing of it.
+    let nothing_came = session.media.loss.is_none() && session.media.reports >= EMPTY_REPORTS;
     let loss = session.media.loss.unwrap_or(0.0);
     match &session.browser {
         Some(report) if report.frames_decoded > 0 => None,
@@ -58,7 +64,7 @@ fn without_picture(session: &SessionFacts) -> Option<Verdict> {
         }
         Some(_) if loss >= LOSS_SEEN => Some(Verdict::PacketsLost),
         Some(_) => Some(Verdict::Unknown),
-        None => (loss >= LOSS_OF_ALL_LARGE).then_some(Verdict::MtuBlackHole),
+        None => (nothing_came || loss >= LOSS_OF_ALL_LARGE).then_some(Verdict::MtuBlackHole),
     }
 }
 

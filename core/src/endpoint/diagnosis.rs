@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::receive::Arrival;
 use super::routes::Via;
-use super::{Endpoint, Event, Key, SessionId, SessionState, is_alive};
+use super::{DropReason, Endpoint, Event, Key, SessionId, SessionState, is_alive};
 use crate::diagnose::{
     BrowserReport, ClockOffset, Diagnosis, Media, PortFacts, Proof, SessionFacts, Stage,
     Surroundings, Verdict, Witness, diagnose,
@@ -12,7 +13,7 @@ use crate::diagnose::{
 use crate::gather::{CandidateKind, is_public};
 use crate::portmap::Protocol;
 use crate::session::Observed;
-use crate::stun::NatReport;
+use crate::stun::{NatReport, read_proof};
 
 /// How long a viewer waits for a connection before it is told why there is none yet. Two thirds of
 /// the checks that a path gets have failed by then.
@@ -53,6 +54,27 @@ impl Endpoint {
     /// What the program told last.
     pub fn findings(&self) -> &Findings {
         &self.findings
+    }
+
+    /// Probes with these tokens are told by [`Event::Probed`] when they come; all others are dropped.
+    /// In place of the tokens of before.
+    pub fn expect_probes(&mut self, tokens: Vec<String>) {
+        self.probes_expected = tokens;
+    }
+
+    /// Takes a check for no session of ours, which may be a probe.
+    pub(super) fn take_probe(&mut self, arrival: &Arrival<'_>) -> Result<(), DropReason> {
+        if self.probes_expected.is_empty() {
+            return Err(DropReason::NoSession);
+        }
+        let (token, sequence) = read_proof(arrival.payload).ok_or(DropReason::NoSession)?;
+        if !self.probes_expected.iter().any(|expected| expected == token) {
+            return Err(DropReason::NoSession);
+        }
+        let (local, remote) = (arrival.alias.unwrap_or(arrival.local), arrival.remote);
+        let token = token.to_owned();
+        self.events.push_back(Event::Probed { local, remote, token, sequence });
+        Ok(())
     }
 
     /// Tells where a session's signalling comes from.

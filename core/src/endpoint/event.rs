@@ -69,6 +69,18 @@ pub enum Event {
         /// What is wrong.
         diagnosis: Option<Box<Diagnosis>>,
     },
+    /// One of the [probes](crate::stun::write_proof) that were
+    /// [expected](super::Endpoint::expect_probes) came to a socket.
+    Probed {
+        /// The socket's address, or the one of this machine that was really hit.
+        local: SocketAddr,
+        /// Where it came from.
+        remote: SocketAddr,
+        /// Its token.
+        token: String,
+        /// Its place among those with this token.
+        sequence: u16,
+    },
     /// The encoder should make the next frame an IDR. Comes at most every 250 ms.
     KeyframeWanted,
 }

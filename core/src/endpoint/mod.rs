@@ -85,6 +85,7 @@ pub struct Endpoint {
     events: VecDeque<Event>,
     stats: EndpointStats,
     findings: Findings,
+    probes_expected: Vec<String>,
     judged: BTreeMap<SessionId, Judged>,
     /// Our sockets that viewers outside reached, and from where.
     proved: BTreeMap<SocketAddr, SocketAddr>,
@@ -155,6 +156,7 @@ impl Endpoint {
             events: VecDeque::new(),
             stats: EndpointStats::default(),
             findings: Findings::default(),
+            probes_expected: Vec::new(),
             judged: BTreeMap::new(),
             proved: BTreeMap::new(),
             frame_at: None,

@@ -137,8 +137,9 @@ impl Endpoint {
         check: &BindingRequest<'_>,
     ) -> Result<Option<Route>, DropReason> {
         let Arrival { via, local, remote, alias, .. } = *arrival;
-        let session: SessionId =
-            self.routes.by_ufrag(check.local_ufrag()).ok_or(DropReason::NoSession)?;
+        let Some(session) = self.routes.by_ufrag(check.local_ufrag()) else {
+            return self.take_probe(arrival).map(|()| None);
+        };
         let is_known = known.is_some_and(|route| route.session == session);
         if let Some(route) = known.filter(|route| is_known && route.alias == alias) {
             self.observe(session, |seen| seen.count_check(way(via)));

@@ -79,6 +79,8 @@ pub struct World {
     pub network: Box<dyn FnMut(bool, usize) -> Fate>,
     /// Datagrams to the server that are lost for what they are.
     pub lost_upward: Option<Loses>,
+    /// Longer datagrams are lost in silence, in both directions.
+    pub mtu: usize,
     /// While false the shell cannot send.
     pub writable: bool,
     /// A slow link to one viewer: its index, bits per second, how long its queue may get.
@@ -107,6 +109,7 @@ impl World {
             sent: Vec::new(),
             network: Box::new(|_, _| Fate::Pass),
             lost_upward: None,
+            mtu: usize::MAX,
             writable: true,
             slow_link: None,
             link_free_at: now,
@@ -202,7 +205,8 @@ impl World {
             None => transmit.local,
         };
         for datagram in bytes.chunks(transmit.segment_size) {
-            if (self.network)(true, index) == Fate::Lose {
+            let is_long = datagram.len() > self.mtu;
+            if is_long || (self.network)(true, index) == Fate::Lose {
                 continue;
             }
             match self.slow_link {
@@ -244,7 +248,8 @@ impl World {
 
     fn upward(&mut self, index: usize, destination: SocketAddr, bytes: &[u8]) {
         let is_lost = self.lost_upward.as_mut().is_some_and(|loses| loses(bytes));
-        if is_lost || (self.network)(false, index) == Fate::Lose {
+        let is_long = bytes.len() > self.mtu;
+        if is_lost || is_long || (self.network)(false, index) == Fate::Lose {
             return;
         }
         if let Some(stream) = self.viewers[index].stream {

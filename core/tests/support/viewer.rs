@@ -144,7 +144,7 @@ impl Viewer {
     }
 
     pub(super) fn timeout(&mut self, now: Instant) {
-        if self.wake <= now {
+        if self.wake <= now && self.rtc.is_alive() {
             self.rtc.handle_input(Input::Timeout(now)).unwrap();
             self.drain();
         }
@@ -152,27 +152,34 @@ impl Viewer {
 
     fn drain(&mut self) {
         loop {
-            match self.rtc.poll_output().unwrap() {
-                Output::Timeout(at) => {
-                    self.wake = at;
+            match self.rtc.poll_output() {
+                // One that cannot finish its handshake ends.
+                Err(_) => {
+                    self.rtc.disconnect();
                     return;
                 }
-                Output::Transmit(out) => {
-                    self.outgoing.push((out.destination, out.contents.to_vec()));
-                }
-                Output::Event(str0m::Event::Connected) => self.connected = true,
-                Output::Event(str0m::Event::Closed) => self.closed = true,
-                Output::Event(str0m::Event::MediaData(media)) => {
-                    let data = media.data.to_vec();
-                    let idr = |window: &[u8]| window[..3] == [0, 0, 1] && window[3] & 31 == 5;
-                    self.frames.push(ReceivedFrame {
-                        rtp_time: media.time.numer(),
-                        contiguous: media.contiguous,
-                        keyframe: data.windows(4).any(idr),
-                        data,
-                    });
-                }
-                Output::Event(_) => {}
+                Ok(output) => match output {
+                    Output::Timeout(at) => {
+                        self.wake = at;
+                        return;
+                    }
+                    Output::Transmit(out) => {
+                        self.outgoing.push((out.destination, out.contents.to_vec()));
+                    }
+                    Output::Event(str0m::Event::Connected) => self.connected = true,
+                    Output::Event(str0m::Event::Closed) => self.closed = true,
+                    Output::Event(str0m::Event::MediaData(media)) => {
+                        let data = media.data.to_vec();
+                        let idr = |window: &[u8]| window[..3] == [0, 0, 1] && window[3] & 31 == 5;
+                        self.frames.push(ReceivedFrame {
+                            rtp_time: media.time.numer(),
+                            contiguous: media.contiguous,
+                            keyframe: data.windows(4).any(idr),
+                            data,
+                        });
+                    }
+                    Output::Event(_) => {}
+                },
             }
         }
     }

@@ -41,6 +41,10 @@ impl Turn {
                 self.endpoint.set_findings(*findings);
                 answer(reply, Ok(()));
             }
+            Command::ExpectProbes { tokens, reply } => {
+                self.endpoint.expect_probes(tokens);
+                answer(reply, Ok(()));
+            }
             Command::Surroundings { reply } => answer(reply, Ok(self.endpoint.surroundings(now))),
             Command::Close { id, reply } => answer(reply, Ok(self.endpoint.close(now, id))),
             Command::Snapshot { reply } => answer(reply, Ok(self.snapshot())),

@@ -17,7 +17,8 @@ use crate::observers::Observers;
 use crate::record::RecordedEndpoint;
 use crate::udp::{Inbox, Outbox, Progress};
 use crate::{
-    Doorbell, Handle, NetworkConfig, RuntimeConfig, RuntimeError, RuntimeStats, Socket, Streams,
+    Doorbell, Handle, NetworkConfig, Probe, RuntimeConfig, RuntimeError, RuntimeStats, Socket,
+    Streams,
 };
 
 /// Commands per turn. Answering an offer is the longest, a fraction of a millisecond: more of them in
@@ -59,6 +60,7 @@ pub struct Turn {
     commands: CommandReceiver,
     observers: Observers,
     reports: async_channel::Sender<(usize, ServerReport)>,
+    probes: async_channel::Sender<Probe>,
     bell: Doorbell,
     life: Life,
     /// Whether a bound left work over in this turn.
@@ -80,6 +82,7 @@ impl Turn {
         let (feed, media_events) = Feed::new(config.media, &bell);
         let (sender, commands) = command_queue(bell.clone());
         let (reports, server_reports) = async_channel::bounded(REPORTS_MAX);
+        let (probes, probes_seen) = async_channel::bounded(REPORTS_MAX);
         let turn = Turn {
             now,
             endpoint,
@@ -92,6 +95,7 @@ impl Turn {
             commands,
             observers: Observers::default(),
             reports,
+            probes,
             bell,
             life: Life::Running,
             // The stream may have had something to say before anybody could be woken.
@@ -99,7 +103,7 @@ impl Turn {
             drained: false,
             stats: RuntimeStats::default(),
         };
-        Ok((turn, Handle::new(sender, media_events, server_reports)))
+        Ok((turn, Handle::new(sender, media_events, server_reports, probes_seen)))
     }
 
     /// The sockets and connections to wait for.
@@ -231,6 +235,10 @@ impl Turn {
                 }
                 Event::Candidate { id, candidate, mid } => {
                     self.observers.on_candidate(id, candidate, mid);
+                }
+                Event::Probed { local, remote, token, sequence } => {
+                    // Fails only where nobody holds a handle any more.
+                    let _ = self.probes.force_send(Probe { local, remote, token, sequence });
                 }
                 Event::Diagnosed { id, diagnosis } => self.observers.on_diagnosed(id, diagnosis),
                 Event::KeyframeWanted => self.feed.request_keyframe(),

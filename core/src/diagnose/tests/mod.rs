@@ -212,6 +212,13 @@ fn what_a_connected_viewer_suffers_from_has_one_name() {
     };
     add("4 % lost", with(&|it| it.media.loss = Some(0.04)));
     add("8 % lost", with(&|it| it.media.loss = Some(0.08)));
+    add("empty reports", with(&|it| it.media.loss = None));
+    add(
+        "90 % lost, silent",
+        with(&|it| {
+            (it.media.loss, it.silent_for) = (Some(0.9), Some(Duration::from_secs(4)));
+        }),
+    );
     add("90 % lost", with(&|it| it.media.loss = Some(0.9)));
     let blind = browser(|report| report.connection = "connected".to_owned());
     add("no packet in the browser", with(&|it| it.browser = blind.clone()));
