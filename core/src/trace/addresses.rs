@@ -101,6 +101,18 @@ impl Addresses {
         out
     }
 
+    /// Text for people: addresses, and hosts that were told before.
+    pub(super) fn prose(&mut self, text: &str) -> String {
+        let mut text = self.text(text);
+        if self.are_hidden() {
+            let known: Vec<String> = self.hosts.keys().rev().cloned().collect();
+            for host in known.iter().filter(|host| !host.is_empty()) {
+                text = text.replace(host.as_str(), &self.host(host));
+            }
+        }
+        text
+    }
+
     /// Characters of addresses in a row, which may hold one with its port.
     fn run(&mut self, run: &str) -> String {
         if let Ok(ip) = run.parse::<IpAddr>() {

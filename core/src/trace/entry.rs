@@ -1,11 +1,12 @@
 //! One line after the first: when, and what.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::packet::{Leg, MediaTally, Packet, Via};
+use super::told::{BrowserTold, FindingsTold};
 
 /// One line of a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,14 @@ pub enum What {
     Close { session: u64, known: bool },
     /// The program ends all of them.
     Leave,
+    /// Where a session's signalling comes from.
+    SignalledFrom { session: u64, from: IpAddr },
+    /// What a viewer's browser saw.
+    Browser { session: u64, known: bool, report: Box<BrowserTold> },
+    /// Probes from outside that may come: stand-ins of their tokens.
+    ExpectProbes { tokens: Vec<String> },
+    /// What the program found out about the network.
+    Findings { findings: Box<FindingsTold> },
     /// The addresses of a server's name.
     ServerAddresses { server: usize, addresses: Vec<SocketAddr> },
     /// The addresses of our sockets.
@@ -113,6 +122,18 @@ pub enum What {
     },
     /// The way that a session's packets go from now on.
     Path { session: u64, path: String, local: SocketAddr, remote: SocketAddr },
+    /// One of the expected probes came.
+    Probed { local: SocketAddr, remote: SocketAddr, token: String, sequence: u16 },
+    /// What is wrong with a session, by the code of its verdict; without one what was said is over.
+    Diagnosis {
+        session: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verdict: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        severity: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<String>,
+    },
     /// A candidate for the viewer.
     CandidateOut { session: u64, candidate: String, mid: String },
     /// The viewer should restart ICE.
@@ -158,6 +179,11 @@ pub(super) fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// A coarser one.
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl What {
     /// What it is worth where room is short.
     pub fn class(&self) -> Class {
@@ -170,6 +196,11 @@ impl What {
             What::Candidate { .. } | What::LocalCandidate { .. } | What::Close { .. } => {
                 Class::Story
             }
+            What::SignalledFrom { .. } | What::Findings { .. } => Class::Story,
+            What::Diagnosis { .. } | What::ExpectProbes { .. } => Class::Story,
+            What::Probed { .. } => Class::Story,
+            // Each viewer's comes every few seconds, much the same.
+            What::Browser { .. } => Class::Routine,
             What::Leave | What::ServerAddresses { .. } | What::Bases { .. } => Class::Story,
             What::StreamAccepted { .. } | What::StreamConnected { .. } => Class::Story,
             What::StreamClosed { .. } | What::StreamBroken { .. } => Class::Story,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::addresses::Addresses;
+use super::entry::millis;
 use crate::gather::{Audience, Paths, ServerConfig, ServerKind, TurnTransport};
 use crate::turn::Credentials;
 use crate::{EndpointConfig, Limits};
@@ -153,8 +154,4 @@ fn paths(paths: Paths) -> &'static str {
         Paths::Direct => "direct",
         Paths::Relay => "relay",
     }
-}
-
-fn millis(span: std::time::Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -28,6 +28,7 @@ mod sight;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use addresses::AddressPolicy;
 pub use budget::{Admission, Budget};
@@ -39,3 +40,4 @@ pub use packet::{
 };
 pub use read::{ENTRIES_MAX, LINE_BYTES_MAX, RecordError, Recording};
 pub use recorder::Recorder;
+pub use told::{BrowserError, BrowserTold, FindingsTold, NatTold, PortTold};

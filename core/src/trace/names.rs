@@ -97,6 +97,20 @@ impl Names {
         self.password_of.get(ufrag).map(String::as_str)
     }
 
+    /// Replaces users and realms of TURN where they stand in a text.
+    pub(super) fn replace_in_prose(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (table, stand_in) in [(&self.users, "user"), (&self.realms, "realm")] {
+            // A word that holds a shorter one goes first.
+            let mut known: Vec<_> = table.0.iter().filter(|(word, _)| !word.is_empty()).collect();
+            known.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+            for (word, number) in known {
+                text = text.replace(word.as_str(), &format!("{stand_in}{number}"));
+            }
+        }
+        text
+    }
+
     /// The transaction of this id; a new one asks for `asked`.
     pub(super) fn transaction(&mut self, id: [u8; 12], asked: Option<&str>) -> Transaction {
         if let Some(known) = self.transactions.get(&id) {

@@ -167,7 +167,7 @@ impl Scrub {
         }
     }
 
-    fn fingerprint(&mut self, value: &str) -> String {
+    pub(super) fn fingerprint(&mut self, value: &str) -> String {
         match value.trim().split_once(' ') {
             Some((hash, print)) if hash.starts_with("sha-") || hash.starts_with("SHA-") => {
                 let hash: String = hash.chars().take(8).collect();

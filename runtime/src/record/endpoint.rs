@@ -1,14 +1,15 @@
 //! The endpoint with a tap: the same methods, each told to the recorder where there is one.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::time::Instant;
 
+use pinhole_core::diagnose::BrowserReport;
 use pinhole_core::gather::LocalCandidate;
 use pinhole_core::trace::Recorder;
 use pinhole_core::{
-    Accepted, CandidateError, Datagram, Endpoint, EndpointConfig, Event, Frame, FrameReport,
-    OfferError, SessionId, StreamId, Transmit,
+    Accepted, CandidateError, Datagram, Endpoint, EndpointConfig, Event, Findings, Frame,
+    FrameReport, OfferError, SessionId, StreamId, Transmit,
 };
 
 use super::RecordFile;
@@ -131,6 +132,35 @@ impl RecordedEndpoint {
     pub(crate) fn leave(&mut self, now: Instant) {
         self.endpoint.leave(now);
         self.tell(now, |recorder| recorder.on_leave(now));
+    }
+
+    pub(crate) fn set_signalled_from(&mut self, now: Instant, id: SessionId, from: IpAddr) {
+        self.endpoint.set_signalled_from(id, from);
+        self.tell(now, |recorder| recorder.on_signalled_from(now, id, from));
+    }
+
+    pub(crate) fn report_browser(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        report: BrowserReport,
+    ) -> bool {
+        let copy = self.tap.is_some().then(|| report.clone());
+        let known = self.endpoint.report_browser(now, id, report);
+        if let Some(report) = copy {
+            self.tell(now, |recorder| recorder.on_browser_report(now, id, &report, known));
+        }
+        known
+    }
+
+    pub(crate) fn set_findings(&mut self, now: Instant, findings: Findings) {
+        self.tell(now, |recorder| recorder.on_findings(now, &findings));
+        self.endpoint.set_findings(findings);
+    }
+
+    pub(crate) fn expect_probes(&mut self, now: Instant, tokens: Vec<String>) {
+        self.tell(now, |recorder| recorder.on_expect_probes(now, &tokens));
+        self.endpoint.expect_probes(tokens);
     }
 
     pub(crate) fn set_server_addresses(

@@ -58,8 +58,11 @@ fn never_connects(spawn: Spawn) -> Recording {
 fn a_session_that_never_connects_tells_its_whole_story_the_same_on_both_runtimes() {
     let recordings = RUNTIMES.map(never_connects);
 
+    assert_eq!(kinds(&recordings[0]), kinds(&recordings[1]));
     for recording in &recordings {
-        let told = kinds(recording);
+        let mut told = kinds(recording);
+        // Tested where verdicts are.
+        told.retain(|kind| kind != "diagnosis");
         let expected =
             ["offer", "answer", "candidate", "packet_out request", "session", "leave", "end"];
         assert_eq!(told, expected);

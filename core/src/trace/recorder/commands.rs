@@ -1,10 +1,11 @@
 //! What the program asked of the endpoint, and what it was answered.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::Recorder;
-use crate::endpoint::{Accepted, CandidateError, OfferError, SessionId};
+use crate::diagnose::BrowserReport;
+use crate::endpoint::{Accepted, CandidateError, Findings, OfferError, SessionId};
 use crate::gather::{LocalCandidate, candidate_line};
 use crate::trace::entry::What;
 
@@ -106,6 +107,36 @@ impl Recorder {
     /// Tells that the program ends a session, and whether there was one.
     pub fn on_close(&mut self, now: Instant, id: SessionId, known: bool) {
         self.tell(now, What::Close { session: id.0, known });
+    }
+
+    /// Tells where a session's signalling comes from.
+    pub fn on_signalled_from(&mut self, now: Instant, id: SessionId, from: IpAddr) {
+        let from = self.scrub.addresses.socket(SocketAddr::new(from, 0)).ip();
+        self.tell(now, What::SignalledFrom { session: id.0, from });
+    }
+
+    /// Tells what a viewer's browser saw, and whether its session was known.
+    pub fn on_browser_report(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        report: &BrowserReport,
+        known: bool,
+    ) {
+        let report = Box::new(self.scrub.browser(report));
+        self.tell(now, What::Browser { session: id.0, known, report });
+    }
+
+    /// Tells what the program found out about the network.
+    pub fn on_findings(&mut self, now: Instant, findings: &Findings) {
+        let findings = Box::new(self.scrub.findings(findings));
+        self.tell(now, What::Findings { findings });
+    }
+
+    /// Tells which probes from outside are expected.
+    pub fn on_expect_probes(&mut self, now: Instant, tokens: &[String]) {
+        let tokens = tokens.iter().map(|token| self.scrub.names.ufrag(token)).collect();
+        self.tell(now, What::ExpectProbes { tokens });
     }
 
     /// Tells that the program ends all sessions.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Recorder;
 use super::streams::Framing;
+use crate::diagnose::{Diagnosis, Severity};
 use crate::endpoint::{
     CloseCause, DropReason, Event, PathKind, SessionId, SessionState, SessionStats,
 };
@@ -42,6 +43,14 @@ impl Recorder {
             }
             Event::ResolveWanted { server } => What::ResolveWanted { server: *server },
             Event::Server { server, report } => self.server(*server, report),
+            Event::Diagnosed { id, diagnosis } => self.diagnosis(*id, diagnosis.as_deref()),
+            Event::Probed { local, remote, token, sequence } => What::Probed {
+                local: self.scrub.addresses.socket(*local),
+                remote: self.scrub.addresses.socket(*remote),
+                // It stands in the USERNAME of the datagram, where a ufrag would.
+                token: self.scrub.names.ufrag(token),
+                sequence: *sequence,
+            },
             Event::KeyframeWanted => What::KeyframeWanted,
         };
         self.tell(now, what);
@@ -83,6 +92,22 @@ impl Recorder {
                 };
                 self.tell(now, what);
             }
+        }
+    }
+
+    /// The sentences belong to the code; the evidence is this session's own.
+    fn diagnosis(&mut self, id: SessionId, diagnosis: Option<&Diagnosis>) -> What {
+        let evidence = diagnosis.map(|diagnosis| diagnosis.evidence.as_slice());
+        let evidence = evidence.unwrap_or_default().iter();
+        let severity = diagnosis.map(|diagnosis| match diagnosis.severity {
+            Severity::Degraded => "degraded".to_owned(),
+            Severity::Failed => "failed".to_owned(),
+        });
+        What::Diagnosis {
+            session: id.0,
+            verdict: diagnosis.map(|diagnosis| diagnosis.verdict.code().to_owned()),
+            severity,
+            evidence: evidence.map(|line| self.scrub.prose(line)).collect(),
         }
     }
 
