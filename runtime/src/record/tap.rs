@@ -86,3 +86,53 @@ impl Drop for Tap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use pinhole_core::gather::GatherConfig;
+    use pinhole_core::trace::AddressPolicy;
+    use pinhole_core::{Certificate, Limits, Seed, VideoFormat, WallClock};
+
+    use super::*;
+
+    fn config(now: Instant) -> EndpointConfig {
+        EndpointConfig {
+            seed: Seed::new([7; 32]),
+            wall_clock: WallClock { unix: Duration::from_secs(1_800_000_000), at: now },
+            certificate: Certificate::generate().unwrap(),
+            gather: GatherConfig::lan(vec![([127, 0, 0, 1], 5000).into()]),
+            video: VideoFormat { profile_level_id: "42e01f".parse().unwrap() },
+            limits: Limits::default(),
+            estimator: None,
+        }
+    }
+
+    #[test]
+    fn what_a_full_queue_loses_is_counted_and_told_when_there_is_room() {
+        let now = Instant::now();
+        let (recorder, _) = Recorder::new(now, &config(now), AddressPolicy::Keep);
+        let (entries, slow_disk) = sync_channel(2);
+        let (_, done) = sync_channel(1);
+        let queue = Some(Queue { entries, done });
+        let mut tap = Tap { recorder, now, queue, lost: 0 };
+        let mut leave = |tap: &mut Tap| {
+            tap.recorder.on_leave(now);
+            tap.hand_over();
+        };
+
+        for _ in 0..5 {
+            leave(&mut tap);
+        }
+        let before: Vec<_> = slow_disk.try_iter().map(|entry| entry.what).collect();
+        leave(&mut tap);
+        let after: Vec<_> = slow_disk.try_iter().map(|entry| entry.what).collect();
+
+        assert_eq!(before, [What::Leave, What::Leave]);
+        assert_eq!(after, [What::Lost { entries: 3 }, What::Leave]);
+        drop(slow_disk);
+        leave(&mut tap);
+        assert!(!tap.is_open(), "a writer that has ended is told nothing more");
+    }
+}

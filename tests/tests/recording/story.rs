@@ -81,6 +81,23 @@ fn a_session_that_never_connects_tells_its_whole_story_the_same_on_both_runtimes
     }
 }
 
+#[test]
+fn a_recorded_offer_can_be_offered_again() {
+    let recording = never_connects(pinhole_mio::spawn);
+    let What::Offer { sdp } = &recording.entries[0].what else { panic!("no offer") };
+    let now = std::time::Instant::now();
+    let limits = pinhole_core::Limits::default();
+    let mut endpoint = pinhole_tests::endpoint::endpoint(now, "42e01f", limits);
+
+    let accepted = endpoint.accept_offer(now, sdp).unwrap();
+
+    let lines = |sdp: &str, name: &str| sdp.lines().filter(|l| l.contains(name)).count();
+    let What::Answer { sdp: answer, .. } = &recording.entries[1].what else { panic!("no answer") };
+    for name in ["a=rtpmap", "a=rtcp-fb", "a=ice-ufrag", "a=fingerprint", "a=mid", "m=video"] {
+        assert_eq!(lines(&accepted.answer, name), lines(answer, name), "{name}");
+    }
+}
+
 /// A viewer that connects, watches for a second and leaves.
 fn connects(spawn: Spawn) -> Recording {
     let scratch = Scratch::new();

@@ -82,6 +82,51 @@ mod written_and_read {
         })
     }
 
+    fn findings() -> impl Strategy<Value = FindingsTold> {
+        let port = (address(), address(), any::<(String, Option<u16>, String)>()).prop_map(
+            |(external, internal, (proof, at_port, witness))| PortTold {
+                external,
+                internal,
+                proof,
+                seen_from: Some(external),
+                at_port,
+                witness,
+            },
+        );
+        let nat = any::<(Option<String>, String, Option<bool>, Option<i32>)>();
+        let nat = (nat, address()).prop_map(|((mapping, filtering, hairpin, port_step), at)| {
+            let (mapped, port_preserved) = (vec![(at, at)], hairpin);
+            NatTold { mapping, filtering, hairpin, port_preserved, port_step, mapped }
+        });
+        let nat = proptest::option::of(nat);
+        let clock = any::<(Option<i64>, Option<String>, Option<u64>, Vec<(usize, bool)>)>();
+        (nat, proptest::collection::vec(port, 0..3), clock).prop_map(|(nat, ports, clock)| {
+            let (clock_seconds, clock_of, encoder_stalled_ms, opens_tcp) = clock;
+            FindingsTold { nat, ports, clock_seconds, clock_of, encoder_stalled_ms, opens_tcp }
+        })
+    }
+
+    fn browser() -> impl Strategy<Value = BrowserTold> {
+        let texts = any::<(String, Vec<String>, Option<String>, Option<u64>)>();
+        (texts, any::<(String, u16)>(), any::<u64>()).prop_map(|(texts, error, count)| {
+            let (ice, candidate_types, pair, unix_seconds) = texts;
+            let (url, code) = error;
+            BrowserTold {
+                connection: ice.clone(),
+                errors: vec![BrowserError { text: url.clone(), url, code }],
+                our_fingerprint: pair.clone(),
+                its_fingerprint: pair.clone(),
+                bytes_received: count,
+                packets_received: count / 2,
+                frames_decoded: 0,
+                ice,
+                candidate_types,
+                pair,
+                unix_seconds,
+            }
+        })
+    }
+
     fn what() -> impl Strategy<Value = What> {
         let sockets = || proptest::collection::vec(address(), 0..3);
         prop_oneof![
@@ -101,6 +146,18 @@ mod written_and_read {
             }),
             (address(), any::<(u64, Option<String>)>())
                 .prop_map(|(remote, (stream, tls))| What::Connect { stream, remote, tls }),
+            any::<(u64, Option<String>, Option<String>, Vec<String>)>().prop_map(|told| {
+                let (session, verdict, severity, evidence) = told;
+                What::Diagnosis { session, verdict, severity, evidence }
+            }),
+            (any::<std::net::IpAddr>(), any::<u64>())
+                .prop_map(|(from, session)| What::SignalledFrom { session, from }),
+            findings().prop_map(|told| What::Findings { findings: Box::new(told) }),
+            browser().prop_map(|told| What::Browser {
+                session: 3,
+                known: true,
+                report: Box::new(told),
+            }),
             Just(What::Leave),
             Just(What::KeyframeWanted),
         ]
