@@ -117,7 +117,7 @@ mod tests {
         let (_, done) = sync_channel(1);
         let queue = Some(Queue { entries, done });
         let mut tap = Tap { recorder, now, queue, lost: 0 };
-        let mut leave = |tap: &mut Tap| {
+        let leave = |tap: &mut Tap| {
             tap.recorder.on_leave(now);
             tap.hand_over();
         };

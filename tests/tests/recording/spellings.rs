@@ -62,7 +62,7 @@ fn a_secret_is_found_in_every_spelling() {
         STANDARD_NO_PAD.encode(b"a geheim-77/+? b"),
         STANDARD_NO_PAD.encode(b"ab geheim-77/+? b"),
         URL_SAFE_NO_PAD.encode(b"abc geheim-77/+? b"),
-        format!("{:?}", secret),
+        format!("{secret:?}"),
     ] {
         assert!(find(&text, secret).is_some(), "{text}");
     }

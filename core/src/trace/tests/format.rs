@@ -188,7 +188,7 @@ fn what_a_later_version_says_is_skipped_and_a_later_format_refused() {
     let later = Header { minor: MINOR + 1, ..header.clone() };
     let newer = Header { pinhole_record: VERSION + 1, ..header.clone() };
     let known = "{\"at_us\":1,\"kind\":\"leave\",\"news\":5}\n";
-    let unknown = "{\"at_us\":2,\"kind\":\"diagnosis\",\"code\":[1]}\n";
+    let unknown = "{\"at_us\":2,\"kind\":\"not_yet\",\"code\":[1]}\n";
     let otherwise = "{\"at_us\":3,\"kind\":\"session\",\"session\":{\"id\":1}}\n";
 
     let now = read(&header, &[known, unknown].concat()).unwrap();
