@@ -1,7 +1,9 @@
 /**
- * The looks of `<pinhole-player>`. A constructed style sheet, because a strict content security
- * policy forbids inline styles but not these.
+ * The looks of `<pinhole-player>`; those of its card stand in panel-style.js. A constructed style
+ * sheet, because a strict content security policy forbids inline styles but not these.
  */
+import { CARD } from './panel-style.js';
+
 const CSS = `
 :host {
   display: block; position: relative; overflow: hidden; container-type: size;
@@ -19,21 +21,30 @@ canvas { position: absolute; inset: 0; visibility: hidden; opacity: .35; }
 .kept canvas { visibility: visible; }
 
 .notice {
-  position: absolute; inset: 0; display: flex; flex-direction: column; gap: 14px;
-  align-items: center; justify-content: center; text-align: center; padding: 24px;
-  opacity: 0; pointer-events: none; transition: opacity .25s;
+  position: absolute; inset: 0; display: flex; flex-direction: column; gap: 16px;
+  align-items: flex-start; padding: 14px; pointer-events: none;
+}
+.away .notice {
+  align-items: center; justify-content: center; padding: 24px; pointer-events: auto;
+}
+.status {
+  display: flex; flex-direction: column; gap: 14px; align-items: center; text-align: center;
+  opacity: 0; transition: opacity .25s;
 }
 /* Shown with a delay: what lasts a moment only is not worth reading. */
-.away .notice { opacity: 1; pointer-events: auto; transition-delay: .15s; }
+.away .status { opacity: 1; transition-delay: .15s; }
 .words {
   font-size: 15px; max-width: 34em; overflow-wrap: anywhere; text-wrap: balance;
   text-shadow: 0 1px 8px #000c;
 }
 .ring {
-  width: 26px; height: 26px; border-radius: 50%;
+  width: 26px; height: 26px; border-radius: 50%; flex: none;
   border: 2px solid #ffffff2e; border-top-color: #9cc4ff; animation: turn 1s linear infinite;
 }
 .still .ring { display: none; }
+.told .status { flex-direction: row; gap: 10px; }
+.told .words { font-size: 13px; color: #b6c0cb; }
+.told .ring { width: 14px; height: 14px; }
 @keyframes turn { to { transform: rotate(1turn); } }
 @media (prefers-reduced-motion: reduce) { .ring { animation-duration: 4s; } }
 
@@ -57,6 +68,7 @@ canvas { position: absolute; inset: 0; visibility: hidden; opacity: .35; }
 .overlay dd { margin: 0; text-align: right; }
 .overlay .bad { color: #ffc27a; }
 
+${CARD}
 @container (max-width: 480px) {
   .overlay { left: 8px; right: 8px; bottom: 8px; font-size: 11px; padding: 7px 10px;
     grid-template-columns: auto 1fr auto 1fr; gap: 1px 10px; }

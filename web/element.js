@@ -3,22 +3,21 @@
  *
  * Attributes: `src` (WebSocket or WHEP address), `protocol` (`ws` or `whep`, where the address does
  * not tell), `token`, `ice-servers` (JSON), `relay-only`, `overlay` (shows the figures). The events
- * of the player are sent again from the element. Parts for style: `video`, `overlay`, `notice`.
+ * of the player are sent again from the element. Parts for style: `video`, `overlay`, `notice`,
+ * `diagnosis`.
  */
 import { playerStyle } from './element-style.js';
+import { make } from './make.js';
+import { DiagnosisPanel } from './panel.js';
 import { PinholePlayer } from './player.js';
 import { overlayRows } from './words.js';
 
 /** States in which nothing is under way. */
 const STILL = new Set(['idle', 'failed', 'blocked', 'stopped']);
+/** States in which a connection is being made. */
+const TRYING = new Set(['asking', 'connecting', 'securing', 'waiting']);
 /** Rows of the overlay that only appear when something is wrong. */
 const BAD_ROWS = new Set(['freezes', 'packets lost', 'frames dropped']);
-
-function make(name, properties = {}, children = []) {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...children);
-  return element;
-}
 
 function playTriangle() {
   const namespace = 'http://www.w3.org/2000/svg';
@@ -40,6 +39,7 @@ export class PinholeElement extends HTMLElement {
   #still;
   #words;
   #overlay;
+  #panel = new DiagnosisPanel();
   #player = null;
 
   constructor() {
@@ -56,7 +56,8 @@ export class PinholeElement extends HTMLElement {
     const ring = make('div', { className: 'ring' });
     const start = make('button', { className: 'start', type: 'button' }, [playTriangle()]);
     start.setAttribute('aria-label', 'play');
-    const notice = make('div', { className: 'notice' }, [ring, start, this.#words]);
+    const status = make('div', { className: 'status' }, [ring, start, this.#words]);
+    const notice = make('div', { className: 'notice' }, [this.#panel.element, status]);
     notice.part = 'notice';
     notice.addEventListener('click', () => this.#player?.play());
     this.#overlay = make('dl', { className: 'overlay' });
@@ -90,10 +91,11 @@ export class PinholeElement extends HTMLElement {
       iceServers: iceServers && JSON.parse(iceServers),
       relayOnly: this.hasAttribute('relay-only'),
     });
-    for (const name of ['state', 'stats', 'failed']) {
+    for (const name of ['state', 'stats', 'failed', 'diagnosis']) {
       this.#player.addEventListener(name, ({ detail }) => {
         if (name === 'state') this.#onState(detail);
         if (name === 'stats') this.#onStats(detail);
+        if (name === 'diagnosis') this.#onDiagnosis(detail);
         this.dispatchEvent(new CustomEvent(name, { detail }));
       });
     }
@@ -105,8 +107,22 @@ export class PinholeElement extends HTMLElement {
     this.#player = null;
   }
 
-  #onState({ state, text }) {
-    this.#words.textContent = text;
+  #onDiagnosis(diagnosis) {
+    this.#panel.show(diagnosis);
+    this.#frame.classList.toggle('told', diagnosis !== null);
+    this.#say(this.#player);
+  }
+
+  /** Under a card that says what is wrong, words of progress alone would contradict it. */
+  #say({ state, text, diagnosis }) {
+    const still = diagnosis && TRYING.has(state);
+    // The card has said already what the player says of a failure, and more.
+    const told = diagnosis && state === 'retrying' ? text.replace(/^.*, (?=trying again)/, '') : text;
+    this.#words.textContent = still ? `still trying: ${text}` : told;
+  }
+
+  #onState({ state }) {
+    this.#say(this.#player);
     const { classList } = this.#frame;
     if (state === 'retrying' && !classList.contains('fresh')) this.#keepPicture();
     classList.toggle('away', state !== 'playing');

@@ -10,8 +10,9 @@
  *
  * How it is cut: `player.js` keeps one session alive and counts its retries; `session.js` is one
  * peer connection from offer to end; `signaling-ws.js` and `signaling-whep.js` carry its messages;
- * `clock.js`, `stats.js`, `retry.js` and `words.js` are pure and tested without a browser;
- * `element.js` and `element-style.js` draw.
+ * `report.js` tells the server what this browser sees, `diagnosis.js` reads what it answers; those two,
+ * `clock.js`, `stats.js`, `retry.js` and `words.js` are pure or nearly so, and tested without a browser;
+ * `element.js` and `panel.js` draw, each with its style.
  */
 import { PinholeElement } from './element.js';
 

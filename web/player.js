@@ -6,6 +6,7 @@
  * at again or the network comes back.
  */
 import { ServerClock } from './clock.js';
+import { ownDiagnosis, pageOf } from './diagnosis.js';
 import { Failure } from './failure.js';
 import { PictureWatch } from './pictures.js';
 import { Backoff, pause } from './retry.js';
@@ -29,7 +30,8 @@ const CLOCK_MS = 3000;
  * Plays one stream into one video element.
  *
  * Events, all with a `detail`: `state` {state, text, reason, retryInMs}, `stats` (see `stats()`),
- * `failed` {reason, code, fatal} each time that a session cannot start or breaks.
+ * `failed` {reason, code, fatal} each time that a session cannot start or breaks, `diagnosis` (see
+ * `diagnosis`, null once nothing is wrong any more).
  */
 export class PinholePlayer extends EventTarget {
   #options;
@@ -42,6 +44,7 @@ export class PinholePlayer extends EventTarget {
   #stats = {};
   #pictures = { firstMs: null, lastMs: 0 };
   #blocked = false;
+  #diagnosis = null;
   #sessions = 0;
   #failures = 0;
 
@@ -72,6 +75,14 @@ export class PinholePlayer extends EventTarget {
   /** The state in words. */
   get text() {
     return this.#shown.text;
+  }
+
+  /**
+   * What is wrong, in words: {code, severity, sentence, advice, fix, evidence, page}; null while
+   * nothing is. It outlives the session that it is about, until the next one is better.
+   */
+  get diagnosis() {
+    return this.#diagnosis;
   }
 
   /** The video element. */
@@ -113,6 +124,7 @@ export class PinholePlayer extends EventTarget {
     this.#life = null;
     this.#session?.end(new Failure('closed', { code: 'closed' }));
     this.#options.video.srcObject = null;
+    this.#diagnose(null);
     this.#show('idle');
   }
 
@@ -142,6 +154,8 @@ export class PinholePlayer extends EventTarget {
       this.#failures += 1;
       const { message: reason, code, fatal } = failure;
       this.dispatchEvent(new CustomEvent('failed', { detail: { reason, code, fatal } }));
+      const own = ownDiagnosis(failure);
+      if (own) this.#diagnose(own);
       const retryInMs = Math.max(backoff.next(), failure.retryAfterMs);
       if (fatal) {
         this.#life.abort();
@@ -172,6 +186,7 @@ export class PinholePlayer extends EventTarget {
         onChange: () => this.#refresh(),
         onTrack: (stream) => this.#onTrack(stream),
         onClock: (sample) => this.#clock.add(sample),
+        onDiagnosis: (diagnosis) => this.#onDiagnosis(diagnosis),
       },
     );
     this.#session = session;
@@ -216,6 +231,19 @@ export class PinholePlayer extends EventTarget {
     return asking;
   }
 
+  /** "Nothing is wrong" of a session that has shown nothing yet says nothing about the one before. */
+  #onDiagnosis(diagnosis) {
+    if (diagnosis || this.#pictures.firstMs !== null) this.#diagnose(diagnosis);
+  }
+
+  #diagnose(diagnosis) {
+    if (!diagnosis && !this.#diagnosis) return;
+    const { signaling } = this.#options;
+    const page = diagnosis?.code ? pageOf(diagnosis.code, signaling, document.baseURI) : '';
+    this.#diagnosis = diagnosis && { ...diagnosis, page };
+    this.dispatchEvent(new CustomEvent('diagnosis', { detail: this.#diagnosis }));
+  }
+
   #onTrack(stream) {
     const { video } = this.#options;
     if (video.srcObject === stream) return;
@@ -225,6 +253,8 @@ export class PinholePlayer extends EventTarget {
 
   #onPicture() {
     const now = performance.now();
+    // The first picture settles what was said before it; what it suffers from is said anew.
+    if (this.#pictures.firstMs === null) this.#diagnose(null);
     this.#pictures.firstMs ??= now;
     this.#pictures.lastMs = now;
     if (this.#shown.state !== 'playing') this.#refresh();

@@ -5,6 +5,7 @@
  * held is released; the player decides what comes next.
  */
 import { Failure, failureOfResponse } from './failure.js';
+import { Reporter } from './report.js';
 import { stateOfConnection } from './words.js';
 
 /** From the answer to a secured connection. */
@@ -75,11 +76,12 @@ export class Session {
   #connectTimer = null;
   #interruptedTimer = null;
   #restarting = false;
+  #reporter = null;
   #finish;
 
   /**
    * @param {(handlers: object) => object} makeSignaling
-   * @param {{onChange: Function, onTrack: Function, onClock: Function}} handlers
+   * @param {{onChange: Function, onTrack: Function, onClock: Function, onDiagnosis: Function}} handlers
    */
   constructor(makeSignaling, handlers) {
     this.ended = new Promise((resolve) => {
@@ -89,6 +91,7 @@ export class Session {
     this.#signaling = makeSignaling({
       onCandidate: (candidate) => this.#onRemoteCandidate(candidate),
       onClock: (sample) => this.#handlers?.onClock(sample),
+      onDiagnosis: (diagnosis) => this.#handlers?.onDiagnosis(diagnosis),
       onRestartWanted: () => this.#restart(),
       onEnd: (failure) => this.end(failure),
     });
@@ -136,10 +139,12 @@ export class Session {
     this.#handlers = null;
     clearTimeout(this.#connectTimer);
     clearTimeout(this.#interruptedTimer);
+    // The last thing that the server hears is how far it came.
+    if (this.#answered) this.#reporter?.stop();
     this.#signaling.close();
     const connection = this.#connection;
     if (connection) {
-      connection.ontrack = connection.onicecandidate = null;
+      connection.ontrack = connection.onicecandidate = connection.onicecandidateerror = null;
       connection.onconnectionstatechange = connection.oniceconnectionstatechange = null;
       if (this.#dtls) this.#dtls.onstatechange = null;
       if (this.#answered) connection.close();
@@ -155,7 +160,12 @@ export class Session {
       bundlePolicy: 'max-bundle',
     });
     this.#connection = connection;
-    connection.onicecandidate = ({ candidate }) => this.#signaling.sendCandidate(candidate);
+    this.#reporter = new Reporter(connection, (report) => this.#signaling.report?.(report));
+    connection.onicecandidate = ({ candidate }) => {
+      this.#reporter.onCandidate(candidate);
+      this.#signaling.sendCandidate(candidate);
+    };
+    connection.onicecandidateerror = (event) => this.#reporter.onError(event);
     connection.oniceconnectionstatechange = () => this.#onConnection();
     connection.onconnectionstatechange = () => this.#onConnection();
     connection.ontrack = ({ track, streams, receiver }) => {
@@ -179,6 +189,7 @@ export class Session {
     this.#dtls = this.#connection.getReceivers()[0]?.transport ?? null;
     if (this.#dtls) this.#dtls.onstatechange = () => this.#onDtls(this.#dtls.state);
     this.#connectTimer = setTimeout(() => this.end(this.#noConnection()), CONNECT_MAX_MS);
+    this.#reporter.start();
     this.#onConnection();
   }
 
@@ -224,6 +235,7 @@ export class Session {
 
   #onConnection() {
     if (!this.#handlers || !this.#answered) return;
+    this.#reporter.changed();
     const { connectionState, iceConnectionState } = this.#connection;
     if (connectionState === 'failed' || iceConnectionState === 'failed') {
       return this.end(this.#noConnection());

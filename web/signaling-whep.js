@@ -4,7 +4,10 @@
  *
  * A PATCH with new credentials restarts ICE (RFC 9725 §4.3.3). Left out: the counter-offer of a 406.
  * The server cannot speak of its own accord, and there is no clock, so the age of a picture is not known.
+ * A report of what this browser sees is POSTed to the session's `/report`, an extra of ours; the answer
+ * is what the server thinks is wrong. A server that does not know it is not asked again.
  */
+import { readDiagnosis } from './diagnosis.js';
 import { Failure, failureOfResponse, notReachable } from './failure.js';
 
 const ANSWER_MAX_MS = 10_000;
@@ -70,9 +73,10 @@ export class WhepSignaling {
   #patching = false;
   #restarting = false;
   #trickles = true;
+  #reports = true;
   #closed = new AbortController();
 
-  /** @param {{src: string, token?: string, handlers: {onEnd: Function}}} options */
+  /** @param {{src: string, token?: string, handlers: {onDiagnosis: Function, onEnd: Function}}} options */
   constructor({ src, token, handlers }) {
     this.#url = new URL(src, document.baseURI).href;
     this.#token = token;
@@ -130,6 +134,22 @@ export class WhepSignaling {
   sendCandidate(candidate) {
     this.#queued.push(candidate?.candidate ? candidate : null);
     this.#trickle();
+  }
+
+  /** Tells what this browser sees, and hears what the server thinks of it. */
+  async report(report) {
+    if (!this.#resource || !this.#reports) return;
+    try {
+      const response = await this.#fetch(`${this.#resource}/report`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(report),
+      });
+      if (response.ok) return void this.#handlers?.onDiagnosis(readDiagnosis(await response.json()));
+      this.#reports = response.status === 429 || response.status === 503;
+    } catch {
+      // The next report may get through.
+    }
   }
 
   /** Ends the session, also while the page goes away. */

@@ -5,9 +5,12 @@
  *   ↔ webrtc_ice_candidate {user_id, candidate}   ← error {code, message}
  *   ↔ pinhole_clock {sent}, answered with {sent, server_ms, rtp_time, rtp_ms}
  *   ← pinhole_restart_ice {user_id}, answered with a further webrtc_offer of the same connection
+ *   → pinhole_report {user_id, …}: what this browser sees of the connection (report.js)
+ *   ← pinhole_diagnosis {user_id, code, severity, sentence, advice}: what is wrong; code null: nothing
  *
  * The session lives as long as the socket: the server ends it when the socket closes.
  */
+import { readDiagnosis } from './diagnosis.js';
 import { Failure, failureOfResponse, notReachable } from './failure.js';
 
 /** How long the socket may take to open, and the server to answer an offer. */
@@ -16,6 +19,9 @@ const ANSWER_MAX_MS = 10_000;
 
 /** Refusals of the upgrade that say something to people. */
 const TELLING_STATUS = new Set([401, 403, 404, 429, 503]);
+
+/** Errors about our own extras, from a server that does not know them, or not so many. */
+const OF_EXTRAS = new Set(['unknown_type', 'bad_report', 'too_many_reports']);
 
 /** A random id of 128 bits. (`crypto.randomUUID` is missing on plain http pages.) */
 export function randomId() {
@@ -62,7 +68,7 @@ export class WebSocketSignaling {
 
   /**
    * @param {{src: string, token?: string, userId: string, handlers: {onCandidate: Function,
-   *   onClock: Function, onEnd: Function}}} options
+   *   onClock: Function, onDiagnosis: Function, onEnd: Function}}} options
    */
   constructor({ src, token, userId, handlers }) {
     this.#userId = userId;
@@ -114,6 +120,11 @@ export class WebSocketSignaling {
     this.#send({ type: 'pinhole_clock', sent: performance.now() });
   }
 
+  /** Tells what this browser sees. */
+  report(report) {
+    this.#send({ type: 'pinhole_report', user_id: this.#userId, ...report });
+  }
+
   /** Ends the session. */
   close() {
     this.#settle('reject', new Failure('closed', { code: 'closed' }));
@@ -163,9 +174,15 @@ export class WebSocketSignaling {
         });
       case 'pinhole_restart_ice':
         return this.#handlers.onRestartWanted();
+      case 'pinhole_diagnosis':
+        return this.#handlers.onDiagnosis(readDiagnosis(message));
       case 'error':
+        if (OF_EXTRAS.has(message.code)) return;
         // Before the answer it ends the attempt. Later it is kept: if the socket closes, it says why.
-        this.#lastError = new Failure(String(message.message), { code: String(message.code) });
+        this.#lastError = new Failure(String(message.message), {
+          code: String(message.code),
+          diagnosis: message.verdict ? readDiagnosis({ ...message, code: message.verdict }) : null,
+        });
         return this.#settle('reject', this.#lastError);
       default: // Newer servers may say more than this player knows.
     }

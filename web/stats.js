@@ -53,6 +53,7 @@ export function snapshot(report) {
     codec: codec ? `${codec.mimeType} ${codec.sdpFmtpLine ?? ''}`.trim() : null,
     roundTripMs: roundTrip === null ? null : roundTrip * 1000,
     path: describePath(local, remote),
+    pair: local && remote ? `${local.candidateType} -> ${remote.candidateType}` : null,
   };
 }
 

@@ -9,6 +9,8 @@
 //! then on media flows beside all this, and a task for each session only hears how it ends.
 //! [`serve::Running::shutdown`] tells every viewer and ends.
 //!
+//! [`doctor`] looks at the network that a server with these settings would have, before anybody
+//! connects; [`reflect`] is its helper on a public machine, and how to ask it.
 //! [`rewrite_sdp`] is a command of its own: the same port map for the SDP of another program.
 //!
 //! ```no_run
@@ -25,6 +27,8 @@
 //! Nothing here knows about packets; nothing below here knows about HTTP, names or files.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod doctor;
+mod findings;
 pub mod gather_servers;
 mod health;
 mod http;
@@ -32,8 +36,11 @@ pub mod ice_servers;
 mod ice_tcp;
 mod ice_url;
 pub mod origin;
+mod rate;
+pub mod reflect;
 pub mod rewrite_sdp;
 pub mod serve;
 mod sessions;
 pub mod settings;
 mod timings;
+mod verdicts;

@@ -1,12 +1,14 @@
 //! The program `pinhole`: reads settings, and serves until the source ends or somebody says stop, or
 //! does what another command says.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use pinhole::doctor::{self, Check};
+use pinhole::reflect::{ReflectSettings, Reflecting};
 use pinhole::serve::{self, End};
-use pinhole::settings::{self, Invocation, RewriteSettings, Settings};
+use pinhole::settings::{self, DoctorSettings, Invocation, RewriteSettings, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::Serve(settings)) => serve(*settings),
         Ok(Invocation::RewriteSdp(settings)) => rewrite_sdp(&settings),
+        Ok(Invocation::Doctor(settings)) => doctor(&settings),
+        Ok(Invocation::Reflect(settings)) => reflect(&settings),
         Err(error) if error.is_help() => {
             print!("{error}");
             ExitCode::SUCCESS
@@ -51,6 +55,93 @@ fn rewrite_sdp(settings: &RewriteSettings) -> ExitCode {
     }
 }
 
+/// Prints what an examination found; the exit code says whether a viewer outside would connect.
+fn doctor(settings: &DoctorSettings) -> ExitCode {
+    for warning in &settings.settings.warnings {
+        eprintln!("{warning}");
+    }
+    let is_watched = std::io::stderr().is_terminal();
+    let progress = move |check: &Check| {
+        if is_watched {
+            eprintln!("  … {} {}", check.area, check.subject);
+        }
+    };
+    let executor = match executor("pinhole-doctor") {
+        Ok(executor) => executor,
+        Err(code) => return code,
+    };
+    let examined = executor.block_on(pinhole::doctor::run(&settings.settings, &progress));
+    // A resolver that still waits is not waited for.
+    executor.shutdown_background();
+    let (text, is_good) = match &examined {
+        Ok(report) if settings.json => (format!("{:#}\n", doctor::json(report)), report.is_good()),
+        Ok(report) => {
+            let colours = std::io::stdout().is_terminal();
+            (doctor::table(report, terminal_columns(), colours), report.is_good())
+        }
+        Err(error) if settings.json => {
+            (format!("{:#}\n", doctor::failure(&error.to_string())), false)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // Whoever reads it may have seen enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// As the shell says, where it says so.
+fn terminal_columns() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.unwrap_or(doctor::COLUMNS)
+}
+
+/// Runs until somebody says stop.
+fn reflect(settings: &ReflectSettings) -> ExitCode {
+    let work = async {
+        let stop = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        let (Ok(mut interrupt), Ok(mut terminate)) = stop else {
+            eprintln!("cannot listen for Ctrl-C");
+            return ExitCode::FAILURE;
+        };
+        let reflecting = match Reflecting::start(settings).await {
+            Ok(reflecting) => reflecting,
+            Err(error) => {
+                let address = settings.listen;
+                eprintln!("cannot listen on {address}: {error}; choose another with --listen");
+                return ExitCode::FAILURE;
+            }
+        };
+        let whose = match settings.token {
+            Some(_) => "whoever has the token may name any target",
+            None => "each asker may name its own address only",
+        };
+        println!("Pinhole {} reflects on {}", env!("CARGO_PKG_VERSION"), reflecting.address);
+        println!("  TCP and UDP, both to be open; {whose}");
+        stopped(&mut interrupt, &mut terminate).await;
+        ExitCode::SUCCESS
+    };
+    match executor("pinhole-reflect") {
+        Ok(executor) => executor.block_on(work),
+        Err(code) => code,
+    }
+}
+
+/// Threads for work that waits.
+fn executor(name: &str) -> Result<tokio::runtime::Runtime, ExitCode> {
+    let executor = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(SIGNALLING_THREADS)
+        .thread_name(name)
+        .enable_all()
+        .build();
+    executor.map_err(|error| {
+        eprintln!("cannot start threads: {error}");
+        ExitCode::FAILURE
+    })
+}
+
 fn serve(settings: Settings) -> ExitCode {
     let filter = match EnvFilter::try_new(&settings.log) {
         Ok(filter) => filter,
@@ -70,17 +161,9 @@ fn serve(settings: Settings) -> ExitCode {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    let executor = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(SIGNALLING_THREADS)
-        .thread_name("pinhole-http")
-        .enable_all()
-        .build();
-    let executor = match executor {
+    let executor = match executor("pinhole-http") {
         Ok(executor) => executor,
-        Err(error) => {
-            eprintln!("cannot start the signalling threads: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     let code = executor.block_on(run(settings));
     // A thread may still sit in a read of standard input, which nothing can interrupt.

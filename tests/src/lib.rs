@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod discovery;
+pub mod doctor;
 pub mod endpoint;
 pub mod fuzz;
 pub mod http;

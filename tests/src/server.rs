@@ -242,7 +242,7 @@ impl Drop for Server {
 
 /// The program: what `PINHOLE` names, or else built with the profile of this test. Cargo builds it only for its own
 /// package's tests.
-fn program() -> Result<PathBuf> {
+pub(crate) fn program() -> Result<PathBuf> {
     if let Some(program) = std::env::var_os("PINHOLE") {
         return Ok(program.into());
     }

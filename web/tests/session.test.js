@@ -43,6 +43,10 @@ class FakeConnection {
     this.candidates.push([candidate, this.remote.length]);
   }
 
+  async getStats() {
+    return new Map();
+  }
+
   restartIce() {
     this.restarts += 1;
   }

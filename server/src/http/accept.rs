@@ -2,11 +2,14 @@
 //! without TLS. Viewers that come to this port to speak ICE over TCP are passed on.
 
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use super::caller::Peer;
 use super::first_bytes::{Speaks, look};
 use crate::ice_tcp::hand_over;
 use crate::settings::HttpLimits;
@@ -60,8 +64,8 @@ impl Server {
                 Some(_) = connections.join_next() => continue,
                 () = stopped(&mut stopping) => break,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match accepted {
+                Ok((stream, peer)) => (stream, peer.ip()),
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
                     sleep(ACCEPT_PAUSE).await;
@@ -80,6 +84,7 @@ impl Server {
                 ice: self.ice.clone(),
                 stopping: stopping.clone(),
                 since: Instant::now(),
+                peer,
             };
             connections.spawn(async move {
                 if let Err(error) = connection.serve(stream).await {
@@ -114,6 +119,7 @@ struct Connection {
     ice: Option<Handle>,
     stopping: watch::Receiver<bool>,
     since: Instant,
+    peer: IpAddr,
 }
 
 impl Connection {
@@ -158,8 +164,10 @@ impl Connection {
         let first_head_by = self.since + self.limits.head_time;
         let note = Arc::clone(&asked);
         let router = TowerToHyperService::new(self.router);
-        let service = service_fn(move |request| {
+        let peer = Peer(self.peer);
+        let service = service_fn(move |mut request: Request<Incoming>| {
             note.store(true, Ordering::Relaxed);
+            request.extensions_mut().insert(peer);
             router.call(request)
         });
         let connection = http1::Builder::new()

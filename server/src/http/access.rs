@@ -28,8 +28,9 @@ const ALLOW_METHODS: HeaderValue =
 const ALLOW_HEADERS: HeaderValue =
     HeaderValue::from_static("Authorization, Content-Type, If-Match");
 /// WHEP players read these; without this line a page of another origin sees none of them.
-const EXPOSE_HEADERS: HeaderValue =
-    HeaderValue::from_static("Location, ETag, Link, Retry-After, Accept-Post, Accept-Patch");
+const EXPOSE_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Location, ETag, Link, Retry-After, Accept-Post, Accept-Patch, Pinhole-Verdict",
+);
 /// Seconds for which a browser need not ask again.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("600");
 

@@ -8,14 +8,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use pinhole_core::SessionState;
+use pinhole_core::diagnose::Diagnosis;
 use serde::Serialize;
 
 use super::App;
 use super::access::Admitted;
+use super::caller::Caller;
 use super::metrics::path_label;
 use super::refusal::Refusal;
 use crate::ice_servers::IceServer;
-use crate::sessions::unguessable;
+use crate::sessions::{Departure, unguessable};
+use crate::verdicts::{Told, Words};
 
 /// `GET /healthz`: 200 while the stream works.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
@@ -31,7 +34,8 @@ pub(super) async fn ice_servers(_: Admitted, State(app): State<Arc<App>>) -> Jso
     Json(app.ice_servers.for_viewer(SystemTime::now(), user))
 }
 
-/// One session, without what would let a reader take it over, and without addresses.
+/// One session, without what would let a reader take it over, and without addresses; those stand in
+/// `fix` and `evidence`, which only callers of this machine are told: viewers hold the token too.
 #[derive(Serialize)]
 pub(super) struct SessionEntry {
     number: u64,
@@ -46,11 +50,41 @@ pub(super) struct SessionEntry {
     loss: Option<f32>,
     frames: u64,
     frames_skipped: u64,
+    #[serde(flatten)]
+    diagnosis: Option<VerdictFields>,
+}
+
+/// What is wrong with a session.
+#[derive(Serialize)]
+struct VerdictFields {
+    verdict: &'static str,
+    #[serde(flatten)]
+    told: Told,
+}
+
+impl VerdictFields {
+    fn of(diagnosis: &Diagnosis, caller: Caller) -> VerdictFields {
+        let Words { code, told } = Words::of(diagnosis, caller.audience());
+        VerdictFields { verdict: code, told }
+    }
+}
+
+/// A session that ended with a verdict, or an offer that was refused with one.
+#[derive(Serialize)]
+pub(super) struct EndedEntry {
+    number: u64,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<String>,
+    seconds: f64,
+    #[serde(flatten)]
+    diagnosis: VerdictFields,
 }
 
 /// `GET /api/sessions`
 pub(super) async fn sessions(
     _: Admitted,
+    caller: Caller,
     State(app): State<Arc<App>>,
 ) -> Result<Json<Vec<SessionEntry>>, Refusal> {
     let snapshot =
@@ -73,7 +107,24 @@ pub(super) async fn sessions(
             loss: stats.loss,
             frames: stats.frames,
             frames_skipped: stats.frames_skipped,
+            diagnosis: listed.diagnosis.map(|found| VerdictFields::of(&found, caller)),
         })
     };
     Ok(Json(snapshot.sessions.into_iter().filter_map(entry).collect()))
+}
+
+/// `GET /api/sessions/ended`: the latest that ended with a verdict, newest first.
+pub(super) async fn ended(
+    _: Admitted,
+    caller: Caller,
+    State(app): State<Arc<App>>,
+) -> Json<Vec<EndedEntry>> {
+    let entry = |departure: Departure| EndedEntry {
+        diagnosis: VerdictFields::of(&departure.diagnosis, caller),
+        number: departure.number,
+        kind: departure.kind,
+        user_id: departure.user_id,
+        seconds: departure.seconds,
+    };
+    Json(app.sessions.departed().into_iter().map(entry).collect())
 }

@@ -20,6 +20,15 @@ pub(super) enum Kind {
     Counter,
 }
 
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+        }
+    }
+}
+
 /// A text being written.
 #[derive(Debug, Default)]
 pub(super) struct Exposition(String);
@@ -39,11 +48,7 @@ impl Exposition {
         label: &str,
         values: impl IntoIterator<Item = (impl AsRef<str>, V)>,
     ) {
-        let kind = match kind {
-            Kind::Gauge => "gauge",
-            Kind::Counter => "counter",
-        };
-        self.header(kind, name, help);
+        self.header(kind.name(), name, help);
         for (of, value) in values {
             if label.is_empty() {
                 let _ = writeln!(self.0, "{name} {value}");
@@ -51,6 +56,23 @@ impl Exposition {
                 let of = escaped(of.as_ref());
                 let _ = writeln!(self.0, "{name}{{{label}=\"{of}\"}} {value}");
             }
+        }
+    }
+
+    /// One number for each pair of values of two labels.
+    pub(super) fn pairs<V: Display>(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        help: &str,
+        labels: [&str; 2],
+        values: impl IntoIterator<Item = ([&'static str; 2], V)>,
+    ) {
+        self.header(kind.name(), name, help);
+        let [first, second] = labels;
+        for (of, value) in values {
+            let [one, other] = of.map(escaped);
+            let _ = writeln!(self.0, "{name}{{{first}=\"{one}\",{second}=\"{other}\"}} {value}");
         }
     }
 
@@ -95,12 +117,14 @@ mod tests {
 
         text.one(Kind::Gauge, "a", "What a is.", 1.5);
         text.family(Kind::Counter, "b_total", "What b is.", "why", [("x\"y", 2)]);
+        text.pairs(Kind::Gauge, "d", "What d is.", ["of", "at"], [(["x", "y"], 3)]);
         text.histogram("c_seconds", "What c is.", &histogram);
 
         let text = text.into_text();
         assert!(text.starts_with(
             "# HELP a What a is.\n# TYPE a gauge\na 1.5\n\
              # HELP b_total What b is.\n# TYPE b_total counter\nb_total{why=\"x\\\"y\"} 2\n\
+             # HELP d What d is.\n# TYPE d gauge\nd{of=\"x\",at=\"y\"} 3\n\
              # HELP c_seconds What c is.\n# TYPE c_seconds histogram\n\
              c_seconds_bucket{le=\"0.001\"} 0\n"
         ));

@@ -1,5 +1,6 @@
 //! `GET /metrics`: what the endpoint, the event loop, the stream and signalling have counted.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
+use pinhole_core::diagnose::Verdict;
 use pinhole_core::gather::{CandidateKind, LocalCandidate, TurnTransport};
 use pinhole_core::portmap::Protocol;
 use pinhole_core::{CloseCause, DropReason, EndpointStats, PathKind, SessionStats};
@@ -18,6 +20,8 @@ use super::App;
 use super::access::Admitted;
 use super::exposition::{self, Exposition, Kind};
 use super::refusal::Refusal;
+use crate::sessions::Sessions;
+use crate::verdicts::severity_label;
 
 /// A loop that does not answer in this time is in trouble; the scraper should see that as a failed
 /// scrape.
@@ -36,6 +40,7 @@ pub(super) async fn metrics(_: Admitted, State(app): State<Arc<App>>) -> Result<
     event_loop(&mut text, &snapshot.runtime);
     network(&mut text, &snapshot.runtime);
     stream(&mut text, &app.stream);
+    verdicts(&mut text, &app.sessions);
     signalling(&mut text, &app);
     let kind = HeaderValue::from_static(exposition::CONTENT_TYPE);
     Ok(([(CONTENT_TYPE, kind)], text.into_text()).into_response())
@@ -218,6 +223,31 @@ fn stream(text: &mut Exposition, stats: &StreamStats) {
     let seconds = load(&stats.encode_micros) as f64 / 1e6;
     let help = "Seconds spent in the encoder.";
     text.one(Kind::Counter, "pinhole_encoder_seconds_total", help, seconds);
+}
+
+/// What is wrong with sessions; a verdict has its lines from the first time on that it was told.
+fn verdicts(text: &mut Exposition, sessions: &Sessions) {
+    let told = sessions.verdicts.all();
+    let now = sessions.by_verdict();
+    let seen: BTreeSet<Verdict> =
+        told.keys().map(|(verdict, _)| *verdict).chain(now.keys().copied()).collect();
+    text.pairs(
+        Kind::Counter,
+        "pinhole_verdicts_total",
+        "Verdicts on sessions and refused offers, each time that one was told; docs/verdicts/ has a \
+         page on each.",
+        ["verdict", "severity"],
+        told.iter().map(|((verdict, severity), count)| {
+            ([verdict.code(), severity_label(*severity)], *count)
+        }),
+    );
+    text.family(
+        Kind::Gauge,
+        "pinhole_sessions_by_verdict",
+        "Sessions now that have a verdict, by verdict.",
+        "verdict",
+        seen.iter().map(|verdict| (verdict.code(), now.get(verdict).copied().unwrap_or(0))),
+    );
 }
 
 fn signalling(text: &mut Exposition, app: &App) {

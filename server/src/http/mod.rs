@@ -2,19 +2,22 @@
 //!
 //! [`accept`] takes connections and bounds them, and gives those that speak ICE to the event loop
 //! ([`first_bytes`]); [`access`] stands before every route and decides
-//! on Host, Origin and CORS, and on the token where a route asks for it; [`limits`] reads bodies.
+//! on Host, Origin and CORS, and on the token where a route asks for it; [`caller`] tells who sits at
+//! this machine; [`limits`] reads bodies, [`report`] what browsers saw.
 //! Then a file a subject: [`whep`], [`ws`], [`page`], [`metrics`], [`api`]. All of them speak with
 //! the sessions through [`Sessions`], and none touches media.
 
 pub(crate) mod accept;
 pub(crate) mod access;
 mod api;
+pub(crate) mod caller;
 mod exposition;
 pub(crate) mod first_bytes;
 mod limits;
 mod metrics;
 mod page;
 mod refusal;
+mod report;
 mod whep;
 mod ws;
 
@@ -28,6 +31,7 @@ use pinhole_encoder::{StreamFormat, StreamStats};
 use pinhole_runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
+use crate::findings::FindingsDesk;
 use crate::health::Health;
 use crate::ice_servers::IceServers;
 use crate::sessions::Sessions;
@@ -43,6 +47,7 @@ pub(crate) struct App {
     pub(crate) limits: HttpLimits,
     pub(crate) ice_servers: IceServers,
     pub(crate) health: Health,
+    pub(crate) findings: Arc<FindingsDesk>,
     pub(crate) format: StreamFormat,
     pub(crate) stream: Arc<StreamStats>,
     /// A permit a WebSocket.
@@ -59,13 +64,18 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/whep", post(whep::offer).options(whep::options).head(whep::head))
         .route(
             "/whep/{resource}",
-            axum::routing::patch(whep::patch).delete(whep::delete).options(whep::options_resource),
+            get(whep::diagnosis)
+                .patch(whep::patch)
+                .delete(whep::delete)
+                .options(whep::options_resource),
         )
+        .route("/whep/{resource}/report", post(whep::report))
         .route("/ws/{session_id}", get(ws::upgrade))
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(api::healthz))
         .route("/api/ice-servers", get(api::ice_servers))
         .route("/api/sessions", get(api::sessions))
+        .route("/api/sessions/ended", get(api::ended))
         .fallback(any(async || Refusal::new(StatusCode::NOT_FOUND, "there is nothing here")))
         .method_not_allowed_fallback(async || {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this method does not apply here")

@@ -4,10 +4,13 @@ use axum::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pinhole_core::OfferError;
+use pinhole_core::diagnose::of_refusal;
 use pinhole_runtime::HandleError;
 
 /// Seconds after which a viewer who found no place may ask again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
+/// The verdict on an offer that is refused.
+const VERDICT: HeaderName = HeaderName::from_static("pinhole-verdict");
 
 /// A refused request.
 #[derive(Debug)]
@@ -55,7 +58,16 @@ impl From<HandleError<OfferError>> for Refusal {
         let text = error.to_string();
         match error {
             HandleError::Busy | HandleError::Gone => Refusal::later(text),
-            HandleError::Refused(error) => Refusal::new(offer_status(&error), text).retry_if_503(),
+            HandleError::Refused(error) => {
+                let refusal = Refusal::new(offer_status(&error), text).retry_if_503();
+                match of_refusal(&error) {
+                    None => refusal,
+                    Some(diagnosis) => {
+                        let code = HeaderValue::from_static(diagnosis.verdict.code());
+                        refusal.with(VERDICT, code)
+                    }
+                }
+            }
         }
     }
 }

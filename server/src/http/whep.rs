@@ -2,24 +2,40 @@
 //!
 //! Left out: counter-offers (406), because whoever cannot take our H.264 cannot take anything else
 //! from us either.
+//!
+//! Two things are ours: `GET` of a session says what is wrong with it, and `POST` to its `/report`
+//! takes what the viewer's browser saw ([`report`](super::report)) and answers the same as `GET`.
+//! ```text
+//! {"code":null}                                          nothing
+//! {"code":"forward-missing","severity":"failed|degraded","sentence":"…","advice":"…"}
+//! ```
+//! Callers of this machine are told "fix" and "evidence" too. A session that ended with a verdict
+//! answers for another minute. An offer refused with a verdict has its code in the header
+//! `Pinhole-Verdict`.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use pinhole_core::OfferError;
+use pinhole_core::diagnose::Diagnosis;
 use pinhole_runtime::HandleError;
+use serde_json::{Value, json};
 
 use super::App;
 use super::access::Admitted;
-use super::limits;
+use super::caller::Caller;
 use super::refusal::Refusal;
+use super::report::REPORT_BYTES_MAX;
+use super::{limits, report as reports};
 use crate::ice_servers::link_headers;
-use crate::sessions::unguessable;
+use crate::sessions::{ReportError, unguessable};
+use crate::verdicts::Words;
 
 const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
@@ -29,6 +45,7 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// `POST /whep`: an offer; 201 with the answer.
 pub(super) async fn offer(
     _: Admitted,
+    caller: Caller,
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     body: Body,
@@ -39,7 +56,7 @@ pub(super) async fn offer(
     if let Some(fault) = app.health.fault() {
         return Err(Refusal::later(format!("there is no picture to send: {fault}")));
     }
-    let session = app.sessions.offer_whep(sdp).await?;
+    let session = app.sessions.offer_whep(sdp, caller).await?;
     let mut response = (StatusCode::CREATED, session.answer).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
@@ -77,7 +94,7 @@ pub(super) async fn head(_: Admitted) -> Response {
 
 /// `OPTIONS` of a session.
 pub(super) async fn options_resource() -> Response {
-    let allow = HeaderValue::from_static("PATCH, DELETE, OPTIONS");
+    let allow = HeaderValue::from_static("GET, HEAD, PATCH, DELETE, OPTIONS");
     let patch = HeaderValue::from_static(FRAGMENT);
     (StatusCode::NO_CONTENT, [(header::ALLOW, allow), (ACCEPT_PATCH, patch)]).into_response()
 }
@@ -120,6 +137,57 @@ pub(super) async fn delete(
     let (id, _) = app.sessions.whep(&resource).ok_or_else(no_session)?;
     app.sessions.close(id).await;
     Ok(StatusCode::OK)
+}
+
+/// `GET` of a session: what is wrong with it.
+pub(super) async fn diagnosis(
+    _: Admitted,
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Path(resource): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let diagnosis = app.sessions.whep_diagnosis(&resource).ok_or_else(no_session)?;
+    Ok(Json(told(diagnosis.as_deref(), caller)))
+}
+
+/// `POST` to a session's `/report`: what the viewer's browser saw.
+pub(super) async fn report(
+    _: Admitted,
+    caller: Caller,
+    State(app): State<Arc<App>>,
+    Path(resource): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Refusal> {
+    let (id, _) = app.sessions.whep(&resource).ok_or_else(no_session)?;
+    limits::check_type(&headers, "application/json")?;
+    let text = limits::read_text(&app.limits, &headers, body).await?;
+    if text.len() > REPORT_BYTES_MAX {
+        let text = format!("the report is too long; at most {REPORT_BYTES_MAX} bytes are taken");
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text));
+    }
+    let wrong = |text: String| Refusal::new(StatusCode::BAD_REQUEST, text);
+    let fields = serde_json::from_str(&text)
+        .map_err(|error| wrong(format!("the report is not a JSON object: {error}")))?;
+    let report = reports::parse(&fields).map_err(wrong)?;
+    app.sessions.report(id, report).await.map_err(|error| match error {
+        ReportError::NoSession => no_session(),
+        ReportError::TooOften => {
+            let second = HeaderValue::from_static("1");
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, error.to_string())
+                .with(header::RETRY_AFTER, second)
+        }
+        ReportError::Busy(text) => Refusal::later(text),
+    })?;
+    let diagnosis = app.sessions.whep_diagnosis(&resource).flatten();
+    Ok(Json(told(diagnosis.as_deref(), caller)))
+}
+
+fn told(diagnosis: Option<&Diagnosis>, caller: Caller) -> Value {
+    match diagnosis {
+        None => json!({"code": null}),
+        Some(diagnosis) => json!(Words::of(diagnosis, caller.audience())),
+    }
 }
 
 fn no_session() -> Refusal {

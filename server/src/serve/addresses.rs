@@ -24,19 +24,19 @@ const LISTEN_BACKLOG: i32 = 256;
 const RESOLVE_TIME: Duration = Duration::from_secs(5);
 
 /// Bound sockets and what viewers are told of them.
-pub(super) struct Bound {
-    pub(super) sockets: Sockets,
-    pub(super) gather: GatherConfig,
+pub(crate) struct Bound {
+    pub(crate) sockets: Sockets,
+    pub(crate) gather: GatherConfig,
     /// The candidates that are known at start.
-    pub(super) candidates: Vec<LocalCandidate>,
+    pub(crate) candidates: Vec<LocalCandidate>,
     /// Host names and what they stand for now.
-    pub(super) resolved: Vec<(String, IpAddr)>,
+    pub(crate) resolved: Vec<(String, IpAddr)>,
     /// How the addresses are found again when interfaces change.
-    pub(super) bases: Bases,
+    pub(crate) bases: Bases,
     /// The TCP port of its own, where there is one.
-    pub(super) tcp: Option<TcpListener>,
+    pub(crate) tcp: Option<TcpListener>,
     /// What the operator may want to know.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// Resolves, checks, binds, lists. Blocks while names of the map are resolved; those of `servers`
@@ -45,7 +45,7 @@ pub(super) struct Bound {
 /// `http`: where HTTP listens. On loopback, a viewer may sit here, and loopback is offered too,
 /// last. Not to a public audience: behind a reverse proxy the viewers are elsewhere, and a browser
 /// that is told a loopback address asks its user for permission to use the local network.
-pub(super) fn bind(
+pub(crate) fn bind(
     addresses: &Addresses,
     http: &[SocketAddr],
     servers: Vec<ServerConfig>,

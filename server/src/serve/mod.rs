@@ -8,9 +8,10 @@
 //! own thread.
 
 pub(crate) mod addresses;
+mod proofs;
 mod report;
 mod servers;
-mod tls;
+pub(crate) mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
+use crate::findings::FindingsDesk;
 use crate::http::accept::Server;
 use crate::http::access::AccessRules;
 use crate::http::{App, router};
@@ -129,7 +131,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 
     let tcp = bound.tcp.take().map(TcpListener::from_std).transpose();
     let tcp = tcp.map_err(RuntimeError::io("the TCP port cannot be waited for"))?;
+    let watched = servers::list(&servers);
     let network = NetworkConfig { names: servers.names, bases: Some(bound.bases.clone()), roots };
+    let (gather, port) = (bound.gather.clone(), bound.sockets.port());
     let event_loop = start_loop(&settings, bound, stream, network, record)?;
     let handle = event_loop.handle;
     let access_rules = AccessRules::new(&settings);
@@ -146,6 +150,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         limits: settings.http.clone(),
         ice_servers,
         health: Default::default(),
+        findings: Arc::new(FindingsDesk::new(handle.clone())),
         format,
         stream: stats,
         sockets: Arc::new(Semaphore::new(settings.http.sockets)),
@@ -155,7 +160,18 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         let first_time = settings.http.head_time;
         tokio::spawn(ice_tcp::run(listener, handle.clone(), first_time, stopped.clone()));
     }
-    tokio::spawn(servers::watch(handle.clone(), servers.urls));
+    tokio::spawn(servers::watch(handle.clone(), app.findings.clone(), watched));
+    if let Some(reflector) = settings.reflector {
+        let proving = proofs::Proving {
+            handle: handle.clone(),
+            findings: app.findings.clone(),
+            gather,
+            addresses: settings.addresses.clone(),
+            bound: port,
+            reflector,
+        };
+        tokio::spawn(proving.run(stopped.clone()));
+    }
     let ice = (settings.addresses.tcp_port == TcpPort::Http).then(|| handle.clone());
     let server = Server { listener, tls, router: router(app.clone()), limits: settings.http, ice };
     Ok(Running {
@@ -268,10 +284,13 @@ async fn watch_media(app: Arc<App>) -> End {
             Some(MediaEvent::Stalled(ms)) => {
                 tracing::warn!("the encoder has not answered for {ms} ms");
                 app.health.set(Some(format!("the encoder has not answered for {ms} ms")));
+                let stalled = Duration::from_millis(ms);
+                app.findings.note(|known| known.encoder_stalled = Some(stalled)).await;
             }
             Some(MediaEvent::Recovered) => {
                 tracing::warn!("the encoder answers again");
                 app.health.set(None);
+                app.findings.note(|known| known.encoder_stalled = None).await;
             }
             Some(MediaEvent::Ended) => {
                 app.health.set(Some("the source has ended".to_string()));

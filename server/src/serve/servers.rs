@@ -1,13 +1,46 @@
 //! Tells the operator what STUN and TURN servers say: which addresses they give, and what is wrong
 //! with those that give none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use pinhole_core::gather::ServerReport;
+use pinhole_core::diagnose::{Diagnosis, Surroundings, Verdict, examine};
+use pinhole_core::gather::{ServerKind, ServerReport, TurnTransport};
 use pinhole_runtime::Handle;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::findings::{FindingsDesk, opens_tcp};
+use crate::gather_servers::GatherServers;
+use crate::ice_url::IceUrl;
+use crate::verdicts;
 
 /// Addresses that are remembered as told; beyond, they are forgotten and told once more.
 const GIVEN_MAX: usize = 1024;
+/// How long a TURN server that is silent over UDP may take to accept a TCP connection.
+const PROBE_TIME: Duration = Duration::from_secs(2);
+/// How often one server is tried so, at most.
+const PROBE_EVERY: Duration = Duration::from_secs(60);
+
+/// One server.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    url: String,
+    /// Where to try TCP when UDP is silent: TURN over UDP. A STUN server is of no use over TCP.
+    tcp: Option<(String, u16)>,
+}
+
+/// The servers by their place.
+pub(super) fn list(servers: &GatherServers) -> Vec<Server> {
+    let server = |(url, config): (&String, &pinhole_core::gather::ServerConfig)| {
+        let is_turn_udp =
+            matches!(config.kind, ServerKind::Turn { transport: TurnTransport::Udp, .. });
+        let address = IceUrl::parse(url).ok().map(|url| (url.host, url.port));
+        Server { url: url.clone(), tcp: address.filter(|_| is_turn_udp) }
+    };
+    servers.urls.iter().zip(&servers.servers).map(server).collect()
+}
 
 /// Faults that the operator has been told of. One that lasts is told once, until it is over.
 #[derive(Default)]
@@ -26,19 +59,84 @@ enum Line {
     Detail(String),
 }
 
-/// Hears the servers until the event loop ends. `urls`: theirs, by their place.
-pub(super) async fn watch(handle: Handle, urls: Vec<String>) {
+/// Hears the servers until the event loop ends.
+pub(super) async fn watch(handle: Handle, desk: Arc<FindingsDesk>, servers: Vec<Server>) {
     let mut told = Told::default();
-    while let Some((server, report)) = handle.server_report().await {
-        let Some(url) = urls.get(server) else { continue };
-        for line in told.lines(server, url, &report) {
+    let mut probed = BTreeMap::new();
+    while let Some((place, report)) = handle.server_report().await {
+        let Some(server) = servers.get(place) else { continue };
+        let mut probe = None;
+        match report {
+            ServerReport::Silent => {
+                let now = Instant::now();
+                let due = probed.get(&place).is_none_or(|at| now >= *at + PROBE_EVERY);
+                if let Some(address) = server.tcp.clone().filter(|_| due) {
+                    probed.insert(place, now);
+                    probe = Some(address);
+                }
+            }
+            _ if probed.remove(&place).is_some() => {
+                desk.note(|known| opens_tcp(known, place, None)).await;
+            }
+            _ => {}
+        }
+        let mut warning = None;
+        for line in told.lines(place, &server.url, &report) {
             match line {
                 Line::Info(text) => tracing::info!("{text}"),
-                Line::Warning(text) => tracing::warn!("{text}"),
+                Line::Warning(text) => warning = Some(text),
                 Line::Detail(text) => tracing::debug!("{text}"),
             }
         }
+        if probe.is_some() || warning.is_some() {
+            let (handle, desk, url) = (handle.clone(), desk.clone(), server.url.clone());
+            tokio::spawn(async move {
+                if let Some(address) = probe {
+                    let opens = takes_tcp(address).await;
+                    desk.note(|known| opens_tcp(known, place, Some(opens))).await;
+                }
+                let Some(text) = warning else { return };
+                match verdict(&handle, place).await {
+                    Some(diagnosis) => {
+                        tracing::warn!("{}", verdicts::line(&url, &diagnosis));
+                    }
+                    None => tracing::warn!("{text}"),
+                }
+            });
+        }
     }
+}
+
+/// Whether somebody accepts a TCP connection there.
+async fn takes_tcp(address: (String, u16)) -> bool {
+    matches!(timeout(PROBE_TIME, TcpStream::connect(address)).await, Ok(Ok(_)))
+}
+
+/// What is wrong with a server, in the words that a session would fail with.
+async fn verdict(handle: &Handle, place: usize) -> Option<Diagnosis> {
+    let known = handle.surroundings().await.ok()?;
+    let servers = vec![known.servers.get(place)?.clone()];
+    let (clock, unix_seconds) = (known.clock, known.unix_seconds);
+    let alone = Surroundings { servers, clock, unix_seconds, ..Surroundings::default() };
+    examine(&alone).into_iter().find(|found| is_of_a_server(found.verdict))
+}
+
+fn is_of_a_server(verdict: Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::StunSilent
+            | Verdict::TurnSilent
+            | Verdict::NameUnresolved
+            | Verdict::TurnTcpOnly
+            | Verdict::TurnUnreachable
+            | Verdict::TurnWrongPassword
+            | Verdict::TurnCredentialsExpired
+            | Verdict::ClockSkew
+            | Verdict::TurnRealmChanged
+            | Verdict::TurnQuota
+            | Verdict::TurnRefused
+            | Verdict::TurnRelaysNothing
+    )
 }
 
 impl Told {

@@ -37,7 +37,7 @@ pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, String> {
 }
 
 /// Reads the certificates of `--turn-ca`.
-pub(super) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(crate) fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let shown = path.display();
     let roots = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)

@@ -6,7 +6,10 @@ use pinhole_core::gather::Paths;
 use pinhole_encoder::{SourceKind, StreamConfig};
 
 use super::flags::ServeFlags;
-use super::{Access, Addresses, HttpLimits, RecordSettings, Settings, SettingsError, TlsFiles};
+use super::{
+    Access, Addresses, HttpLimits, RecordSettings, ReflectorSettings, Settings, SettingsError,
+    TlsFiles,
+};
 use crate::ice_servers::{IceServer, IceServers};
 
 /// Frames a second of the test picture.
@@ -48,6 +51,9 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         bytes_max: flags.record_max,
         addresses: flags.record_addresses,
     });
+    if flags.reflector_token.is_some() && flags.reflector.is_none() {
+        return refused("--reflector-token needs --reflector HOST:PORT, whose secret it is");
+    }
     let settings = Settings {
         listen: flags.listen,
         access,
@@ -76,6 +82,9 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         ice_for: flags.ice_for,
         turn_ca: flags.turn_ca,
         record,
+        reflector: flags
+            .reflector
+            .map(|address| ReflectorSettings { address, token: flags.reflector_token }),
         log: flags.log,
         http: http_limits(flags.max_viewers),
         warnings: Vec::new(),

@@ -37,6 +37,12 @@ pub enum Command {
     /// port map, to standard output
     #[command(name = "rewrite-sdp")]
     RewriteSdp(RewriteFlags),
+    /// Checks the network before anybody connects: which NAT, whether each STUN and TURN server
+    /// answers, whether each mapped port is reached from outside
+    Doctor(Box<DoctorFlags>),
+    /// Sends probes back to doctors that ask, so that they can prove their ports from outside; for
+    /// any public machine
+    Reflect(ReflectFlags),
     /// Prints the settings reference, docs/settings.md.
     #[command(hide = true)]
     SettingsPage,
@@ -95,6 +101,33 @@ pub struct RewriteFlags {
     /// Settings file. pinhole.toml in the working directory, where there is one, if not given
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// The flags of `pinhole doctor`: those of `serve`, so that one word of a command line is changed,
+/// and how to print.
+#[derive(Debug, Args)]
+pub struct DoctorFlags {
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+
+    /// What `serve` would be told.
+    #[command(flatten)]
+    pub serve: ServeFlags,
+}
+
+/// The flags of `pinhole reflect`.
+#[derive(Debug, Args)]
+pub struct ReflectFlags {
+    /// TCP and UDP address; both ports must be open
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:4780",
+          value_parser = values::listen)]
+    pub listen: SocketAddr,
+
+    /// Secret of those who may have probes sent to any address. Without it everybody may, to the
+    /// address that they come from and no other. Better set as PINHOLE_REFLECT_TOKEN
+    #[arg(long, value_name = "SECRET", value_parser = values::token)]
+    pub token: Option<String>,
 }
 
 /// Where viewers without UDP connect.
@@ -259,6 +292,17 @@ pub struct ServeFlags {
     #[arg(long, value_name = "keep|hide", default_value = "keep",
           value_parser = record::addresses, help_heading = "Recording")]
     pub record_addresses: AddressPolicy,
+
+    /// A `pinhole reflect` on a public machine, which proves from outside that mapped ports lead
+    /// here: `reflect.example.org:4780`
+    #[arg(long, value_name = "HOST:PORT", value_parser = values::reflector,
+          help_heading = "Diagnosis")]
+    pub reflector: Option<String>,
+
+    /// Secret of --reflector, where outside addresses are not the one that this machine connects
+    /// from. Better set as PINHOLE_REFLECTOR_TOKEN
+    #[arg(long, value_name = "SECRET", value_parser = values::token, help_heading = "Diagnosis")]
+    pub reflector_token: Option<String>,
 
     /// Event loop of the sessions: mio or smol
     #[arg(long, value_name = "mio|smol", default_value = "mio", value_parser = values::runtime,

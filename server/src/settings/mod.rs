@@ -1,12 +1,13 @@
 //! The settings of the program: flag > environment > file > default.
 //!
 //! [`flags`] is the one table. [`layers`] turns the environment and the file into defaults of the
-//! flags, so that a value is parsed and refused the same way wherever it stands. [`check`] refuses
-//! what does not work together. [`markdown`] writes the reference from the same table. Nothing here
+//! flags, so that a value is parsed and refused the same way wherever it stands; [`command_line`]
+//! puts them together. [`check`] refuses what does not work together. [`markdown`] writes the reference from the same table. Nothing here
 //! touches the network; host names in a port map are resolved when the program starts
 //! ([`crate::serve`]).
 
 mod check;
+mod command_line;
 pub mod flags;
 mod layers;
 mod limits;
@@ -14,13 +15,9 @@ mod page;
 mod record;
 mod values;
 
-use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use pinhole_core::gather::{Audience, Paths};
 use pinhole_encoder::StreamConfig;
 
@@ -34,11 +31,7 @@ pub use values::PortRange;
 use crate::gather_servers::GatherServers;
 use crate::ice_servers::IceServers;
 use crate::origin::AllowedOrigin;
-use flags::{Cli, Command, ServeFlags};
-use layers::Layers;
-
-/// The file that is read where there is one and `--config` names no other.
-const DEFAULT_FILE: &str = "pinhole.toml";
+use crate::reflect::ReflectSettings;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -47,6 +40,10 @@ pub enum Invocation {
     Serve(Box<Settings>),
     /// `pinhole rewrite-sdp`
     RewriteSdp(RewriteSettings),
+    /// `pinhole doctor`
+    Doctor(Box<DoctorSettings>),
+    /// `pinhole reflect`
+    Reflect(ReflectSettings),
     /// `pinhole settings-page`
     SettingsPage,
 }
@@ -78,12 +75,32 @@ pub struct Settings {
     pub turn_ca: Option<PathBuf>,
     /// Where sessions are recorded.
     pub record: Option<RecordSettings>,
+    /// Who proves our ports from outside.
+    pub reflector: Option<ReflectorSettings>,
     /// Log filter.
     pub log: String,
     /// Bounds of the HTTP side; not on the command line.
     pub http: HttpLimits,
     /// What the operator should hear at start.
     pub warnings: Vec<String>,
+}
+
+/// All settings of `pinhole doctor`.
+#[derive(Debug, Clone)]
+pub struct DoctorSettings {
+    /// What is to be examined: a server with these settings.
+    pub settings: Settings,
+    /// Whether JSON is printed.
+    pub json: bool,
+}
+
+/// A reflector, and who we are to it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReflectorSettings {
+    /// `HOST:PORT`.
+    pub address: String,
+    /// Its secret.
+    pub token: Option<String>,
 }
 
 /// All settings of `pinhole rewrite-sdp`.
@@ -159,6 +176,13 @@ impl std::fmt::Debug for Access {
     }
 }
 
+impl std::fmt::Debug for ReflectorSettings {
+    /// Leaves the token out.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "ReflectorSettings({})", self.address)
+    }
+}
+
 impl std::fmt::Debug for IceServers {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("IceServers(…)")
@@ -204,161 +228,6 @@ impl Default for Settings {
             Ok(Invocation::Serve(settings)) => *settings,
             other => unreachable!("the defaults are settings, not {other:?}"),
         }
-    }
-}
-
-impl Settings {
-    /// Reads all layers: `arguments` with the program's name first, `environment`, and the settings
-    /// file, which is looked for in `directory` if none is named.
-    pub fn parse<I, T>(
-        arguments: I,
-        environment: &Environment,
-        directory: &Path,
-    ) -> Result<Invocation, SettingsError>
-    where
-        I: IntoIterator<Item = T>,
-        T: Into<OsString>,
-    {
-        let arguments = with_default_command(arguments.into_iter().map(Into::into).collect());
-        let mut cli = Cli::command();
-        let serve = cli.find_subcommand("serve").expect("Cli has the command serve").clone();
-        let file = named_file(&arguments, environment).or_else(|| {
-            let path = directory.join(DEFAULT_FILE);
-            path.is_file().then_some(path)
-        });
-        // A broken file must not keep help from being shown, nor a line without `serve` from being
-        // refused.
-        let command = arguments.get(1).and_then(|word| word.to_str()).unwrap_or_default();
-        let takes_layers = ["serve", "rewrite-sdp"].contains(&command);
-        let asks_help = arguments.iter().any(|word| word == "--help" || word == "-h");
-        let layers = match takes_layers && !asks_help {
-            true => layers::read(&serve, environment, file.as_deref())?,
-            false => Layers::default(),
-        };
-        for (id, (_, values)) in &layers.values {
-            // The layers are those of `serve`; another command takes of them what it knows.
-            let command = cli.find_subcommand(command).expect("a command that takes layers");
-            if command.get_arguments().all(|arg| arg.get_id() != id.as_str()) {
-                continue;
-            }
-            let (name, values) = (command.get_name().to_owned(), values.clone());
-            cli = cli.mut_subcommand(name, |command| {
-                command.mut_arg(id, |arg| arg.default_values(values).hide_default_value(true))
-            });
-        }
-        let matches = cli
-            .try_get_matches_from(&arguments)
-            .map_err(|error| explain(error, &serve, &layers, &arguments))?;
-        let cli = Cli::from_arg_matches(&matches)
-            .map_err(|error| explain(error, &serve, &layers, &arguments))?;
-        match cli.command {
-            Command::SettingsPage => Ok(Invocation::SettingsPage),
-            Command::RewriteSdp(flags) => Ok(Invocation::RewriteSdp(RewriteSettings {
-                addresses: Addresses {
-                    map: flags.mapping.map,
-                    public_ip: flags.mapping.public_ip,
-                    advertise: flags.mapping.advertise,
-                    ..Addresses::default()
-                },
-                messages: flags.messages,
-                keep_mdns: flags.keep_mdns,
-                warnings: layers.warnings,
-            })),
-            Command::Serve(flags) => {
-                let matches = matches.subcommand_matches("serve").expect("it was serve");
-                let access = access(&flags, matches, &layers)?;
-                let mut settings = check::settings(*flags, access)?;
-                settings.warnings.extend(layers.warnings);
-                Ok(Invocation::Serve(Box::new(settings)))
-            }
-        }
-    }
-}
-
-/// `pinhole --source -` is `pinhole serve --source -`.
-fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    if arguments.is_empty() {
-        arguments.push("pinhole".into());
-    }
-    let global = ["-h", "--help", "-V", "--version"];
-    let first = arguments.get(1).map(|word| word.to_string_lossy().into_owned());
-    let serve = match first.as_deref() {
-        None => true,
-        Some(word) => word.starts_with('-') && !global.contains(&word),
-    };
-    if serve {
-        arguments.insert(1, "serve".into());
-    }
-    arguments
-}
-
-/// The file that the command line or the environment names. It is needed before clap can run,
-/// because its values are clap's defaults.
-fn named_file(arguments: &[OsString], environment: &Environment) -> Option<PathBuf> {
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        if word == "--config" {
-            return words.next().map(PathBuf::from);
-        }
-        if let Some(path) = word.to_str().and_then(|word| word.strip_prefix("--config=")) {
-            return Some(PathBuf::from(path));
-        }
-    }
-    environment.get(&layers::variable("config")).filter(|path| !path.is_empty()).map(PathBuf::from)
-}
-
-/// Says where a refused value stands: clap knows only the flag.
-fn explain(
-    error: clap::Error,
-    serve: &clap::Command,
-    layers: &Layers,
-    arguments: &[OsString],
-) -> SettingsError {
-    let flag = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(flag)) => {
-            flag.split([' ', '=']).next().unwrap_or(flag).to_string()
-        }
-        _ => String::new(),
-    };
-    let written = |word: &OsString| {
-        let word = word.to_string_lossy();
-        word == flag || word.starts_with(&format!("{flag}="))
-    };
-    let value_errors = [ErrorKind::ValueValidation, ErrorKind::InvalidValue];
-    let origin = value_errors
-        .contains(&error.kind())
-        .then(|| serve.get_arguments().find(|arg| arg.get_long() == flag.strip_prefix("--")))
-        .flatten()
-        .filter(|_| !arguments.iter().any(written))
-        .and_then(|arg| layers.values.get(arg.get_id().as_str()))
-        .map(|(origin, _)| format!("\nThe value stands in {origin}.\n"))
-        .unwrap_or_default();
-    SettingsError::CommandLine { error: Box::new(error), origin }
-}
-
-/// `--token` and `--open` are one setting in two spellings: the higher layer wins, and one layer
-/// has but one.
-fn access(
-    flags: &ServeFlags,
-    matches: &ArgMatches,
-    layers: &Layers,
-) -> Result<Access, SettingsError> {
-    let rank = |id: &str| match (matches.value_source(id), layers.values.get(id)) {
-        (Some(ValueSource::CommandLine), _) => 3,
-        (_, Some((layers::Origin::Environment(_), _))) => 2,
-        (_, Some((layers::Origin::File(_), _))) => 1,
-        _ => 0,
-    };
-    match (&flags.token, flags.open) {
-        (Some(_), true) if rank("token") == rank("open") => Err(SettingsError::Refused(
-            "--token and --open exclude each other: --token lets in who has it, --open everybody; \
-             leave one out"
-                .to_string(),
-        )),
-        (Some(_), true) if rank("open") > rank("token") => Ok(Access::Open),
-        (Some(token), _) => Ok(Access::Token(token.clone())),
-        (None, true) => Ok(Access::Open),
-        (None, false) => Ok(Access::Local),
     }
 }
 

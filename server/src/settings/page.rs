@@ -16,8 +16,8 @@ const INTRODUCTION: &str = "\
 Every setting of `pinhole serve` is a flag, an environment variable and a key of the settings file.
 The flag wins over the environment, the environment over the file, the file over the default. The
 file is `pinhole.toml` in the working directory, or the one that `--config` names; a key that is not
-in this table is refused. `pinhole rewrite-sdp` takes `--map`, `--public-ip` and `--advertise` from
-the same places.
+in this table is refused. `pinhole doctor` takes the same settings from the same places, and
+`pinhole rewrite-sdp` takes `--map`, `--public-ip` and `--advertise`.
 
 A flag marked *repeatable* takes a list in the other places: an array in the file, and values
 separated by spaces or commas in the environment (by spaces alone for `PINHOLE_ICE_SERVER`, whose

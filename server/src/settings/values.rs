@@ -195,6 +195,24 @@ pub(super) fn paths(text: &str) -> Result<Paths, String> {
     }
 }
 
+/// `HOST:PORT`, the host a name, an IPv4 address or an IPv6 one in brackets.
+pub(super) fn reflector(text: &str) -> Result<String, String> {
+    let parts = text.rsplit_once(':');
+    let bare = |host: &str| match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(host) => host.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        }
+    };
+    match parts {
+        Some((host, port)) if bare(host) && matches!(port.parse(), Ok(1_u16..)) => {
+            Ok(text.to_string())
+        }
+        _ => Err("write HOST:PORT, such as reflect.example.org:4780".to_string()),
+    }
+}
+
 /// Who uses the STUN and TURN servers.
 pub(super) fn ice_for(text: &str) -> Result<IceFor, String> {
     match text {
@@ -244,6 +262,16 @@ mod tests {
         assert_eq!(port_range("10111"), Ok(10111..=10111));
         for text in ["", "0", "0-5", "5-4", "70000", "1-2-3", "a"] {
             assert!(port_range(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reflectors_are_a_host_and_a_port() {
+        for text in ["a.example:4780", "192.0.2.1:1", "[2001:db8::1]:65535"] {
+            assert_eq!(reflector(text), Ok(text.to_string()));
+        }
+        for text in ["", "a", ":1", "a:0", "a:65536", "2001:db8::1:4780", "[a]:1", "a b:1"] {
+            assert!(reflector(text).is_err(), "{text}");
         }
     }
 

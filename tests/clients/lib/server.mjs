@@ -5,6 +5,8 @@ import { Finding, check, sleep, until } from './script.mjs';
 
 const START_MAX_MS = 20_000;
 const STOP_MAX_MS = 10_000;
+/** Characters of the log that are kept. */
+const LOG_MAX = 100_000;
 
 /** A TCP port of loopback that is free now. */
 function freePort() {
@@ -24,6 +26,8 @@ export class Server {
   #arguments;
   #input;
   #children = [];
+  /** What it wrote to its log, over all starts. */
+  log = '';
 
   /**
    * @param {string} program
@@ -40,7 +44,11 @@ export class Server {
   /** Starts it and waits until it answers. */
   async start() {
     const feeding = this.#input ? 'pipe' : 'ignore';
-    const child = spawn(this.#program, this.#arguments, { stdio: [feeding, 'ignore', 'inherit'] });
+    const child = spawn(this.#program, this.#arguments, { stdio: [feeding, 'ignore', 'pipe'] });
+    child.stderr.on('data', (text) => {
+      this.log = (this.log + text).slice(-LOG_MAX);
+      process.stderr.write(text);
+    });
     this.#children = [child];
     if (this.#input) this.#children.push(feed(child, this.#input));
     let failure = null;

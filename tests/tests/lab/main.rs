@@ -7,6 +7,7 @@
 use pinhole_tests::lab::{Row, table};
 
 mod dead;
+mod doctor;
 mod faults;
 mod gathered;
 mod hygiene;

@@ -8,12 +8,25 @@
 //! ← {"type":"error","code":"…","message":"…"}
 //! ```
 //!
-//! Two more are for our own page. It sends `{"type":"pinhole_clock","sent":…}`, answered with the
-//! server's time and the capture time of an RTP timestamp, so that it can tell the age of a picture.
-//! Who has sent that is told `{"type":"pinhole_restart_ice","user_id":"…"}` when the server's
-//! addresses have changed, and answers with a further `webrtc_offer` of the same connection.
+//! More are for our own page. It sends `{"type":"pinhole_clock","sent":…}`, answered with the
+//! server's time and the capture time of an RTP timestamp, so that it can tell the age of a picture,
+//! and `{"type":"pinhole_report","user_id":"…",…}` with what the browser sees of the connection
+//! ([`report`] has its fields and bounds). Who has sent one of the two is told
+//! - `{"type":"pinhole_restart_ice","user_id":"…"}` when the server's addresses have changed, and
+//!   answers with a further `webrtc_offer` of the same connection;
+//! - `{"type":"pinhole_diagnosis","user_id":"…","code":"forward-missing","severity":"failed",
+//!   "sentence":"…","advice":"…"}` when a session does not connect, plays badly (severity
+//!   "degraded") or ends for a reason that is known, and with `"code":null` when what was wrong is
+//!   over. A page of this machine is told "fix" and "evidence" too: it is the operator's.
+//!
+//! An offer refused for a reason that has a verdict gets "verdict", its code, and "sentence" and
+//! "advice" beside the fields of its error.
 
+use pinhole_core::diagnose::{BrowserReport, Diagnosis};
 use serde_json::{Map, Number, Value, json};
+
+use crate::http::report::{self, REPORT_BYTES_MAX};
+use crate::verdicts::{Audience, Words};
 
 /// Bytes of a message; a longer one gets an error.
 pub(super) const MESSAGE_BYTES_MAX: usize = 256 * 1024;
@@ -29,6 +42,8 @@ pub(super) enum Request {
     Candidate { user_id: String, candidate: String },
     /// `pinhole_clock`
     Clock { sent: Number },
+    /// `pinhole_report`
+    Report { user_id: String, report: Box<BrowserReport> },
 }
 
 /// What is wrong with a message, or with what it asks for.
@@ -38,17 +53,30 @@ pub(super) struct Fault {
     pub(super) code: &'static str,
     /// For people.
     pub(super) message: String,
+    /// What is wrong, if it is more than a wrong message.
+    pub(super) diagnosis: Option<Box<Diagnosis>>,
 }
 
 impl Fault {
     /// A code and a text.
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Fault {
-        Fault { code, message: message.into() }
+        Fault { code, message: message.into(), diagnosis: None }
+    }
+
+    /// Adds a verdict.
+    pub(super) fn with(self, diagnosis: Option<Diagnosis>) -> Fault {
+        Fault { diagnosis: diagnosis.map(Box::new), ..self }
     }
 
     /// The message that tells it.
     pub(super) fn to_json(&self) -> String {
-        json!({"type": "error", "code": self.code, "message": self.message}).to_string()
+        let mut fault = json!({"type": "error", "code": self.code, "message": self.message});
+        if let Some(diagnosis) = &self.diagnosis {
+            fault["verdict"] = json!(diagnosis.verdict.code());
+            fault["sentence"] = json!(diagnosis.sentence);
+            fault["advice"] = json!(diagnosis.advice);
+        }
+        fault.to_string()
     }
 }
 
@@ -77,9 +105,19 @@ pub(super) fn parse(text: &str) -> Result<Request, Fault> {
             Some(Value::Number(sent)) => Ok(Request::Clock { sent: sent.clone() }),
             _ => Err(Fault::new("bad_message", "sent must be a number")),
         },
+        "pinhole_report" => {
+            if text.len() > REPORT_BYTES_MAX {
+                let message = format!("a report has at most {REPORT_BYTES_MAX} bytes");
+                return Err(Fault::new("too_large", message));
+            }
+            let user_id = user_id(&fields)?;
+            let report = report::parse(&fields).map_err(|text| Fault::new("bad_report", text))?;
+            Ok(Request::Report { user_id, report: Box::new(report) })
+        }
         _ => Err(Fault::new(
             "unknown_type",
-            "unknown type; this server takes webrtc_offer, webrtc_ice_candidate and pinhole_clock",
+            "unknown type; this server takes webrtc_offer, webrtc_ice_candidate, pinhole_clock \
+             and pinhole_report",
         )),
     }
 }
@@ -108,6 +146,22 @@ pub(super) fn late_candidate(
 /// The message that asks a viewer to restart ICE.
 pub(super) fn restart_ice(user_id: &str) -> String {
     json!({"type": "pinhole_restart_ice", "user_id": user_id}).to_string()
+}
+
+/// What is wrong with a user's session, as far as it is meant for this audience; `None`: nothing any
+/// more.
+pub(super) fn diagnosis(
+    user_id: &str,
+    diagnosis: Option<&Diagnosis>,
+    audience: Audience,
+) -> String {
+    let mut message = match diagnosis {
+        None => json!({"code": null}),
+        Some(diagnosis) => json!(Words::of(diagnosis, audience)),
+    };
+    message["type"] = json!("pinhole_diagnosis");
+    message["user_id"] = json!(user_id);
+    message.to_string()
 }
 
 /// `pinhole_clock`: both times in milliseconds since the Unix epoch.
@@ -166,6 +220,8 @@ fn candidate(fields: &Map<String, Value>) -> Result<String, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use pinhole_core::diagnose::{Severity, Verdict};
+
     use super::*;
 
     #[test]
@@ -196,6 +252,7 @@ mod tests {
     fn a_fault_names_what_is_wrong() {
         let deep = "[".repeat(10_000);
         let long = format!("{{\"type\":\"{}\"}}", "x".repeat(MESSAGE_BYTES_MAX));
+        let large = format!("{{\"type\":\"pinhole_report\",\"x\":\"{}\"}}", "x".repeat(8192));
         let table = [
             ("", "bad_json", "not JSON"),
             ("{", "bad_json", "not JSON"),
@@ -219,6 +276,13 @@ mod tests {
                 "bad_message",
                 "or null",
             ),
+            (&large, "too_large", "8192"),
+            (r#"{"type":"pinhole_report"}"#, "bad_message", "user_id is missing"),
+            (
+                r#"{"type":"pinhole_report","user_id":"u","ice":1}"#,
+                "bad_report",
+                "ice must be a string",
+            ),
             (r#"{"type":"pinhole_clock","sent":"now"}"#, "bad_message", "sent must be a number"),
         ];
         for (text, code, part) in table {
@@ -226,6 +290,38 @@ mod tests {
             assert_eq!(fault.code, code, "{text:.80}");
             assert!(fault.message.contains(part), "{text:.80}: {}", fault.message);
         }
+    }
+
+    #[test]
+    fn a_report_is_taken_and_a_diagnosis_told() {
+        let text = r#"{"type":"pinhole_report","user_id":"u","ice":"checking"}"#;
+        let report = BrowserReport { ice: "checking".to_string(), ..BrowserReport::default() };
+        let expected = Request::Report { user_id: "u".into(), report: Box::new(report) };
+        assert_eq!(parse(text), Ok(expected));
+
+        let found = Diagnosis {
+            verdict: Verdict::NoH264,
+            severity: Severity::Failed,
+            sentence: "s".to_string(),
+            fix: "f".to_string(),
+            advice: "a".to_string(),
+            evidence: vec!["e".to_string()],
+        };
+        let viewer: Value =
+            serde_json::from_str(&diagnosis("u", Some(&found), Audience::Anybody)).unwrap();
+        let expected = json!({"type": "pinhole_diagnosis", "user_id": "u", "code": "no-h264",
+            "severity": "failed", "sentence": "s", "advice": "a"});
+        assert_eq!(viewer, expected);
+        let operator: Value =
+            serde_json::from_str(&diagnosis("u", Some(&found), Audience::Operator)).unwrap();
+        assert_eq!((&operator["fix"], &operator["evidence"]), (&json!("f"), &json!(["e"])));
+        let over: Value = serde_json::from_str(&diagnosis("u", None, Audience::Anybody)).unwrap();
+        assert_eq!(over, json!({"type": "pinhole_diagnosis", "user_id": "u", "code": null}));
+        let refused = Fault::new("no_h264", "m").with(Some(found)).to_json();
+        let refused: Value = serde_json::from_str(&refused).unwrap();
+        let expected = json!({"type": "error", "code": "no_h264", "message": "m",
+            "verdict": "no-h264", "sentence": "s", "advice": "a"});
+        assert_eq!(refused, expected);
     }
 
     #[test]

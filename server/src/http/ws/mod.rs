@@ -19,6 +19,7 @@ use axum::response::Response;
 
 use super::App;
 use super::access::Admitted;
+use super::caller::Caller;
 use super::refusal::Refusal;
 
 /// Bytes of a message beyond which the connection is cut unread. Between
@@ -32,6 +33,7 @@ const SESSION_ID_BYTES_MAX: usize = 256;
 /// way.
 pub(super) async fn upgrade(
     _: Admitted,
+    caller: Caller,
     State(app): State<Arc<App>>,
     Path(session_id): Path<String>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -49,7 +51,7 @@ pub(super) async fn upgrade(
     })?;
     Ok(upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX).on_upgrade(
         async move |socket| {
-            socket::run(app, session_id, socket).await;
+            socket::run(app, session_id, caller, socket).await;
             drop(permit);
         },
     ))

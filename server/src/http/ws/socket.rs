@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use pinhole_core::diagnose::{BrowserReport, of_refusal};
 use pinhole_core::{CandidateError, OfferError, SessionId};
 use pinhole_runtime::HandleError;
 use tokio::sync::{mpsc, watch};
@@ -14,7 +15,9 @@ use super::messages::{self, Fault, Request};
 use super::offers::OfferedBy;
 use crate::http::App;
 use crate::http::accept::stopped;
-use crate::sessions::{Ending, SocketEvent, SocketNews, User};
+use crate::http::caller::Caller;
+use crate::rate::Rate;
+use crate::sessions::{Ending, ReportError, SocketEvent, SocketNews, User};
 
 /// How long a message may take to leave; a peer that does not read is cut off.
 const SEND_TIME: Duration = Duration::from_secs(10);
@@ -37,18 +40,18 @@ enum Next {
 }
 
 /// Serves a WebSocket until it ends, then closes its sessions.
-pub(super) async fn run(app: Arc<App>, session_id: String, socket: WebSocket) {
+pub(super) async fn run(app: Arc<App>, session_id: String, caller: Caller, socket: WebSocket) {
     let (news, inbox) = mpsc::channel(NEWS_MAX);
     let stopping = app.stopping.clone();
     let mut conversation = Conversation {
         app,
         session_id,
+        caller,
         socket,
         news,
         users: BTreeMap::new(),
         speaks_pinhole: false,
-        budget: MESSAGES_AT_ONCE,
-        budget_at: Instant::now(),
+        messages: Rate::new(Instant::now().into_std(), MESSAGES_AT_ONCE, MESSAGES_A_SECOND),
     };
     conversation.run(inbox, stopping).await;
 }
@@ -56,14 +59,14 @@ pub(super) async fn run(app: Arc<App>, session_id: String, socket: WebSocket) {
 struct Conversation {
     app: Arc<App>,
     session_id: String,
+    caller: Caller,
     socket: WebSocket,
     news: mpsc::Sender<SocketEvent>,
     users: BTreeMap<String, Watching>,
     /// Whether messages of ours are understood: it has sent one. Other front ends may choke on
     /// types that they do not know.
     speaks_pinhole: bool,
-    budget: f64,
-    budget_at: Instant,
+    messages: Rate,
 }
 
 /// A user's session.
@@ -167,6 +170,10 @@ impl Conversation {
                 let rtp_ms = server_ms + (ahead - behind) * 1e3;
                 Ok(Some(messages::clock(&sent, server_ms, clock.rtp_time, rtp_ms)))
             }
+            Request::Report { user_id, report } => {
+                self.speaks_pinhole = true;
+                self.on_report(&user_id, *report).await.map(|()| None)
+            }
         }
     }
 
@@ -183,7 +190,8 @@ impl Conversation {
             return Ok(messages::answer(&answer));
         }
         let user = User { session_id: self.session_id.clone(), user_id: user_id.clone() };
-        let offered = self.app.sessions.offer_socket(user, sdp, self.news.clone()).await;
+        let offered =
+            self.app.sessions.offer_socket(user, sdp, self.caller, self.news.clone()).await;
         let (id, answer) = offered.map_err(|error| offer_fault(&error))?;
         self.users.insert(user_id, Watching { id, by });
         Ok(messages::answer(&answer))
@@ -233,6 +241,18 @@ impl Conversation {
         }
     }
 
+    async fn on_report(&mut self, user_id: &str, report: BrowserReport) -> Result<(), Fault> {
+        // A report may be under way while its session ends.
+        let Some(Watching { id, .. }) = self.users.get(user_id) else { return Ok(()) };
+        match self.app.sessions.report(*id, report).await {
+            Ok(()) | Err(ReportError::NoSession) => Ok(()),
+            Err(error @ ReportError::TooOften) => {
+                Err(Fault::new("too_many_reports", error.to_string()))
+            }
+            Err(error @ ReportError::Busy(_)) => Err(Fault::new("busy", error.to_string())),
+        }
+    }
+
     async fn on_news(&mut self, event: SocketEvent) -> Next {
         let watching = self.users.get(&event.user_id);
         let current = watching.is_some_and(|watching| watching.id == event.session);
@@ -247,7 +267,12 @@ impl Conversation {
             SocketNews::RestartWanted if self.speaks_pinhole => {
                 self.send_text(messages::restart_ice(&event.user_id)).await
             }
-            SocketNews::RestartWanted => Next::Continue,
+            SocketNews::Diagnosed(diagnosis) if self.speaks_pinhole => {
+                let (user_id, audience) = (&event.user_id, self.caller.audience());
+                let text = messages::diagnosis(user_id, diagnosis.as_deref(), audience);
+                self.send_text(text).await
+            }
+            SocketNews::RestartWanted | SocketNews::Diagnosed(_) => Next::Continue,
             SocketNews::Ended(ending) => {
                 self.users.remove(&event.user_id);
                 let code = match ending {
@@ -273,16 +298,12 @@ impl Conversation {
         }
     }
 
-    /// Takes one message from the budget, which fills up again with time.
+    /// Counts one message.
     fn spend(&mut self) -> Next {
-        let now = Instant::now();
-        let gained = now.duration_since(self.budget_at).as_secs_f64() * MESSAGES_A_SECOND;
-        self.budget = (self.budget + gained).min(MESSAGES_AT_ONCE) - 1.0;
-        self.budget_at = now;
-        if self.budget < 0.0 {
-            return Next::Close(close_code::POLICY, "messages come too fast");
+        match self.messages.take(Instant::now().into_std()) {
+            true => Next::Continue,
+            false => Next::Close(close_code::POLICY, "messages come too fast"),
         }
-        Next::Continue
     }
 
     async fn send_text(&mut self, text: String) -> Next {
@@ -311,7 +332,11 @@ fn offer_fault(error: &HandleError<OfferError>) -> Fault {
             OfferError::Refused(_) => "refused",
         },
     };
-    Fault::new(code, error.to_string())
+    let diagnosis = match error {
+        HandleError::Refused(error) => of_refusal(error),
+        HandleError::Busy | HandleError::Gone => None,
+    };
+    Fault::new(code, error.to_string()).with(diagnosis)
 }
 
 fn busy<E: std::fmt::Display>(error: &HandleError<E>) -> Fault {

@@ -1,20 +1,34 @@
 //! Every viewer, as signalling knows it: which WHEP resource or which WebSocket user a session
 //! belongs to.
 //!
-//! The endpoint owns the sessions; here are only the names under which viewers ask for theirs, and
-//! a follower task a session that hears of its life: it logs, forgets the names when the session
-//! ends, and tells the WebSocket.
+//! The endpoint owns the sessions; here are only the names under which viewers ask for theirs, what
+//! is wrong with each, and a task a session that follows its life ([`follower`]). Those that ended
+//! with a verdict are remembered for a while ([`departed`]).
 
-use std::collections::HashMap;
+mod departed;
+mod follower;
+
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use pinhole_core::{CloseCause, OfferError, SessionId, SessionState};
-use pinhole_runtime::{Handle, HandleError, Viewer, ViewerEvent};
+use pinhole_core::diagnose::{BrowserReport, Diagnosis, Verdict, of_refusal};
+use pinhole_core::{CloseCause, OfferError, SessionId};
+use pinhole_runtime::{Handle, HandleError, Viewer};
 use tokio::sync::mpsc;
 
+use crate::http::caller::Caller;
+use crate::rate::Rate;
 use crate::timings::Histogram;
+use crate::verdicts;
+use departed::Departed;
+pub(crate) use departed::Departure;
+use follower::Follower;
+
+/// Reports of one viewer's browser at once, and a second; those beyond are refused.
+const REPORTS_AT_ONCE: f64 = 10.0;
+const REPORTS_A_SECOND: f64 = 5.0;
 
 /// The names of all sessions.
 pub(crate) struct Sessions {
@@ -24,6 +38,8 @@ pub(crate) struct Sessions {
     pub(crate) answering: Histogram,
     /// Offer in to connected.
     pub(crate) connecting: Histogram,
+    /// What was wrong, how often.
+    pub(crate) verdicts: verdicts::Counts,
 }
 
 #[derive(Default)]
@@ -32,6 +48,7 @@ struct Names {
     live: HashMap<SessionId, Live>,
     resources: HashMap<String, SessionId>,
     users: HashMap<User, SessionId>,
+    departed: Departed,
 }
 
 struct Live {
@@ -39,11 +56,23 @@ struct Live {
     since: Instant,
     kind: Kind,
     replaced: bool,
+    reports: Rate,
+    diagnosis: Option<Arc<Diagnosis>>,
 }
 
 enum Kind {
     Whep { resource: String, etag: String },
     Socket { user: User },
+}
+
+impl Kind {
+    /// For lists: the way that the viewer came by, and its name there.
+    fn listed(&self) -> (&'static str, Option<String>) {
+        match self {
+            Kind::Whep { .. } => ("whep", None),
+            Kind::Socket { user } => ("websocket", Some(user.user_id.clone())),
+        }
+    }
 }
 
 /// A viewer as WebSocket messages name it.
@@ -80,6 +109,8 @@ pub(crate) enum SocketNews {
     Candidate { candidate: String, mid: String, index: Option<usize> },
     /// The viewer should restart ICE.
     RestartWanted,
+    /// What is wrong; `None`: what was wrong is over.
+    Diagnosed(Option<Arc<Diagnosis>>),
     /// It ended; nothing follows.
     Ended(Ending),
 }
@@ -113,6 +144,21 @@ pub(crate) struct Listed {
     pub(crate) kind: &'static str,
     pub(crate) user_id: Option<String>,
     pub(crate) seconds: f64,
+    pub(crate) diagnosis: Option<Arc<Diagnosis>>,
+}
+
+/// Why a report of a browser was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ReportError {
+    /// There is no such session, or none any more.
+    #[error("there is no such session; it may have ended")]
+    NoSession,
+    /// They come too fast.
+    #[error("reports come too fast; {REPORTS_A_SECOND} a second are taken")]
+    TooOften,
+    /// The event loop takes none now.
+    #[error("{0}")]
+    Busy(String),
 }
 
 impl Sessions {
@@ -123,6 +169,7 @@ impl Sessions {
             names: Mutex::default(),
             answering: Histogram::default(),
             connecting: Histogram::default(),
+            verdicts: verdicts::Counts::default(),
         }
     }
 
@@ -130,15 +177,17 @@ impl Sessions {
     pub(crate) async fn offer_whep(
         self: &Arc<Self>,
         sdp: String,
+        caller: Caller,
     ) -> Result<WhepSession, HandleError<OfferError>> {
         let since = Instant::now();
-        let viewer = self.handle.accept_offer(sdp).await?;
+        let viewer = self.handle.accept_offer(sdp).await;
+        let viewer = viewer.inspect_err(|error| self.on_refused("whep", None, error))?;
         self.answering.observe(since.elapsed());
         let (resource, etag) = (unguessable(), new_etag());
         let kind = Kind::Whep { resource: resource.clone(), etag: etag.clone() };
         let answer = viewer.answer.clone();
         self.names().resources.insert(resource.clone(), viewer.id);
-        self.follow(viewer, since, kind, None);
+        self.follow(viewer, since, kind, caller, None);
         Ok(WhepSession { resource, etag, answer })
     }
 
@@ -148,6 +197,7 @@ impl Sessions {
         self: &Arc<Self>,
         user: User,
         sdp: String,
+        caller: Caller,
         events: mpsc::Sender<SocketEvent>,
     ) -> Result<(SessionId, String), HandleError<OfferError>> {
         let since = Instant::now();
@@ -157,14 +207,17 @@ impl Sessions {
             {
                 let old = self.names().users.get(&user).copied();
                 self.replace(old).await;
-                self.handle.accept_offer(sdp).await?
+                self.handle.accept_offer(sdp).await
             }
-            result => result?,
+            result => result,
         };
+        let viewer = viewer.inspect_err(|error| {
+            self.on_refused("websocket", Some(user.user_id.clone()), error);
+        })?;
         self.answering.observe(since.elapsed());
         let (id, answer) = (viewer.id, viewer.answer.clone());
         let old = self.names().users.insert(user.clone(), id);
-        self.follow(viewer, since, Kind::Socket { user }, Some(events));
+        self.follow(viewer, since, Kind::Socket { user }, caller, Some(events));
         self.replace(old).await;
         Ok((id, answer))
     }
@@ -198,7 +251,7 @@ impl Sessions {
                 tracing::warn!("the event loop takes no commands; a session stays open");
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
@@ -206,16 +259,95 @@ impl Sessions {
     pub(crate) fn listed(&self, id: SessionId) -> Option<Listed> {
         let names = self.names();
         let live = names.live.get(&id)?;
-        let (kind, user_id) = match &live.kind {
-            Kind::Whep { .. } => ("whep", None),
-            Kind::Socket { user } => ("websocket", Some(user.user_id.clone())),
-        };
+        let (kind, user_id) = live.kind.listed();
         Some(Listed {
             number: live.number,
             kind,
             user_id,
             seconds: live.since.elapsed().as_secs_f64(),
+            diagnosis: live.diagnosis.clone(),
         })
+    }
+
+    /// The latest sessions that ended with a verdict, and offers that were refused with one, newest
+    /// first.
+    pub(crate) fn departed(&self) -> Vec<Departure> {
+        self.names().departed.newest()
+    }
+
+    /// How many sessions have each verdict now; those without one are not counted.
+    pub(crate) fn by_verdict(&self) -> BTreeMap<Verdict, usize> {
+        let mut counts = BTreeMap::new();
+        for live in self.names().live.values() {
+            if let Some(diagnosis) = &live.diagnosis {
+                *counts.entry(diagnosis.verdict).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// What is wrong with the session of a WHEP resource, if anything; also for a while after it
+    /// ended with a verdict. `None`: there is no such session.
+    pub(crate) fn whep_diagnosis(&self, resource: &str) -> Option<Option<Arc<Diagnosis>>> {
+        let names = self.names();
+        let id = names.resources.get(resource);
+        match id.and_then(|id| names.live.get(id)) {
+            Some(live) => Some(live.diagnosis.clone()),
+            None => names.departed.of_whep(Instant::now(), resource).map(Some),
+        }
+    }
+
+    /// Takes what a viewer's browser saw.
+    pub(crate) async fn report(
+        &self,
+        id: SessionId,
+        report: BrowserReport,
+    ) -> Result<(), ReportError> {
+        let in_time = self.names().live.get_mut(&id).map(|live| live.reports.take(Instant::now()));
+        match in_time {
+            None => return Err(ReportError::NoSession),
+            Some(false) => return Err(ReportError::TooOften),
+            Some(true) => {}
+        }
+        match self.handle.report_browser(id, report).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(ReportError::NoSession),
+            Err(error) => Err(ReportError::Busy(error.to_string())),
+        }
+    }
+
+    fn set_diagnosis(&self, id: SessionId, diagnosis: Option<Arc<Diagnosis>>) {
+        if let Some(live) = self.names().live.get_mut(&id) {
+            live.diagnosis = diagnosis;
+        }
+    }
+
+    /// An offer that is refused for a reason that has a verdict is told of like a session that
+    /// failed.
+    fn on_refused(
+        &self,
+        kind: &'static str,
+        user_id: Option<String>,
+        error: &HandleError<OfferError>,
+    ) {
+        let HandleError::Refused(error) = error else { return };
+        let Some(diagnosis) = of_refusal(error).map(Arc::new) else { return };
+        let mut names = self.names();
+        names.count += 1;
+        let number = names.count;
+        let departure = Departure {
+            number,
+            kind,
+            user_id,
+            seconds: 0.0,
+            diagnosis: diagnosis.clone(),
+            resource: None,
+            at: Instant::now(),
+        };
+        names.departed.add(departure);
+        drop(names);
+        self.verdicts.count(&diagnosis);
+        verdicts::log(&format!("viewer {number}"), &diagnosis);
     }
 
     async fn replace(&self, old: Option<SessionId>) {
@@ -236,25 +368,36 @@ impl Sessions {
         viewer: Viewer,
         since: Instant,
         kind: Kind,
+        caller: Caller,
         events: Option<mpsc::Sender<SocketEvent>>,
     ) {
-        let user_id = match &kind {
-            Kind::Whep { .. } => String::new(),
-            Kind::Socket { user } => user.user_id.clone(),
-        };
+        let user_id = kind.listed().1.unwrap_or_default();
+        let reports = Rate::new(Instant::now(), REPORTS_AT_ONCE, REPORTS_A_SECOND);
         let mut names = self.names();
         names.count += 1;
         let number = names.count;
-        names.live.insert(viewer.id, Live { number, since, kind, replaced: false });
+        let live = Live { number, since, kind, replaced: false, reports, diagnosis: None };
+        names.live.insert(viewer.id, live);
         drop(names);
-        let follower =
-            Follower { sessions: self.clone(), id: viewer.id, number, since, user_id, events };
+        let (sessions, id) = (self.clone(), viewer.id);
+        let follower = Follower { sessions, id, number, since, user_id, caller, events };
         tokio::spawn(follower.run(viewer));
     }
 
     fn forget(&self, id: SessionId) -> bool {
         let mut names = self.names();
         let Some(live) = names.live.remove(&id) else { return false };
+        if let Some(diagnosis) = live.diagnosis {
+            let (kind, user_id) = live.kind.listed();
+            let resource = match &live.kind {
+                Kind::Whep { resource, .. } => Some(resource.clone()),
+                Kind::Socket { .. } => None,
+            };
+            let (number, seconds, at) =
+                (live.number, live.since.elapsed().as_secs_f64(), Instant::now());
+            let departure = Departure { number, kind, user_id, seconds, diagnosis, resource, at };
+            names.departed.add(departure);
+        }
         match live.kind {
             Kind::Whep { resource, .. } => {
                 names.resources.remove(&resource);
@@ -268,72 +411,6 @@ impl Sessions {
         }
         live.replaced
     }
-}
-
-/// Hears of one session's life.
-struct Follower {
-    sessions: Arc<Sessions>,
-    id: SessionId,
-    number: u64,
-    since: Instant,
-    user_id: String,
-    events: Option<mpsc::Sender<SocketEvent>>,
-}
-
-impl Follower {
-    async fn run(self, viewer: Viewer) {
-        let mut connected = false;
-        let mut cause = CloseCause::Local;
-        while let Ok(event) = viewer.events.recv().await {
-            match event {
-                ViewerEvent::State(SessionState::Connected) if !connected => {
-                    connected = true;
-                    let took = self.since.elapsed();
-                    self.sessions.connecting.observe(took);
-                    tracing::info!(
-                        "viewer {} connected after {} ms",
-                        self.number,
-                        took.as_millis()
-                    );
-                }
-                ViewerEvent::State(state) => {
-                    tracing::debug!("viewer {} is {state:?}", self.number);
-                }
-                ViewerEvent::Candidate { candidate, mid } => {
-                    let index = mline_index(&viewer.answer, &mid);
-                    self.tell(SocketNews::Candidate { candidate, mid, index }).await;
-                }
-                ViewerEvent::Diagnosed(diagnosis) => {
-                    tracing::debug!("viewer {}: {diagnosis:?}", self.number);
-                }
-                ViewerEvent::RestartWanted => self.tell(SocketNews::RestartWanted).await,
-                ViewerEvent::Closed(why) => {
-                    cause = why;
-                    break;
-                }
-            }
-        }
-        let replaced = self.sessions.forget(self.id);
-        let ending = if replaced { Ending::Replaced } else { Ending::Closed(cause) };
-        let seconds = self.since.elapsed().as_secs();
-        tracing::info!("viewer {} ended after {seconds} s: {}", self.number, ending.text());
-        self.tell(SocketNews::Ended(ending)).await;
-    }
-
-    async fn tell(&self, what: SocketNews) {
-        if let Some(events) = &self.events {
-            // A WebSocket that has gone hears nothing, and closes its sessions by itself.
-            let event = SocketEvent { session: self.id, user_id: self.user_id.clone(), what };
-            let _ = events.send(event).await;
-        }
-    }
-}
-
-/// Which m-line of an SDP has this mid.
-fn mline_index(sdp: &str, mid: &str) -> Option<usize> {
-    let line = sdp.lines().position(|line| line.strip_prefix("a=mid:") == Some(mid))?;
-    let before = sdp.lines().take(line).filter(|line| line.starts_with("m=")).count();
-    before.checked_sub(1)
 }
 
 /// 128 bits from the operating system, in hexadecimal.
@@ -358,17 +435,4 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_m_line_of_a_mid_is_counted_from_zero() {
-        let sdp = "v=0\r\nm=audio 0 x\r\na=mid:a\r\nm=video 9 x\r\na=mid:v1\r\n";
-        assert_eq!(mline_index(sdp, "a"), Some(0));
-        assert_eq!(mline_index(sdp, "v1"), Some(1));
-        assert_eq!(mline_index(sdp, "v"), None);
-    }
 }

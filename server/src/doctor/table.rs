@@ -1,0 +1,138 @@
+//! The report for a terminal: a line for each check, wrapped under its own column, then the
+//! verdicts.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use pinhole_core::diagnose::{Diagnosis, Severity};
+
+use super::report::{Check, Grade, Report};
+
+/// Columns of a terminal that does not say how many it has.
+pub const COLUMNS: usize = 100;
+/// Columns that are made use of: longer lines are hard to read.
+const COLUMNS_MAX: usize = 120;
+/// Columns of text that are there however narrow the terminal is.
+const TEXT_MIN: usize = 30;
+
+/// Writes it. `colours`: for a terminal that shows them.
+pub fn table(report: &Report, columns: usize, colours: bool) -> String {
+    let columns = columns.min(COLUMNS_MAX);
+    let mut text = String::new();
+    let area = report.checks.iter().map(|check| check.area.len()).max().unwrap_or_default();
+    for check in &report.checks {
+        text += &row(check, area, columns, colours);
+    }
+    text.push('\n');
+    for diagnosis in &report.diagnoses {
+        text += &verdict(diagnosis, columns, colours);
+    }
+    let seconds = report.took.as_secs_f32();
+    let summary = match (report.is_good(), report.diagnoses.is_empty()) {
+        (true, true) => "Nothing that was seen keeps a viewer outside from connecting.",
+        (true, false) => "A viewer outside would connect, less well than it could.",
+        (false, _) => "A viewer outside would not connect.",
+    };
+    let _ = writeln!(text, "{summary} ({seconds:.1} s)");
+    text
+}
+
+fn row(check: &Check, area: usize, columns: usize, colours: bool) -> String {
+    let (mark, colour) = match check.grade {
+        Grade::Good => ("ok  ", "32"),
+        Grade::Note => ("note", "33"),
+        Grade::Bad => ("BAD ", "31"),
+        Grade::Unknown => ("?   ", "33"),
+    };
+    let indent = 2 + mark.len() + 2 + area + 2;
+    let time = check.round_trip.map(milliseconds).unwrap_or_default();
+    let said = match check.subject.is_empty() {
+        true => check.text.clone(),
+        false => format!("{}: {}", check.subject, check.text),
+    };
+    let said = if time.is_empty() { said } else { format!("{said}, {time}") };
+    let lines = wrapped(&said, columns.saturating_sub(indent).max(TEXT_MIN));
+    let mark = painted(mark, colour, colours);
+    let mut text = format!("  {mark}  {:area$}  ", check.area);
+    text += &lines.join(&format!("\n{:indent$}", ""));
+    text.push('\n');
+    text
+}
+
+fn verdict(diagnosis: &Diagnosis, columns: usize, colours: bool) -> String {
+    let (mark, colour) = match diagnosis.severity {
+        Severity::Failed => ("FAILED", "1;31"),
+        Severity::Degraded => ("worse than it could be", "1;33"),
+    };
+    let width = columns.saturating_sub(8).max(TEXT_MIN);
+    let mut text = format!("{}  {}\n", painted(mark, colour, colours), diagnosis.verdict.code());
+    for line in wrapped(&diagnosis.sentence, width) {
+        let _ = writeln!(text, "  {line}");
+    }
+    let fix = wrapped(&diagnosis.fix, width);
+    let _ = writeln!(text, "  fix   {}", fix.join("\n        "));
+    for fact in &diagnosis.evidence {
+        let fact = wrapped(fact, width);
+        let _ = writeln!(text, "  fact  {}", fact.join("\n        "));
+    }
+    text.push('\n');
+    text
+}
+
+fn painted(text: &str, colour: &str, colours: bool) -> String {
+    if colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_string() }
+}
+
+pub(super) fn milliseconds(time: Duration) -> String {
+    let ms = time.as_secs_f64() * 1e3;
+    if ms < 9.95 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") }
+}
+
+/// Broken at spaces; a longer word stands out. Lines of the text stay lines.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            let fits = line.chars().count() + 1 + word.chars().count() <= width;
+            if !line.is_empty() && !fits {
+                lines.push(std::mem::take(&mut line));
+            } else if !line.is_empty() {
+                line.push(' ');
+            }
+            line += word;
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_aligned_and_wrapped_under_their_text() {
+        let check = Check {
+            round_trip: Some(Duration::from_micros(1234)),
+            ..Check::new("stun", "stun:a", Grade::Good, "sees us at 192.0.2.1:7".to_string())
+        };
+        assert_eq!(
+            row(&check, 6, 100, false),
+            "  ok    stun    stun:a: sees us at 192.0.2.1:7, 1.2 ms\n"
+        );
+        assert_eq!(
+            row(&check, 6, 46, false),
+            "  ok    stun    stun:a: sees us at\n                192.0.2.1:7, 1.2 ms\n"
+        );
+        let painted = row(&check, 6, 100, true);
+        assert!(painted.starts_with("  \x1b[32mok  \x1b[0m  stun    stun:a"), "{painted:?}");
+    }
+
+    #[test]
+    fn lines_are_broken_at_spaces_alone() {
+        assert_eq!(wrapped("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(wrapped("muchtoolong a", 4), ["muchtoolong", "a"]);
+        assert_eq!(wrapped("a b\nc", 9), ["a b", "c"]);
+    }
+}

@@ -1,0 +1,173 @@
+//! What a viewer's browser saw, as its page reports it: over the WebSocket as `pinhole_report`, over
+//! WHEP as a POST to the session's `/report`.
+//!
+//! ```text
+//! {"ice":"checking","connection":"connecting",
+//!  "errors":[{"url":"stun:stun.example.org","code":701,"text":"…"}],
+//!  "candidate_types":["host","srflx"],"pair":"host -> srflx",
+//!  "bytes_received":0,"packets_received":0,"frames_decoded":0,"unix_seconds":1780000000,
+//!  "our_fingerprint":"sha-256 AB:…","its_fingerprint":"sha-256 CD:…"}
+//! ```
+//!
+//! Every field may be missing or null. Other fields are not read, so that a newer page works with an
+//! older server. What came is somebody else's text: bounded here, and without control characters, so
+//! that it can stand in a log.
+
+use pinhole_core::diagnose::{BrowserReport, IceError};
+use serde_json::{Map, Value};
+
+/// Bytes of a report.
+pub(super) const REPORT_BYTES_MAX: usize = 8 * 1024;
+/// Characters of each text in it.
+const TEXT_CHARS_MAX: usize = 256;
+/// Entries of each list in it.
+const LIST_MAX: usize = 16;
+
+/// Reads a report. The error names the field that is wrong.
+pub(super) fn parse(fields: &Map<String, Value>) -> Result<BrowserReport, String> {
+    let errors = list(fields, "errors")?.iter().map(ice_error).collect::<Result<_, _>>()?;
+    let types = list(fields, "candidate_types")?;
+    let candidate_types = types
+        .iter()
+        .map(|value| optional_text(Some(value), "candidate_types").map(Option::unwrap_or_default))
+        .collect::<Result<_, _>>()?;
+    let text = |name: &str| optional_text(fields.get(name), name);
+    let count = |name: &str| optional_count(fields.get(name), name);
+    Ok(BrowserReport {
+        ice: text("ice")?.unwrap_or_default(),
+        connection: text("connection")?.unwrap_or_default(),
+        errors,
+        candidate_types,
+        pair: text("pair")?,
+        bytes_received: count("bytes_received")?.unwrap_or(0),
+        packets_received: count("packets_received")?.unwrap_or(0),
+        frames_decoded: count("frames_decoded")?.unwrap_or(0),
+        unix_seconds: count("unix_seconds")?,
+        our_fingerprint: text("our_fingerprint")?,
+        its_fingerprint: text("its_fingerprint")?,
+    })
+}
+
+fn ice_error(value: &Value) -> Result<IceError, String> {
+    let Value::Object(fields) = value else {
+        return Err("errors must be a list of objects".to_string());
+    };
+    let text = |name: &str| optional_text(fields.get(name), name).map(Option::unwrap_or_default);
+    let code = optional_count(fields.get("code"), "code")?.unwrap_or(0);
+    let code = u16::try_from(code).map_err(|_| "code must be at most 65535".to_string())?;
+    Ok(IceError { url: text("url")?, code, text: text("text")? })
+}
+
+fn list<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a [Value], String> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::Array(list)) if list.len() <= LIST_MAX => Ok(list),
+        Some(Value::Array(_)) => Err(format!("{name} has more than {LIST_MAX} entries")),
+        Some(_) => Err(format!("{name} must be a list")),
+    }
+}
+
+fn optional_text(value: Option<&Value>, name: &str) -> Result<Option<String>, String> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.chars().count() <= TEXT_CHARS_MAX => {
+            let visible = |char: char| if char.is_control() { ' ' } else { char };
+            Ok(Some(text.chars().map(visible).collect()))
+        }
+        Some(Value::String(_)) => Err(format!("{name} is longer than {TEXT_CHARS_MAX} characters")),
+        Some(_) => Err(format!("{name} must be a string")),
+    }
+}
+
+fn optional_count(value: Option<&Value>, name: &str) -> Result<Option<u64>, String> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            let count = value.as_u64();
+            count.map(Some).ok_or_else(|| format!("{name} must be a number, whole, 0 or more"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(value: Value) -> Result<BrowserReport, String> {
+        parse(value.as_object().unwrap())
+    }
+
+    #[test]
+    fn a_report_of_our_page_is_read_whole() {
+        let report = read(json!({
+            "type": "pinhole_report", "user_id": "u", "ice": "failed", "connection": "failed",
+            "errors": [{"url": "turn:t.example.org", "code": 401, "text": "Unauthorized"}],
+            "candidate_types": ["host", "srflx"], "pair": "host -> srflx",
+            "bytes_received": 10, "packets_received": 2, "frames_decoded": 1,
+            "unix_seconds": 1_780_000_000_u64,
+            "our_fingerprint": "sha-256 AB", "its_fingerprint": "sha-256 CD", "new": [1],
+        }));
+        let error = IceError {
+            url: "turn:t.example.org".to_string(),
+            code: 401,
+            text: "Unauthorized".to_string(),
+        };
+        let expected = BrowserReport {
+            ice: "failed".to_string(),
+            connection: "failed".to_string(),
+            errors: vec![error],
+            candidate_types: vec!["host".to_string(), "srflx".to_string()],
+            pair: Some("host -> srflx".to_string()),
+            bytes_received: 10,
+            packets_received: 2,
+            frames_decoded: 1,
+            unix_seconds: Some(1_780_000_000),
+            our_fingerprint: Some("sha-256 AB".to_string()),
+            its_fingerprint: Some("sha-256 CD".to_string()),
+        };
+        assert_eq!(report, Ok(expected));
+    }
+
+    #[test]
+    fn what_a_browser_does_not_tell_may_be_missing_or_null() {
+        assert_eq!(read(json!({})), Ok(BrowserReport::default()));
+        let nothing = json!({"pair": null, "errors": null, "unix_seconds": null, "ice": null});
+        assert_eq!(read(nothing), Ok(BrowserReport::default()));
+    }
+
+    #[test]
+    fn a_line_break_does_not_reach_the_log() {
+        let report =
+            read(json!({"ice": "new\r\nviewer 1: forged", "candidate_types": ["a\u{1b}b"]}));
+        let report = report.unwrap();
+        assert_eq!(report.ice, "new  viewer 1: forged");
+        assert_eq!(report.candidate_types, ["a b"]);
+    }
+
+    #[test]
+    fn a_fault_names_the_field() {
+        let long = "x".repeat(TEXT_CHARS_MAX + 1);
+        let table = [
+            (json!({"ice": 1}), "ice must be a string"),
+            (json!({"ice": long}), "ice is longer than 256"),
+            (json!({"errors": {}}), "errors must be a list"),
+            (json!({"errors": [1]}), "errors must be a list of objects"),
+            (json!({"errors": [{"code": -1}]}), "code must be a number"),
+            (json!({"errors": [{"code": 65536}]}), "code must be at most 65535"),
+            (json!({"errors": [{"url": []}]}), "url must be a string"),
+            (json!({"errors": vec![json!({}); LIST_MAX + 1]}), "errors has more than 16"),
+            (json!({"candidate_types": [1]}), "candidate_types must be a string"),
+            (json!({"candidate_types": vec!["a"; LIST_MAX + 1]}), "candidate_types has more"),
+            (json!({"frames_decoded": 1.5}), "frames_decoded must be a number"),
+            (json!({"unix_seconds": "now"}), "unix_seconds must be a number"),
+        ];
+        for (value, part) in table {
+            let fault = read(value.clone()).unwrap_err();
+            assert!(fault.contains(part), "{value}: {fault}");
+        }
+        let most = "ä".repeat(TEXT_CHARS_MAX);
+        assert!(read(json!({"ice": most})).is_ok(), "characters are counted, not bytes");
+    }
+}
