@@ -20,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use pinhole_core::h264::ProfileLevelId;
 use pinhole_core::{Certificate, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
 use pinhole_encoder::{MediaEvent, Stream, StreamFormat};
-use pinhole_runtime::{Handle, NetworkConfig, RecordFile, RuntimeConfig, RuntimeError};
+use pinhole_runtime::{Handle, NetworkConfig, RuntimeConfig, RuntimeError};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -115,8 +115,6 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let tls = settings.tls.as_ref().map(tls::acceptor).transpose().map_err(StartError::Tls)?;
     let roots = settings.turn_ca.as_deref().map(tls::roots).transpose();
     let roots = roots.map_err(StartError::Tls)?.unwrap_or_default();
-    let record = settings.record.as_ref().map(RecordSettings::create).transpose();
-    let record = record.map_err(StartError::Record)?;
 
     let wanted = settings.addresses.clone();
     let servers = settings.gather_servers();
@@ -134,7 +132,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let watched = servers::list(&servers);
     let network = NetworkConfig { names: servers.names, bases: Some(bound.bases.clone()), roots };
     let (gather, port) = (bound.gather.clone(), bound.sockets.port());
-    let event_loop = start_loop(&settings, bound, stream, network, record)?;
+    let event_loop = start_loop(&settings, bound, stream, network)?;
     let handle = event_loop.handle;
     let access_rules = AccessRules::new(&settings);
 
@@ -227,14 +225,14 @@ fn start_loop(
     bound: addresses::Bound,
     stream: Stream,
     network: NetworkConfig,
-    record: Option<RecordFile>,
 ) -> Result<pinhole_runtime::Running, StartError> {
+    let record = settings.record.as_ref().map(RecordSettings::create).transpose();
     let config = RuntimeConfig {
         endpoint: endpoint_config(settings, &bound, stream.format())?,
         sockets: bound.sockets,
         media: Box::new(stream),
         network,
-        record,
+        record: record.map_err(StartError::Record)?,
     };
     Ok(match settings.runtime {
         RuntimeKind::Mio => pinhole_mio::spawn(config)?,

@@ -46,11 +46,6 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         SourceKind::Test => Some(flags.fps.unwrap_or(TEST_FPS)),
         _ => flags.fps,
     };
-    let record = flags.record.map(|path| RecordSettings {
-        path,
-        bytes_max: flags.record_max,
-        addresses: flags.record_addresses,
-    });
     if flags.reflector_token.is_some() && flags.reflector.is_none() {
         return refused("--reflector-token needs --reflector HOST:PORT, whose secret it is");
     }
@@ -81,7 +76,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         ice_servers,
         ice_for: flags.ice_for,
         turn_ca: flags.turn_ca,
-        record,
+        record: RecordSettings::new(flags.record, flags.record_max, flags.record_addresses),
         reflector: flags
             .reflector
             .map(|address| ReflectorSettings { address, token: flags.reflector_token }),

@@ -22,6 +22,15 @@ pub struct RecordSettings {
 }
 
 impl RecordSettings {
+    /// `None`: nothing is recorded.
+    pub(super) fn new(
+        path: Option<PathBuf>,
+        bytes_max: u64,
+        addresses: AddressPolicy,
+    ) -> Option<RecordSettings> {
+        path.map(|path| RecordSettings { path, bytes_max, addresses })
+    }
+
     /// Creates the file.
     ///
     /// # Errors
