@@ -30,6 +30,8 @@ pub(super) const PORTS_MAX: usize = 16;
 #[derive(Debug, Clone)]
 pub(super) struct Port {
     pub(super) facts: PortFacts,
+    /// Where the witness sends from, where there is one.
+    pub(super) sent_from: Option<IpAddr>,
     /// How the probes came through, where any did.
     pub(super) passage: Option<Passage>,
     /// What people should know besides.
@@ -61,6 +63,12 @@ impl Ports {
             }
         }
         all
+    }
+
+    /// Whether there are any, and nothing is known of them yet.
+    pub(super) fn are_untried(&self) -> bool {
+        let untried = |port: &Port| port.facts.proof == Proof::Untried;
+        !self.free().is_empty() && self.ports.iter().all(untried)
     }
 
     /// The same of a server at work, which holds the port that it has bound; others that it might
@@ -124,7 +132,7 @@ impl Ports {
 impl Port {
     fn untried((external, internal): (SocketAddr, SocketAddr)) -> Port {
         let facts = PortFacts { external, internal, proof: Proof::Untried, witness: Witness::None };
-        Port { facts, passage: None, note: None }
+        Port { facts, sent_from: None, passage: None, note: None }
     }
 }
 
