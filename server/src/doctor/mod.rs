@@ -27,7 +27,7 @@ mod table;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pinhole_core::diagnose::{Answer, ClockOffset, Surroundings, examine};
+use pinhole_core::diagnose::{Answer, ClockOffset, Proof, Surroundings, examine};
 use pinhole_core::gather::{
     Audience, CandidateKind, LocalCandidate, Paths, ServerConfig, ServerKind,
 };
@@ -48,6 +48,7 @@ pub use json::{failure, json};
 pub use report::{Check, Grade, Report};
 pub use table::{COLUMNS, table};
 
+use lines::Instead;
 use machine::Machine;
 use ports::Ports;
 use servers::{Server, ServerCheck, Shared};
@@ -93,7 +94,7 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
     checks.extend(lines::candidates(&surroundings.candidates));
     checks.extend(servers.iter().map(lines::server));
     if !servers.is_empty() {
-        checks.push(lines::nat(&nat));
+        checks.push(lines::nat(&nat, instead(&servers, &ports)));
     }
     checks.extend(reflector);
     checks.extend(ports.ports.iter().map(lines::port));
@@ -158,7 +159,7 @@ async fn look(
     let discovering = async {
         let report = nat::discover(answers, begun + ASK_TIME).await;
         if !gathered.servers.is_empty() {
-            progress(&lines::nat(&report));
+            progress(&lines::nat(&report, Instead::Unknown));
         }
         report
     };
@@ -286,17 +287,33 @@ fn told(
             let Some(base) = base.or(bases.first()) else { continue };
             let protocol = Protocol::Udp;
             let candidate = LocalCandidate { base: *base, address, kind, protocol };
-            let same = |known: &LocalCandidate| {
-                known.protocol == protocol
-                    && known.address.ip() == address.ip()
-                    && (known.kind == kind || known.address == address)
-            };
+            // The port that a server saw is that of the socket which asked it, not of the one for
+            // viewers: it says no more than the address.
+            let same = |known: &LocalCandidate| match kind {
+                CandidateKind::ServerReflexive => known.address.ip() == address.ip(),
+                _ => known.address == address,
+            } && known.protocol == protocol;
             if !candidates.iter().any(same) {
                 candidates.push(candidate);
             }
         }
     }
     candidates
+}
+
+/// What viewers have where the NAT is symmetric.
+fn instead(servers: &[ServerCheck], ports: &Ports) -> Instead {
+    let is_forward =
+        |port: &ports::Port| matches!(port.facts.proof, Proof::Proved { .. } | Proof::Untried);
+    let mut relays = servers.iter().filter(|server| server.facts.relay.is_some()).peekable();
+    let has_turn = relays.peek().is_some();
+    let works = |server: &ServerCheck| matches!(server.facts.answer, Answer::Relayed(_));
+    match (ports.ports.iter().any(is_forward), relays.any(works)) {
+        (true, _) => Instead::Forward,
+        (false, true) => Instead::Relay,
+        (false, false) if has_turn => Instead::NoRelay,
+        (false, false) => Instead::Nothing,
+    }
 }
 
 fn left_out(ports: &Ports) -> Option<Check> {

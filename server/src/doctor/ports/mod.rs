@@ -91,11 +91,6 @@ impl Ports {
         self.ports.iter().map(|port| port.facts.clone()).collect()
     }
 
-    /// Whether there is nothing to prove.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ports.is_empty()
-    }
-
     /// Has a reflector send to them.
     ///
     /// # Errors
