@@ -61,6 +61,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(page::index))
         .route("/{file}", get(page::file))
+        .route("/verdicts/{code}", get(page::verdict))
         .route("/whep", post(whep::offer).options(whep::options).head(whep::head))
         .route(
             "/whep/{resource}",

@@ -1,4 +1,4 @@
-//! The page and the player, built into the program.
+//! The page and the player, and the pages on verdicts, built into the program.
 
 use std::sync::LazyLock;
 
@@ -13,6 +13,9 @@ use super::refusal::Refusal;
 
 /// Name and bytes of each file of `web/`, listed by the build script.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
+
+/// Name and bytes of each file of `docs/verdicts/`.
+const VERDICTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/verdicts.rs"));
 
 /// The page's name in [`FILES`].
 const INDEX: &str = "index.html";
@@ -35,6 +38,18 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
 /// `GET /pinhole.js` and its like.
 pub(super) async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
     answer(&name, &headers)
+}
+
+/// `GET /verdicts/forward-missing` and its like: Markdown, which is read as it is.
+pub(super) async fn verdict(Path(code): Path<String>) -> Response {
+    let code = code.strip_suffix(".md").unwrap_or(&code);
+    let page = VERDICTS.iter().find(|(file, _)| file.strip_suffix(".md") == Some(code));
+    let Some((_, bytes)) = page else {
+        let text = "there is no such verdict; /verdicts/README lists all of them";
+        return Refusal::new(StatusCode::NOT_FOUND, text).into_response();
+    };
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], *bytes).into_response()
 }
 
 fn answer(name: &str, headers: &HeaderMap) -> Response {

@@ -33,7 +33,7 @@ use crate::http::{App, router};
 use crate::ice_servers::IceServers;
 use crate::ice_tcp;
 use crate::sessions::{Sessions, random};
-use crate::settings::{IceFor, RuntimeKind, Settings, TcpPort};
+use crate::settings::{IceFor, RecordSettings, RuntimeKind, Settings, TcpPort};
 
 /// Time for WebSockets to say goodbye, for the loop to end, for HTTP to end. Together under two
 /// seconds.
@@ -64,6 +64,9 @@ pub enum StartError {
     /// Certificate or key of HTTPS, or the CA of TURN servers.
     #[error("{0}")]
     Tls(String),
+    /// The file of the recording.
+    #[error("{0}")]
+    Record(String),
     /// Source or encoder.
     #[error(transparent)]
     Stream(#[from] pinhole_encoder::StreamError),
@@ -223,11 +226,13 @@ fn start_loop(
     stream: Stream,
     network: NetworkConfig,
 ) -> Result<pinhole_runtime::Running, StartError> {
+    let record = settings.record.as_ref().map(RecordSettings::create).transpose();
     let config = RuntimeConfig {
         endpoint: endpoint_config(settings, &bound, stream.format())?,
         sockets: bound.sockets,
         media: Box::new(stream),
         network,
+        record: record.map_err(StartError::Record)?,
     };
     Ok(match settings.runtime {
         RuntimeKind::Mio => pinhole_mio::spawn(config)?,

@@ -9,5 +9,6 @@ mod operators;
 mod page;
 mod server;
 mod tls;
+mod verdicts;
 mod websocket;
 mod whep;

@@ -13,20 +13,20 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::server::{OFFER, Server, settings, start, start_with};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const CANDIDATE: &str = "candidate:1 1 udp 2113937151 127.0.0.1 9 typ host";
 
-async fn open(server: &Server, path: &str) -> Socket {
+pub(super) async fn open(server: &Server, path: &str) -> Socket {
     connect_async(format!("ws://{}{path}", server.running.addr)).await.unwrap().0
 }
 
-async fn say(socket: &mut Socket, message: Value) {
+pub(super) async fn say(socket: &mut Socket, message: Value) {
     socket.send(Message::text(message.to_string())).await.unwrap();
 }
 
 /// The next JSON message, or `None` once the socket is closed.
-async fn hear(socket: &mut Socket) -> Option<Value> {
+pub(super) async fn hear(socket: &mut Socket) -> Option<Value> {
     loop {
         let next = timeout(Duration::from_secs(5), socket.next()).await.expect("a message in time");
         match next {
@@ -49,11 +49,11 @@ async fn close_code(socket: &mut Socket) -> CloseCode {
     }
 }
 
-fn offer(user: &str) -> Value {
+pub(super) fn offer(user: &str) -> Value {
     json!({"type": "webrtc_offer", "session_id": "s", "user_id": user, "sdp": OFFER})
 }
 
-async fn play(socket: &mut Socket, user: &str) {
+pub(super) async fn play(socket: &mut Socket, user: &str) {
     say(socket, offer(user)).await;
     let answer = hear(socket).await.unwrap();
     assert_eq!(answer["type"], "webrtc_answer", "{answer}");

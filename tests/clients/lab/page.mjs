@@ -31,6 +31,8 @@ function offerVp8Alone() {
     const transceiver = addTransceiver.apply(this, args);
     const { codecs } = RTCRtpReceiver.getCapabilities('video');
     transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === 'video/VP8'));
+    // The page has preferences of its own.
+    transceiver.setCodecPreferences = () => {};
     return transceiver;
   };
 }

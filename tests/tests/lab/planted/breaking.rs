@@ -40,7 +40,8 @@ fn what_the_path_does_to_packets_is_told_by_its_cause() {
         Plant {
             playing: Some(|lab| lab.nft("natA", &drop_udp(""))),
             doctor: None,
-            ..Plant::new("a firewall that drops after a while", OPEN, "", "path-cut")
+            // Else the viewer comes back over TCP.
+            ..Plant::new("a firewall that drops after a while", OPEN, "--tcp-port off", "path-cut")
         },
         Plant {
             playing: Some(|lab| lab.renumber("natB", "192.0.2.21")),
