@@ -184,6 +184,10 @@ pub(super) fn port(port: &Port) -> Check {
     };
     let internal = facts.internal;
     let (grade, text) = match facts.proof {
+        Proof::Untried if port.note.is_none() => (
+            Grade::Unknown,
+            format!("not proved to lead to {internal}; --reflector HOST:PORT or a TURN server can"),
+        ),
         Proof::Untried => (Grade::Unknown, format!("not proved to lead to {internal}")),
         Proof::Proved { seen_from } if port.sent_from.is_some_and(|it| it != seen_from.ip()) => (
             Grade::Note,
