@@ -27,7 +27,7 @@ mod table;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pinhole_core::diagnose::{Answer, ClockOffset, Surroundings, examine};
+use pinhole_core::diagnose::{Answer, ClockOffset, Proof, Surroundings, examine};
 use pinhole_core::gather::{
     Audience, CandidateKind, LocalCandidate, Paths, ServerConfig, ServerKind,
 };
@@ -35,11 +35,10 @@ use pinhole_core::portmap::Protocol;
 use pinhole_core::stun::NatReport;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::gather_servers::GatherServers;
-use crate::reflect::client::Reflector;
 use crate::serve::{StartError, addresses, tls};
 use crate::sessions::random;
 use crate::settings::{ReflectorSettings, Settings};
@@ -48,14 +47,17 @@ pub use json::{failure, json};
 pub use report::{Check, Grade, Report};
 pub use table::{COLUMNS, table};
 
+use lines::Instead;
 use machine::Machine;
-use ports::Ports;
+use ports::{Ports, Testimony};
 use servers::{Server, ServerCheck, Shared};
 
-/// When servers and the NAT are given up, counted from the first question.
+/// When servers and the NAT are given up, counted from the beginning.
 const ASK_TIME: Duration = Duration::from_millis(10_000);
-/// When ports are given up, and with them everything.
-const ALL_TIME: Duration = Duration::from_millis(13_500);
+/// When ports are given up, and with them everything, but for a goodbye to the last server.
+const ALL_TIME: Duration = Duration::from_millis(13_000);
+/// For names of the port map.
+const START_TIME: Duration = Duration::from_millis(6_000);
 /// Servers that may answer before anybody listens.
 const ANSWERS_MAX: usize = 64;
 
@@ -77,7 +79,7 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
     let machine = Machine::look(&settings.stream);
     let ports = Ports::bind(&gather, &settings.addresses, port);
     let Seen { servers, nat, ports, clock, reflector } =
-        look(settings, &gathered, ports, tls, progress).await;
+        look(settings, &gathered, ports, tls, begin, progress).await;
     let surroundings = Surroundings {
         audience: gather.audience,
         paths: gather.paths,
@@ -93,7 +95,7 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
     checks.extend(lines::candidates(&surroundings.candidates));
     checks.extend(servers.iter().map(lines::server));
     if !servers.is_empty() {
-        checks.push(lines::nat(&nat));
+        checks.push(lines::nat(&nat, instead(&servers, &ports)));
     }
     checks.extend(reflector);
     checks.extend(ports.ports.iter().map(lines::port));
@@ -126,9 +128,13 @@ async fn start(settings: &Settings, servers: Vec<ServerConfig>) -> Result<Starte
         let bound = addresses::bind(&wanted, &http, servers)?;
         Ok(Started { bound, tls: servers::client_config(&roots.unwrap_or_default()) })
     });
-    match starting.await {
-        Ok(started) => started,
-        Err(error) => Err(StartError::Addresses(format!("interrupted: {error}"))),
+    match timeout(START_TIME, starting).await {
+        Ok(Ok(started)) => started,
+        Ok(Err(error)) => Err(StartError::Addresses(format!("interrupted: {error}"))),
+        Err(_) => Err(StartError::Addresses(format!(
+            "the host names of the port map were not resolved within {} s; give addresses instead",
+            START_TIME.as_secs()
+        ))),
     }
 }
 
@@ -147,9 +153,9 @@ async fn look(
     gathered: &GatherServers,
     mut ports: Ports,
     tls: Option<Arc<ClientConfig>>,
+    begun: Instant,
     progress: Progress<'_>,
 ) -> Seen {
-    let begun = Instant::now();
     let until = begun + ALL_TIME;
     let (answered, answers) = mpsc::channel(ANSWERS_MAX);
     // It goes with the last one who asks: discovery ends once nobody is left who could answer.
@@ -158,7 +164,7 @@ async fn look(
     let discovering = async {
         let report = nat::discover(answers, begun + ASK_TIME).await;
         if !gathered.servers.is_empty() {
-            progress(&lines::nat(&report));
+            progress(&lines::nat(&report, Instead::Unknown));
         }
         report
     };
@@ -209,28 +215,18 @@ async fn prove_by_reflector(
     until: Instant,
     progress: Progress<'_>,
 ) -> (Option<ClockOffset>, Option<Check>) {
-    let Some(ReflectorSettings { address, token }) = settings else { return (None, None) };
-    let line = |grade, text| {
-        let check = Check::new("reflect", address, grade, text);
-        progress(&check);
-        check
-    };
-    let mut reflector = match Reflector::connect(address, token.as_deref()).await {
-        Ok(reflector) => reflector,
-        Err(error) => return (None, Some(line(Grade::Bad, error.to_string()))),
-    };
-    // Half a second is rounded away: it is a matter of hours.
-    let seconds = (reflector.clock_offset_ms as f64 / 1e3).round() as i64;
-    let clock = Some(ClockOffset { seconds, whose: "the reflector".to_string() });
-    let proved = ports.prove_by_reflector(&mut reflector, until).await;
-    let check = match proved {
-        Ok(()) => {
-            let text = format!("answers, and sees us come from {}", reflector.seen_from.ip());
-            line(Grade::Good, text)
+    let Some(settings) = settings else { return (None, None) };
+    let line = |grade, text| Check::new("reflect", &settings.address, grade, text);
+    let (clock, check) = match ports.prove_by_reflector(settings, until).await {
+        Ok(Testimony { clock, seen_from, round_trip }) => {
+            let text = format!("answers, and sees us come from {seen_from}");
+            let round_trip = Some(round_trip);
+            (Some(clock), Check { round_trip, ..line(Grade::Good, text) })
         }
-        Err(error) => line(Grade::Bad, error.to_string()),
+        Err(error) => (None, line(Grade::Bad, error.to_string())),
     };
-    (clock, Some(Check { round_trip: Some(reflector.round_trip), ..check }))
+    progress(&check);
+    (clock, Some(check))
 }
 
 /// By the first server that relays, and whose relay is not known to be useless.
@@ -286,17 +282,33 @@ fn told(
             let Some(base) = base.or(bases.first()) else { continue };
             let protocol = Protocol::Udp;
             let candidate = LocalCandidate { base: *base, address, kind, protocol };
-            let same = |known: &LocalCandidate| {
-                known.protocol == protocol
-                    && known.address.ip() == address.ip()
-                    && (known.kind == kind || known.address == address)
-            };
+            // The port that a server saw is that of the socket which asked it, not of the one for
+            // viewers: it says no more than the address.
+            let same = |known: &LocalCandidate| match kind {
+                CandidateKind::ServerReflexive => known.address.ip() == address.ip(),
+                _ => known.address == address,
+            } && known.protocol == protocol;
             if !candidates.iter().any(same) {
                 candidates.push(candidate);
             }
         }
     }
     candidates
+}
+
+/// What viewers have where the NAT is symmetric.
+fn instead(servers: &[ServerCheck], ports: &Ports) -> Instead {
+    let is_forward =
+        |port: &ports::Port| matches!(port.facts.proof, Proof::Proved { .. } | Proof::Untried);
+    let mut relays = servers.iter().filter(|server| server.facts.relay.is_some()).peekable();
+    let has_turn = relays.peek().is_some();
+    let works = |server: &ServerCheck| matches!(server.facts.answer, Answer::Relayed(_));
+    match (ports.ports.iter().any(is_forward), relays.any(works)) {
+        (true, _) => Instead::Forward,
+        (false, true) => Instead::Relay,
+        (false, false) if has_turn => Instead::NoRelay,
+        (false, false) => Instead::Nothing,
+    }
 }
 
 fn left_out(ports: &Ports) -> Option<Check> {
