@@ -85,6 +85,16 @@ test('it is told at each change and now and then, seldom while it plays', async 
   assert.equal(sent.length, 5, 'nothing follows');
 });
 
+test('changes that do not end are told all the same', async () => {
+  const sent = [];
+  const reporter = new Reporter(connection(), (report) => sent.push(report));
+  for (let at = 0; at < 10; at += 1) {
+    reporter.changed();
+    await tick(100);
+  }
+  assert.equal(sent.length, 3);
+});
+
 test('errors are told once each, and so many only', async () => {
   const sent = [];
   const reporter = new Reporter(connection(), (report) => sent.push(report));
