@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 use pinhole_core::EndpointConfig;
 use pinhole_encoder::Media;
 
-use crate::{Handle, NetworkConfig, Sockets};
+use crate::{Handle, NetworkConfig, RecordFile, Sockets};
 
 /// What a runtime is started with.
 pub struct RuntimeConfig {
@@ -16,6 +16,8 @@ pub struct RuntimeConfig {
     pub media: Box<dyn Media>,
     /// What to look at beyond the sockets: names of servers, interfaces that come and go.
     pub network: NetworkConfig,
+    /// Where sessions are recorded; `None`: nowhere.
+    pub record: Option<RecordFile>,
 }
 
 /// A runtime at work on its own thread.

@@ -7,6 +7,7 @@
 //! - [`Sockets`]: UDP sockets bound to one port, and the addresses that reach them (`udp/`: batched
 //!   sending and receiving, and one place that sorts what the operating system refuses).
 //! - [`Streams`]: TCP and TLS connections, which viewers made or which lead to TURN servers.
+//! - [`RecordFile`]: a recording of what the endpoint was told and said, for a bug report.
 //! - `network/`: the names of servers, and the interfaces of this machine, as they change.
 //! - [`Handle`]: how a program speaks with the loop from any thread and any executor, through one
 //!   bounded queue of commands and a [`Doorbell`].
@@ -36,6 +37,7 @@ mod feed;
 mod handle;
 mod network;
 mod observers;
+mod record;
 mod stats;
 mod stream;
 mod thread;
@@ -47,6 +49,7 @@ pub use config::{Running, RuntimeConfig, RuntimeError};
 pub use handle::{Handle, HandleError, Never, Probe};
 pub use network::{Bases, NamedServer, NetworkConfig};
 pub use observers::{Viewer, ViewerEvent};
+pub use record::RecordFile;
 pub use stats::{RtpClock, RuntimeStats, Snapshot};
 pub use stream::{News, Stream, Streams, Tell};
 pub use thread::start_thread;

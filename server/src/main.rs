@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use pinhole::doctor::{self, Check};
+use pinhole::doctor::{self, Check, Grade};
 use pinhole::reflect::{ReflectSettings, Reflecting};
 use pinhole::serve::{self, End};
 use pinhole::settings::{self, DoctorSettings, Invocation, RewriteSettings, Settings};
@@ -63,9 +63,13 @@ fn doctor(settings: &DoctorSettings) -> ExitCode {
     let is_watched = std::io::stderr().is_terminal();
     let progress = move |check: &Check| {
         if is_watched {
-            eprintln!("  … {} {}", check.area, check.subject);
+            let mark = if check.grade == Grade::Bad { "BAD" } else { "done" };
+            eprintln!("  {mark:4}  {} {}", check.area, check.subject);
         }
     };
+    if is_watched {
+        eprintln!("Looking at the network from here; this takes up to 15 s.");
+    }
     let executor = match executor("pinhole-doctor") {
         Ok(executor) => executor,
         Err(code) => return code,

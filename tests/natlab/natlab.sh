@@ -40,7 +40,8 @@
 # Environment: NATLAB_ID (default nl; several labs may run side by side), NATLAB_UDP_TIMEOUT (seconds a
 # mapping lives, default 120), NATLAB_LOSS (percent of UDP packets each NAT loses, each direction; kernels
 # without sch_netem give no delay), NATLAB_TURN=0 (no coturn), NATLAB_TURN_USER (user:password, default
-# lab:lab), NATLAB_TURN_ARGS (further turnserver options), NATLAB_OWNER (a process id: when that process
+# lab:lab), NATLAB_TURN_ARGS (further turnserver options), NATLAB_TURN_WRAP (a command that runs turnserver,
+# such as faketime -f +3d), NATLAB_OWNER (a process id: when that process
 # ends, however it ends, the lab goes down by itself). `turn start` reads the TURN variables anew.
 # TURN realm lab.test.  198.18.0.1 and [2001:db8:ffff::1] are dead: what is sent there is lost in silence.
 # Needs: root, iproute2, nftables, coturn, openssl, conntrack, util-linux (flock, setsid).
@@ -237,7 +238,7 @@ turn_start() {
 }
 turn_server() { # <4|6> options...
   # shellcheck disable=SC2086 # several options in one variable
-  in_ pub turnserver -n "${@:2}" --listening-port 3478 --tls-listening-port 443 \
+  in_ pub ${NATLAB_TURN_WRAP:-} turnserver -n "${@:2}" --listening-port 3478 --tls-listening-port 443 \
     --min-port 60001 --max-port 60999 --cert "$RUN/cert.pem" --pkey "$RUN/key.pem" \
     --lt-cred-mech --user "${NATLAB_TURN_USER:-lab:lab}" --realm lab.test --fingerprint --no-cli \
     --no-multicast-peers --pidfile "$RUN/turn$1.pid" --userdb "$RUN/turndb$1" --log-file stdout \

@@ -78,7 +78,22 @@ impl Reflect {
     /// # Errors
     /// It does not say where it listens.
     pub fn start(arguments: &str) -> Result<Reflect> {
-        let mut child = command("reflect", arguments)?.stdout(Stdio::piped()).spawn()?;
+        Reflect::spawn(command("reflect", arguments)?)
+    }
+
+    /// The same on a machine whose clock is ahead by this, as `faketime` takes it: `+3d`.
+    ///
+    /// # Errors
+    /// As above, or there is no faketime.
+    pub fn start_ahead(ahead: &str, arguments: &str) -> Result<Reflect> {
+        let inner = command("reflect", arguments)?;
+        let mut command = Command::new("faketime");
+        command.args(["-f", ahead]).arg(inner.get_program()).args(inner.get_args());
+        Reflect::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Result<Reflect> {
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.take().context("a pipe")?);
         output.read_line(&mut line)?;

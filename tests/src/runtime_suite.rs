@@ -66,6 +66,14 @@ impl Server {
     /// # Errors
     /// No socket, no certificate, or no thread.
     pub fn start(spawn: Spawn) -> Result<Server> {
+        Server::start_with(spawn, |_| ())
+    }
+
+    /// Starts one whose configuration is changed before.
+    ///
+    /// # Errors
+    /// No socket, no certificate, or no thread.
+    pub fn start_with(spawn: Spawn, change: impl FnOnce(&mut RuntimeConfig)) -> Result<Server> {
         let sockets = Sockets::bind(Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), None)?;
         let bases = sockets.bases();
         let (media, script) = scripted();
@@ -87,9 +95,10 @@ impl Server {
             limits: Limits::default(),
             estimator: None,
         };
-        let media = Box::new(media);
-        let running =
-            spawn(RuntimeConfig { endpoint, sockets, media, network: NetworkConfig::default() })?;
+        let (media, network) = (Box::new(media), NetworkConfig::default());
+        let mut config = RuntimeConfig { endpoint, sockets, media, network, record: None };
+        change(&mut config);
+        let running = spawn(config)?;
         Ok(Server { handle: running.handle, thread: running.thread, script })
     }
 

@@ -140,6 +140,14 @@ impl Server {
         Ok(())
     }
 
+    /// What HTTP answers to a `GET`.
+    ///
+    /// # Errors
+    /// Anything but 200.
+    pub fn get(&self, path: &str) -> Result<String> {
+        Ok(http::get(self.http, path)?.expect(200)?.body)
+    }
+
     /// All values of `/metrics`, by name with labels.
     ///
     /// # Errors

@@ -22,8 +22,11 @@ pub(super) fn judge(surroundings: &Surroundings, session: &SessionFacts) -> Opti
     if wrong {
         return Some(Cause::of(Verdict::CertificateMismatch));
     }
+    let browser_failed =
+        session.browser.as_ref().is_some_and(|report| report.connection == "failed");
+    let is_final = browser_failed || session.stage == Stage::Ended(CloseCause::Failed);
     let gave_up = matches!(session.stage, Stage::Ended(CloseCause::Local | CloseCause::Remote));
-    if session.age < PATIENCE && session.stage != Stage::Ended(CloseCause::Failed) {
+    if session.age < PATIENCE && !is_final {
         return gave_up.then_some(Cause::of(Verdict::GaveUp));
     }
     Some(match (session.checks.came() > 0, session.checks.answered > 0) {

@@ -35,6 +35,8 @@ pub struct SessionFacts {
     pub sdp_altered: bool,
     /// What the viewer's own browser saw.
     pub browser: Option<BrowserReport>,
+    /// How long its count of decoded pictures has not been seen to rise; `None` if it never did.
+    pub frozen_for: Option<Duration>,
     /// How long ago it told that.
     pub browser_silent_for: Option<Duration>,
 }

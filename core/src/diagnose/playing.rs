@@ -16,6 +16,10 @@ const FRAMES_MIN: u64 = 30;
 const LOSS_SEEN: f32 = 0.05;
 /// The part of packets without which nothing is left but what is small.
 const LOSS_OF_ALL_LARGE: f32 = 0.5;
+/// Browsers tell every five seconds that they play; one whose count of pictures stands for longer sees
+/// nothing, and one whose count has just risen sees something.
+const FROZEN: Duration = Duration::from_secs(6);
+const FRESH: Duration = Duration::from_secs(1);
 /// Viewers report every second or so; one that does not may be cut off.
 const REPORTS_APART_MAX: Duration = Duration::from_millis(2_500);
 const EMPTY_REPORTS: u64 = 4;
@@ -35,8 +39,11 @@ pub(super) fn judge(
         return Some((Cause::of(verdict), Severity::Failed));
     }
     let kind = session.path.map(|path| path.kind);
+    let loss = session.media.loss.unwrap_or(0.0);
     let verdict = match kind {
-        _ if session.media.loss.is_some_and(|loss| loss >= LOSS_SEEN) => Verdict::PacketsLost,
+        // Whether pictures still come, its browser has yet to tell.
+        _ if loss >= LOSS_OF_ALL_LARGE && !is_fresh(session) => return None,
+        _ if loss >= LOSS_SEEN => Verdict::PacketsLost,
         _ if session.roams > 0 => Verdict::ViewerMoves,
         Some(PathKind::Tunnel) => Verdict::Tunnel,
         Some(PathKind::Tcp | PathKind::Relay(TurnTransport::Tcp | TurnTransport::Tls)) => {
@@ -58,7 +65,10 @@ fn without_picture(session: &SessionFacts) -> Option<Verdict> {
     let nothing_came = session.media.loss.is_none() && session.media.reports >= EMPTY_REPORTS;
     let loss = session.media.loss.unwrap_or(0.0);
     match &session.browser {
-        Some(report) if report.frames_decoded > 0 => None,
+        Some(report) if report.frames_decoded > 0 => {
+            let frozen = session.frozen_for.is_some_and(|time| time >= FROZEN);
+            (frozen && loss >= LOSS_OF_ALL_LARGE).then_some(Verdict::MtuBlackHole)
+        }
         Some(report) if report.packets_received == 0 || loss >= LOSS_OF_ALL_LARGE => {
             Some(Verdict::MtuBlackHole)
         }
@@ -66,6 +76,11 @@ fn without_picture(session: &SessionFacts) -> Option<Verdict> {
         Some(_) => Some(Verdict::Unknown),
         None => (nothing_came || loss >= LOSS_OF_ALL_LARGE).then_some(Verdict::MtuBlackHole),
     }
+}
+
+/// Whether what its browser told of pictures is of now, or there is nobody who could tell.
+fn is_fresh(session: &SessionFacts) -> bool {
+    session.browser.is_none() || session.frozen_for.is_some_and(|time| time <= FRESH)
 }
 
 /// Why a session was lost that was connected.

@@ -15,10 +15,10 @@ use crate::portmap::Protocol;
 use crate::session::Observed;
 use crate::stun::{NatReport, read_proof};
 
-/// How long a viewer waits for a connection before it is told why there is none yet. Two thirds of
-/// the checks that a path gets have failed by then.
-const FIRST_WORD: Duration = Duration::from_secs(6);
-/// How often a session is judged.
+/// When a session is looked at first. The first word comes with the second look: two thirds of the
+/// checks that a path gets have failed by then.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
+/// How often a session is looked at.
 const INTERVAL: Duration = Duration::from_secs(3);
 
 /// What the program knows of the network that an endpoint cannot see.
@@ -85,8 +85,12 @@ impl Endpoint {
     /// Takes what a viewer's browser saw. False: there is no such session.
     pub fn report_browser(&mut self, now: Instant, id: SessionId, report: BrowserReport) -> bool {
         let Some(session) = self.sessions.get_mut(&id) else { return false };
-        session.observed.browser = Some(report);
-        session.observed.browser_at = Some(now);
+        let has_failed = report.connection == "failed";
+        session.observed.take_report(now, report);
+        if has_failed && session.state() == SessionState::Connecting {
+            // It gives up now, and should hear why.
+            self.judge(now, id);
+        }
         true
     }
 
@@ -191,17 +195,28 @@ impl Endpoint {
             roams: seen.roams,
             sdp_altered: session.is_sdp_altered(),
             browser: seen.browser.clone(),
+            frozen_for: seen.picture_at.map(since),
             browser_silent_for: seen.browser_at.map(since),
         })
     }
 
     /// Begins to judge a session.
     pub(super) fn begin_judging(&mut self, now: Instant, id: SessionId) {
-        self.deadlines.set(Key::Diagnosis(id), Some(now + FIRST_WORD));
+        self.deadlines.set(Key::Diagnosis(id), Some(now + FIRST_LOOK));
     }
 
     /// Judges a session, and comes back to it while it lives.
     pub(super) fn judge_again(&mut self, now: Instant, id: SessionId) {
+        let facts =
+            self.sessions.get(&id).map(|session| (session.state(), session.observed.checks));
+        if let Some((SessionState::Connecting, checks)) = facts
+            && checks.came() == 0
+        {
+            // What we tell viewers may lead nowhere by now: a server that restarted, a router too.
+            self.gatherer.suspect_relays(now);
+            self.gatherer.suspect(now);
+            self.after_gathering(now);
+        }
         self.judge(now, id);
         let alive = self.sessions.get(&id).is_some_and(|session| is_alive(session));
         self.deadlines.set(Key::Diagnosis(id), alive.then(|| now + INTERVAL));

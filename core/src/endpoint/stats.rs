@@ -71,6 +71,11 @@ pub struct EndpointStats {
 }
 
 impl Endpoint {
+    /// Datagrams dropped since the start, by reason: that of [`Endpoint::stats`] without the rest.
+    pub fn dropped_total(&self) -> &BTreeMap<DropReason, u64> {
+        &self.stats.dropped_total
+    }
+
     /// Each living session, oldest first.
     pub fn sessions(&self) -> Vec<SessionStats> {
         let living = self.sessions.iter().filter(|(_, session)| super::is_alive(session));

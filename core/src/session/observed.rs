@@ -30,6 +30,8 @@ pub(crate) struct Observed {
     pub(crate) signalled_from: Option<IpAddr>,
     pub(crate) browser: Option<BrowserReport>,
     pub(crate) browser_at: Option<Instant>,
+    /// When the browser's count of pictures was seen to rise last.
+    pub(crate) picture_at: Option<Instant>,
     pub(crate) roams: u64,
     pub(crate) reports: u64,
     pub(crate) keyframe_requests: u64,
@@ -113,6 +115,16 @@ impl Observed {
         if matches!(error, RtcError::RemoteSdp(_)) && self.dtls != Dtls::Done {
             self.dtls = Dtls::WrongCertificate;
         }
+    }
+
+    /// Takes what the viewer's browser saw.
+    pub(crate) fn take_report(&mut self, now: Instant, report: BrowserReport) {
+        let before = self.browser.as_ref().map_or(0, |before| before.frames_decoded);
+        if report.frames_decoded > before {
+            self.picture_at = Some(now);
+        }
+        self.browser = Some(report);
+        self.browser_at = Some(now);
     }
 
     pub(super) fn add_candidate(&mut self, candidate: ViewerCandidate) {

@@ -31,18 +31,18 @@ impl Turn {
                 answer(reply, Ok(self.adopt_stream(stream, &first_bytes)));
             }
             Command::SetSignalledFrom { id, from, reply } => {
-                self.endpoint.set_signalled_from(id, from);
+                self.endpoint.set_signalled_from(now, id, from);
                 answer(reply, Ok(()));
             }
             Command::ReportBrowser { id, report, reply } => {
                 answer(reply, Ok(self.endpoint.report_browser(now, id, *report)));
             }
             Command::SetFindings { findings, reply } => {
-                self.endpoint.set_findings(*findings);
+                self.endpoint.set_findings(now, *findings);
                 answer(reply, Ok(()));
             }
             Command::ExpectProbes { tokens, reply } => {
-                self.endpoint.expect_probes(tokens);
+                self.endpoint.expect_probes(now, tokens);
                 answer(reply, Ok(()));
             }
             Command::Surroundings { reply } => answer(reply, Ok(self.endpoint.surroundings(now))),

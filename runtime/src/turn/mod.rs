@@ -6,7 +6,7 @@ mod streams;
 use std::time::Instant;
 
 use pinhole_core::gather::ServerReport;
-use pinhole_core::{Endpoint, Event, Frame, Transport};
+use pinhole_core::{Event, Frame, Transport};
 
 use self::ending::Life;
 use self::streams::tls_client;
@@ -14,6 +14,7 @@ use crate::command::{CommandReceiver, NextCommand, command_queue};
 use crate::feed::Feed;
 use crate::network::Network;
 use crate::observers::Observers;
+use crate::record::RecordedEndpoint;
 use crate::udp::{Inbox, Outbox, Progress};
 use crate::{
     Doorbell, Handle, NetworkConfig, Probe, RuntimeConfig, RuntimeError, RuntimeStats, Socket,
@@ -49,7 +50,7 @@ pub enum Next {
 /// Each step is bounded; what a bound leaves over makes [`Turn::next`] say [`Next::AtOnce`].
 pub struct Turn {
     now: Instant,
-    endpoint: Endpoint,
+    endpoint: RecordedEndpoint,
     feed: Feed,
     sockets: Vec<Socket>,
     streams: Streams,
@@ -77,7 +78,7 @@ impl Turn {
         let streams = Streams::new(tls_client(&config));
         let NetworkConfig { names, bases, .. } = config.network;
         let network = Network::start(names, bases, &bell)?;
-        let endpoint = Endpoint::new(now, config.endpoint)?;
+        let endpoint = RecordedEndpoint::new(now, config.endpoint, config.record)?;
         let (feed, media_events) = Feed::new(config.media, &bell);
         let (sender, commands) = command_queue(bell.clone());
         let (reports, server_reports) = async_channel::bounded(REPORTS_MAX);

@@ -2,12 +2,13 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
+use pinhole_core::StreamId;
 use pinhole_core::gather::{ServerKind, TurnTransport};
-use pinhole_core::{Endpoint, StreamId};
 
 use super::Turn;
 use crate::RuntimeConfig;
 use crate::network::Watch;
+use crate::record::RecordedEndpoint;
 use crate::stream::{News, TlsClient};
 
 impl Turn {
@@ -92,7 +93,7 @@ pub(super) fn tls_client(config: &RuntimeConfig) -> TlsClient {
     }
 }
 
-fn tell(endpoint: &mut Endpoint, now: Instant, id: StreamId, news: News<'_>) {
+fn tell(endpoint: &mut RecordedEndpoint, now: Instant, id: StreamId, news: News<'_>) {
     match news {
         News::Connected => {
             tracing::debug!(?id, "connected");

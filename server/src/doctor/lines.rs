@@ -1,5 +1,7 @@
 //! What each check found, as one line for people. What it means for viewers is said by the verdicts.
 
+use std::net::IpAddr;
+
 use pinhole_core::diagnose::{Answer, ClockOffset, Proof, Witness};
 use pinhole_core::gather::{CandidateKind, LocalCandidate, TurnTransport};
 use pinhole_core::stun::{FilteringBehaviour, MappingBehaviour, NatReport};
@@ -11,6 +13,22 @@ use super::servers::ServerCheck;
 
 /// A clock that is off by more is worth a word: credentials of TURN servers end by the clock.
 const CLOCK_SECONDS_MAX: u64 = 30;
+
+/// The socket that `serve` would use, the names in the map, and what the start would warn of.
+pub(super) fn start(
+    socket: String,
+    resolved: &[(String, IpAddr)],
+    notes: Vec<String>,
+) -> Vec<Check> {
+    let named = |(name, address): &(String, IpAddr)| {
+        Check::new("name", name, Grade::Good, format!("is {address} now"))
+    };
+    let noted = |note| Check::new("address", "", Grade::Note, note);
+    let mut checks = vec![Check::new("socket", "", Grade::Good, socket)];
+    checks.extend(resolved.iter().map(named));
+    checks.extend(notes.into_iter().map(noted));
+    checks
+}
 
 /// The addresses that viewers are told.
 pub(super) fn candidates(candidates: &[LocalCandidate]) -> Vec<Check> {
@@ -139,14 +157,10 @@ pub(super) fn port(port: &Port) -> Check {
     let internal = facts.internal;
     let (grade, text) = match facts.proof {
         Proof::Untried => (Grade::Unknown, format!("not proved to lead to {internal}")),
-        Proof::Proved { seen_from }
-            if seen_from.ip().is_loopback() && !internal.ip().is_loopback() =>
-        {
-            (
-                Grade::Note,
-                format!("what {by} sent came to {internal} from {seen_from}, through a tunnel"),
-            )
-        }
+        Proof::Proved { seen_from } if port.sent_from.is_some_and(|it| it != seen_from.ip()) => (
+            Grade::Note,
+            format!("what {by} sent came to {internal} from {seen_from}, through a tunnel"),
+        ),
         Proof::Proved { .. } => (Grade::Good, format!("what {by} sent came to {internal}")),
         Proof::AtPort(at) => {
             (Grade::Bad, format!("what {by} sent came to port {at} instead of {}", internal.port()))
@@ -163,12 +177,13 @@ pub(super) fn port(port: &Port) -> Check {
         }
         Proof::Silent => (Grade::Bad, format!("what {by} sent did not arrive")),
     };
-    let passage = port.passage.filter(|passage| passage.arrived < passage.sent);
-    let lost = passage
-        .map(|passage| format!("; {} of {} arrived", passage.arrived, passage.sent))
+    let figure = port
+        .passage
+        .map(|passage| format!("{} of {}", passage.arrived, passage.sent))
         .unwrap_or_default();
     let note = port.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
-    Check::new("port", &format!("udp {}", facts.external), grade, format!("{text}{lost}{note}"))
+    let text = format!("{text}{note}");
+    Check { figure, ..Check::new("port", &format!("udp {}", facts.external), grade, text) }
 }
 
 /// Our clock, as a reflector sees it.
@@ -180,7 +195,8 @@ pub(super) fn clock(clock: &ClockOffset) -> Check {
         _ => format!("{} s behind that of {}", seconds.unsigned_abs(), clock.whose),
     };
     let is_off = seconds.unsigned_abs() > CLOCK_SECONDS_MAX;
-    Check::new("clock", "", if is_off { Grade::Bad } else { Grade::Good }, text)
+    let figure = format!("{seconds:+} s");
+    Check { figure, ..Check::new("clock", "", if is_off { Grade::Bad } else { Grade::Good }, text) }
 }
 
 /// Buffers, GPUs, encoder.

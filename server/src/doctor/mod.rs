@@ -19,13 +19,12 @@ mod json;
 mod lines;
 mod machine;
 mod nat;
-mod ports;
+pub(crate) mod ports;
 mod report;
 mod servers;
 mod table;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pinhole_core::diagnose::{Answer, ClockOffset, Surroundings, examine};
@@ -33,10 +32,13 @@ use pinhole_core::gather::{
     Audience, CandidateKind, LocalCandidate, Paths, ServerConfig, ServerKind,
 };
 use pinhole_core::portmap::Protocol;
+use pinhole_core::stun::NatReport;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout_at;
+use tokio_rustls::rustls::ClientConfig;
 
+use crate::gather_servers::GatherServers;
 use crate::reflect::client::Reflector;
 use crate::serve::{StartError, addresses, tls};
 use crate::sessions::random;
@@ -67,46 +69,15 @@ pub type Progress<'a> = &'a (dyn Fn(&Check) + Send + Sync);
 pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, StartError> {
     let begin = Instant::now();
     let gathered = settings.gather_servers();
-    let (wanted, http) = (settings.addresses.clone(), [settings.listen]);
-    let asked = gathered.servers.clone();
-    let ca = settings.turn_ca.clone();
-    let starting = spawn_blocking(move || {
-        let roots = ca.as_deref().map(tls::roots).transpose().map_err(StartError::Tls)?;
-        let bound = addresses::bind(&wanted, &http, asked)?;
-        Ok((bound, servers::client_config(&roots.unwrap_or_default())))
-    });
-    let started: Result<_, StartError> = match starting.await {
-        Ok(started) => started,
-        Err(error) => Err(StartError::Addresses(format!("interrupted: {error}"))),
-    };
-    let (bound, tls) = started?;
+    let Started { bound, tls } = start(settings, gathered.servers.clone()).await?;
     let (gather, candidates, port) = (bound.gather, bound.candidates, bound.sockets.port());
+    let mut checks = lines::start(bound.sockets.describe(), &bound.resolved, bound.notes);
     // The ports are to be bound again, each by itself.
     drop((bound.sockets, bound.tcp));
-
     let machine = Machine::look(&settings.stream);
-    let mut ports = Ports::bind(&gather, &settings.addresses, port);
-    let begun = Instant::now();
-    let (answered, answers) = mpsc::channel(ANSWERS_MAX);
-    let shared = Shared { tls, answered, udp_leaves: Arc::new(AtomicBool::new(false)) };
-    let discovering = async {
-        let report = nat::discover(answers, begun + ASK_TIME).await;
-        progress(&lines::nat(&report));
-        report
-    };
-    let asking = ask_all(&gathered.servers, &gathered.urls, shared.clone(), begun, progress);
-    let until = begun + ALL_TIME;
-    let proving = prove_by_reflector(settings.reflector.as_ref(), &mut ports, until, progress);
-    let tls = shared.tls.clone();
-    // Discovery ends once nobody is left who could answer.
-    drop(shared);
-    let (nat, mut servers, (clock, reflector)) = tokio::join!(discovering, asking, proving);
-
-    let is_proved = reflector.as_ref().is_some_and(|check| check.grade == Grade::Good);
-    if !is_proved && !ports.is_empty() {
-        prove_by_relay(&gathered.servers, &mut servers, &mut ports, tls, until).await;
-    }
-    ports.ports.iter().for_each(|port| progress(&lines::port(port)));
+    let ports = Ports::bind(&gather, &settings.addresses, port);
+    let Seen { servers, nat, ports, clock, reflector } =
+        look(settings, &gathered, ports, tls, progress).await;
     let surroundings = Surroundings {
         audience: gather.audience,
         paths: gather.paths,
@@ -119,7 +90,7 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
         unix_seconds: unix_seconds(),
         encoder_stalled: None,
     };
-    let mut checks = lines::candidates(&surroundings.candidates);
+    checks.extend(lines::candidates(&surroundings.candidates));
     checks.extend(servers.iter().map(lines::server));
     if !servers.is_empty() {
         checks.push(lines::nat(&nat));
@@ -138,6 +109,71 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
         ports: ports.ports,
         machine,
     })
+}
+
+/// What `serve` would start with.
+struct Started {
+    bound: addresses::Bound,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+/// Binds as `serve` would; names of the port map and the system's roots are waited for.
+async fn start(settings: &Settings, servers: Vec<ServerConfig>) -> Result<Started, StartError> {
+    let (wanted, http) = (settings.addresses.clone(), [settings.listen]);
+    let ca = settings.turn_ca.clone();
+    let starting = spawn_blocking(move || {
+        let roots = ca.as_deref().map(tls::roots).transpose().map_err(StartError::Tls)?;
+        let bound = addresses::bind(&wanted, &http, servers)?;
+        Ok(Started { bound, tls: servers::client_config(&roots.unwrap_or_default()) })
+    });
+    match starting.await {
+        Ok(started) => started,
+        Err(error) => Err(StartError::Addresses(format!("interrupted: {error}"))),
+    }
+}
+
+/// What the network showed.
+struct Seen {
+    servers: Vec<ServerCheck>,
+    nat: Result<NatReport, String>,
+    ports: Ports,
+    clock: Option<ClockOffset>,
+    reflector: Option<Check>,
+}
+
+/// Asks everybody, side by side.
+async fn look(
+    settings: &Settings,
+    gathered: &GatherServers,
+    mut ports: Ports,
+    tls: Option<Arc<ClientConfig>>,
+    progress: Progress<'_>,
+) -> Seen {
+    let begun = Instant::now();
+    let until = begun + ALL_TIME;
+    let (answered, answers) = mpsc::channel(ANSWERS_MAX);
+    // It goes with the last one who asks: discovery ends once nobody is left who could answer.
+    let shared = Shared { tls: tls.clone(), answered, udp_leaves: Arc::default() };
+    let asking = ask_all(&gathered.servers, &gathered.urls, shared, begun, progress);
+    let discovering = async {
+        let report = nat::discover(answers, begun + ASK_TIME).await;
+        if !gathered.servers.is_empty() {
+            progress(&lines::nat(&report));
+        }
+        report
+    };
+    let proving = async {
+        let by_reflector =
+            prove_by_reflector(settings.reflector.as_ref(), &mut ports, until, progress);
+        let (mut servers, (clock, reflector)) = tokio::join!(asking, by_reflector);
+        if ports.are_untried() {
+            prove_by_relay(&gathered.servers, &mut servers, &mut ports, tls, until).await;
+        }
+        ports.ports.iter().for_each(|port| progress(&lines::port(port)));
+        (servers, clock, reflector)
+    };
+    let (nat, (servers, clock, reflector)) = tokio::join!(discovering, proving);
+    Seen { servers, nat, ports, clock, reflector }
 }
 
 /// All servers side by side, in their order.
@@ -202,7 +238,7 @@ async fn prove_by_relay(
     configs: &[ServerConfig],
     servers: &mut [ServerCheck],
     ports: &mut Ports,
-    tls: Option<Arc<tokio_rustls::rustls::ClientConfig>>,
+    tls: Option<Arc<ClientConfig>>,
     until: Instant,
 ) {
     let relays = |check: &ServerCheck| {

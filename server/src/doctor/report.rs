@@ -34,6 +34,9 @@ pub struct Check {
     pub text: String,
     /// How long an answer took.
     pub round_trip: Option<Duration>,
+    /// The number that says most, for a column of its own; empty where there is none, or where it is
+    /// the round trip.
+    pub figure: String,
 }
 
 /// The outcome of an examination.
@@ -73,6 +76,7 @@ impl Grade {
 
 impl Check {
     pub(super) fn new(area: &'static str, subject: &str, grade: Grade, text: String) -> Check {
-        Check { area, subject: subject.to_string(), grade, text, round_trip: None }
+        let (subject, figure) = (subject.to_string(), String::new());
+        Check { area, subject, grade, text, round_trip: None, figure }
     }
 }

@@ -19,9 +19,15 @@ const TEXT_MIN: usize = 30;
 pub fn table(report: &Report, columns: usize, colours: bool) -> String {
     let columns = columns.min(COLUMNS_MAX);
     let mut text = String::new();
-    let area = report.checks.iter().map(|check| check.area.len()).max().unwrap_or_default();
+    let widest =
+        |width: fn(&Check) -> usize| report.checks.iter().map(width).max().unwrap_or_default();
+    let widths = Widths {
+        area: widest(|check| check.area.len()),
+        figure: widest(|check| figure(check).len()),
+        all: columns,
+    };
     for check in &report.checks {
-        text += &row(check, area, columns, colours);
+        text += &row(check, &widths, colours);
     }
     text.push('\n');
     for diagnosis in &report.diagnoses {
@@ -29,34 +35,46 @@ pub fn table(report: &Report, columns: usize, colours: bool) -> String {
     }
     let seconds = report.took.as_secs_f32();
     let summary = match (report.is_good(), report.diagnoses.is_empty()) {
-        (true, true) => "Nothing that was seen keeps a viewer outside from connecting.",
-        (true, false) => "A viewer outside would connect, less well than it could.",
+        (true, true) => "As far as can be seen from here, a viewer outside would connect.",
+        (true, false) => {
+            "As far as can be seen from here, a viewer outside would connect; see above."
+        }
         (false, _) => "A viewer outside would not connect.",
     };
     let _ = writeln!(text, "{summary} ({seconds:.1} s)");
     text
 }
 
-fn row(check: &Check, area: usize, columns: usize, colours: bool) -> String {
+/// Columns of the parts of a row.
+struct Widths {
+    area: usize,
+    figure: usize,
+    all: usize,
+}
+
+fn row(check: &Check, widths: &Widths, colours: bool) -> String {
     let (mark, colour) = match check.grade {
         Grade::Good => ("ok  ", "32"),
         Grade::Note => ("note", "33"),
         Grade::Bad => ("BAD ", "31"),
         Grade::Unknown => ("?   ", "33"),
     };
-    let indent = 2 + mark.len() + 2 + area + 2;
-    let time = check.round_trip.map(milliseconds).unwrap_or_default();
+    let Widths { area, figure: column, all } = *widths;
+    let indent = 2 + mark.len() + 2 + area + 2 + column + 2;
     let said = match check.subject.is_empty() {
         true => check.text.clone(),
         false => format!("{}: {}", check.subject, check.text),
     };
-    let said = if time.is_empty() { said } else { format!("{said}, {time}") };
-    let lines = wrapped(&said, columns.saturating_sub(indent).max(TEXT_MIN));
+    let lines = wrapped(&said, all.saturating_sub(indent).max(TEXT_MIN));
     let mark = painted(mark, colour, colours);
-    let mut text = format!("  {mark}  {:area$}  ", check.area);
+    let mut text = format!("  {mark}  {:area$}  {:>column$}  ", check.area, figure(check));
     text += &lines.join(&format!("\n{:indent$}", ""));
     text.push('\n');
     text
+}
+
+fn figure(check: &Check) -> String {
+    check.round_trip.map_or_else(|| check.figure.clone(), milliseconds)
 }
 
 fn verdict(diagnosis: &Diagnosis, columns: usize, colours: bool) -> String {
@@ -115,18 +133,25 @@ mod tests {
     fn rows_are_aligned_and_wrapped_under_their_text() {
         let check = Check {
             round_trip: Some(Duration::from_micros(1234)),
-            ..Check::new("stun", "stun:a", Grade::Good, "sees us at 192.0.2.1:7".to_string())
+            ..Check::new("stun", "stun:a", Grade::Good, "sees us at 192.0.2.1:70".to_string())
         };
+        let row =
+            |check: &Check, all, colours| row(check, &Widths { area: 6, figure: 7, all }, colours);
         assert_eq!(
-            row(&check, 6, 100, false),
-            "  ok    stun    stun:a: sees us at 192.0.2.1:7, 1.2 ms\n"
+            row(&check, 100, false),
+            "  ok    stun     1.2 ms  stun:a: sees us at 192.0.2.1:70\n"
         );
         assert_eq!(
-            row(&check, 6, 46, false),
-            "  ok    stun    stun:a: sees us at\n                192.0.2.1:7, 1.2 ms\n"
+            row(&check, 55, false),
+            "  ok    stun     1.2 ms  stun:a: sees us at\n                         192.0.2.1:70\n"
         );
-        let painted = row(&check, 6, 100, true);
-        assert!(painted.starts_with("  \x1b[32mok  \x1b[0m  stun    stun:a"), "{painted:?}");
+        let painted = row(&check, 100, true);
+        assert!(painted.starts_with("  \x1b[32mok  \x1b[0m  stun     1.2 ms"), "{painted:?}");
+        let port = Check {
+            figure: "5 of 5".to_string(),
+            ..Check::new("port", "", Grade::Bad, "x".to_string())
+        };
+        assert_eq!(row(&port, 100, false), "  BAD   port     5 of 5  x\n");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! own thread.
 
 pub(crate) mod addresses;
+mod proofs;
 mod report;
 mod servers;
 pub(crate) mod tls;
@@ -32,7 +33,7 @@ use crate::http::{App, router};
 use crate::ice_servers::IceServers;
 use crate::ice_tcp;
 use crate::sessions::{Sessions, random};
-use crate::settings::{IceFor, RuntimeKind, Settings, TcpPort};
+use crate::settings::{IceFor, RecordSettings, RuntimeKind, Settings, TcpPort};
 
 /// Time for WebSockets to say goodbye, for the loop to end, for HTTP to end. Together under two
 /// seconds.
@@ -63,6 +64,9 @@ pub enum StartError {
     /// Certificate or key of HTTPS, or the CA of TURN servers.
     #[error("{0}")]
     Tls(String),
+    /// The file of the recording.
+    #[error("{0}")]
+    Record(String),
     /// Source or encoder.
     #[error(transparent)]
     Stream(#[from] pinhole_encoder::StreamError),
@@ -127,6 +131,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let tcp = tcp.map_err(RuntimeError::io("the TCP port cannot be waited for"))?;
     let watched = servers::list(&servers);
     let network = NetworkConfig { names: servers.names, bases: Some(bound.bases.clone()), roots };
+    let (gather, port) = (bound.gather.clone(), bound.sockets.port());
     let event_loop = start_loop(&settings, bound, stream, network)?;
     let handle = event_loop.handle;
     let access_rules = AccessRules::new(&settings);
@@ -154,6 +159,17 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         tokio::spawn(ice_tcp::run(listener, handle.clone(), first_time, stopped.clone()));
     }
     tokio::spawn(servers::watch(handle.clone(), app.findings.clone(), watched));
+    if let Some(reflector) = settings.reflector {
+        let proving = proofs::Proving {
+            handle: handle.clone(),
+            findings: app.findings.clone(),
+            gather,
+            addresses: settings.addresses.clone(),
+            bound: port,
+            reflector,
+        };
+        tokio::spawn(proving.run(stopped.clone()));
+    }
     let ice = (settings.addresses.tcp_port == TcpPort::Http).then(|| handle.clone());
     let server = Server { listener, tls, router: router(app.clone()), limits: settings.http, ice };
     Ok(Running {
@@ -210,11 +226,13 @@ fn start_loop(
     stream: Stream,
     network: NetworkConfig,
 ) -> Result<pinhole_runtime::Running, StartError> {
+    let record = settings.record.as_ref().map(RecordSettings::create).transpose();
     let config = RuntimeConfig {
         endpoint: endpoint_config(settings, &bound, stream.format())?,
         sockets: bound.sockets,
         media: Box::new(stream),
         network,
+        record: record.map_err(StartError::Record)?,
     };
     Ok(match settings.runtime {
         RuntimeKind::Mio => pinhole_mio::spawn(config)?,

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use pinhole_core::gather::{Audience, CandidateKind, LocalCandidate, Paths};
+use pinhole_core::trace::AddressPolicy;
 use pinhole_encoder::{SourceKind, StreamFormat};
 
 use super::addresses::Bound;
@@ -31,6 +32,13 @@ pub(super) fn lines(
         format!("  encoder  {}", format.encoder),
         format!("  socket   {}, on {}", bound.sockets.describe(), runtime(settings.runtime)),
     ];
+    if let Some(record) = &settings.record {
+        let addresses = match record.addresses {
+            AddressPolicy::Keep => "with addresses of viewers, without passwords and keys",
+            AddressPolicy::Hide => "without addresses, passwords and keys",
+        };
+        lines.push(format!("  record   {}, {addresses}", record.path.display()));
+    }
     let audience = match bound.gather.audience {
         Audience::Public => "public: only outside addresses",
         Audience::Lan => "lan: addresses of this machine",

@@ -6,7 +6,10 @@ use pinhole_core::gather::Paths;
 use pinhole_encoder::{SourceKind, StreamConfig};
 
 use super::flags::ServeFlags;
-use super::{Access, Addresses, HttpLimits, ReflectorSettings, Settings, SettingsError, TlsFiles};
+use super::{
+    Access, Addresses, HttpLimits, RecordSettings, ReflectorSettings, Settings, SettingsError,
+    TlsFiles,
+};
 use crate::ice_servers::{IceServer, IceServers};
 
 /// Frames a second of the test picture.
@@ -73,6 +76,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         ice_servers,
         ice_for: flags.ice_for,
         turn_ca: flags.turn_ca,
+        record: RecordSettings::new(flags.record, flags.record_max, flags.record_addresses),
         reflector: flags
             .reflector
             .map(|address| ReflectorSettings { address, token: flags.reflector_token }),

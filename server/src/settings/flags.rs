@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use pinhole_core::gather::{Audience, Paths};
+use pinhole_core::trace::AddressPolicy;
 use pinhole_encoder::{Content, EncoderChoice, SourceKind};
 
-use super::values;
+use super::{record, values};
 use crate::ice_servers::IceServer;
 use crate::origin::AllowedOrigin;
 
@@ -274,6 +275,23 @@ pub struct ServeFlags {
     /// system's, or those certificates themselves
     #[arg(long, value_name = "FILE", help_heading = "STUN and TURN")]
     pub turn_ca: Option<PathBuf>,
+
+    /// Records sessions to this file, for a bug report: what came, what was decided, when, without
+    /// passwords and keys, but with addresses. Written anew at each start; readable by its owner
+    /// only. docs/record.md tells what stands in it
+    #[arg(long, value_name = "FILE", help_heading = "Recording")]
+    pub record: Option<PathBuf>,
+
+    /// Bytes that the recording may have: 64M, 500k or a plain number
+    #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = record::bytes,
+          help_heading = "Recording")]
+    pub record_max: u64,
+
+    /// Addresses and host names in the recording: keep, or hide (others of the same kind in their
+    /// place)
+    #[arg(long, value_name = "keep|hide", default_value = "keep",
+          value_parser = record::addresses, help_heading = "Recording")]
+    pub record_addresses: AddressPolicy,
 
     /// A `pinhole reflect` on a public machine, which proves from outside that mapped ports lead
     /// here: `reflect.example.org:4780`

@@ -7,6 +7,7 @@ mod datagrams;
 mod joined;
 mod media;
 mod nat;
+mod recording;
 mod relay;
 mod rewrite;
 mod texts;
@@ -15,6 +16,7 @@ pub use datagrams::{datagrams, record};
 pub use joined::Joined;
 pub use media::{annex_b, parameter_sets};
 pub use nat::nat_discovery;
+pub use recording::recording;
 pub use relay::allocation;
 pub use rewrite::rewrite;
 pub use texts::{candidate, fragment, offer, port_map};
@@ -34,4 +36,5 @@ pub const TARGETS: &[Target] = &[
     ("datagrams", datagrams),
     ("nat_discovery", nat_discovery),
     ("allocation", allocation),
+    ("recording", recording),
 ];

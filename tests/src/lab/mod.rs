@@ -13,6 +13,7 @@ mod event;
 pub mod ice;
 pub mod matrix;
 pub mod nat;
+mod page;
 mod pair;
 mod row;
 mod server;
@@ -21,6 +22,7 @@ mod site;
 pub mod table;
 mod tunnel;
 mod viewer;
+mod wire;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -33,6 +35,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 pub use event::{Event, Frames};
+pub use page::{LabPage, PageOptions, Shown};
 pub use pair::{Candidate, Pair, PathKind};
 pub use row::{Outcome, Row, play, wait_for_pictures};
 pub use server::LabServer;
@@ -40,6 +43,7 @@ pub use signalling::Signalling;
 pub use site::{DEAD_SERVER, TURN_ADDRESS, server_address, viewer_address, wan_address};
 pub use tunnel::Tunnel;
 pub use viewer::{Client, LabViewer, ViewerOptions};
+pub use wire::Altered;
 
 /// No call of the script takes longer; coturn gets 5 s to come up.
 const SCRIPT_LIMIT_S: &str = "30";
@@ -72,6 +76,8 @@ pub struct LabConfig {
     pub turn: bool,
     /// Further options of coturn.
     pub turn_args: String,
+    /// By how much the clock of coturn is ahead, as faketime takes it: `+3d`.
+    pub turn_ahead: Option<&'static str>,
     /// Seconds that an idle mapping lives; 120 if not given.
     pub mapping_s: Option<u32>,
     /// Percent of UDP packets that each NAT loses in each direction.
@@ -178,6 +184,20 @@ impl Lab {
         std::env::temp_dir().join(format!("natlab.{}", self.id)).join("cert.pem")
     }
 
+    /// Runs nftables commands on a host or a router of the lab: `srv`, `cli`, `pub`, `natA`, `natB`.
+    ///
+    /// # Errors
+    /// nft refuses them.
+    pub fn nft(&self, place: &str, commands: &str) -> Result<()> {
+        let mut nft = Command::new("ip");
+        nft.args(["netns", "exec", &format!("{}-{place}", self.id), "nft", commands]);
+        let output = nft.stdin(Stdio::null()).output().context("nft")?;
+        if !output.status.success() {
+            bail!("nft {commands}: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
+    }
+
     /// Every process that runs on a host.
     ///
     /// # Errors
@@ -206,6 +226,9 @@ impl Lab {
         command.env("NATLAB_OWNER", std::process::id().to_string());
         command.env("NATLAB_TURN", if self.config.turn { "1" } else { "0" });
         command.env("NATLAB_TURN_ARGS", &self.config.turn_args);
+        if let Some(ahead) = self.config.turn_ahead {
+            command.env("NATLAB_TURN_WRAP", format!("faketime -f {ahead}"));
+        }
         command.env("NATLAB_UDP_TIMEOUT", self.config.mapping_s.unwrap_or(120).to_string());
         command.env("NATLAB_LOSS", self.config.loss_percent.to_string());
         command

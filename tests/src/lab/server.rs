@@ -80,6 +80,15 @@ impl<'lab> LabServer<'lab> {
         Ok(paths.filter(|&(_, sessions)| sessions > 0).collect())
     }
 
+    /// What HTTP answers to a `GET`, as JSON.
+    ///
+    /// # Errors
+    /// The program does not answer, or not with JSON.
+    pub fn json(&self, path: &str) -> Result<serde_json::Value> {
+        let answer = self.lab.enter(Host::Server, || self.server.get(path))?;
+        Ok(serde_json::from_str(&answer)?)
+    }
+
     /// The sum over all labels of a metric.
     ///
     /// # Errors

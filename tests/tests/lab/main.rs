@@ -12,6 +12,7 @@ mod faults;
 mod gathered;
 mod hygiene;
 mod maps;
+mod planted;
 mod tcp;
 mod tunnels;
 mod turn;

@@ -110,6 +110,7 @@ pub(super) fn session(stage: Stage) -> SessionFacts {
         roams: 0,
         sdp_altered: false,
         browser: None,
+        frozen_for: None,
         browser_silent_for: None,
     }
 }

@@ -11,8 +11,8 @@ use facts::{
 };
 
 use super::{
-    Answer, BrowserReport, Checks, ClockOffset, Dtls, IceError, Proof, SessionFacts, Severity,
-    Stage, Surroundings, diagnose, examine,
+    Answer, BrowserReport, Checks, ClockOffset, Dtls, IceError, Media, Proof, SessionFacts,
+    Severity, Stage, Surroundings, diagnose, examine,
 };
 use crate::gather::{Paths, TurnTransport};
 use crate::session::{CloseCause, PathKind};
@@ -225,12 +225,16 @@ fn what_a_connected_viewer_suffers_from_has_one_name() {
     let undecoded = browser(|report| report.packets_received = 900);
     add("packets, no picture", with(&|it| it.browser = undecoded.clone()));
     let plays = browser(|report| (report.packets_received, report.frames_decoded) = (900, 90));
-    add(
-        "90 % lost, pictures",
-        with(&|it| {
-            (it.browser, it.media.loss) = (plays.clone(), Some(0.9));
-        }),
-    );
+    for (name, loss, seconds) in [
+        ("90 % lost, pictures", 0.9, 0),
+        ("90 % lost, pictures of late", 0.9, 3),
+        ("90 % lost, frozen", 0.9, 7),
+        ("frozen, nothing lost", 0.0, 7),
+    ] {
+        let frozen_for = Some(Duration::from_secs(seconds));
+        let (browser, media) = (plays.clone(), Media { loss: Some(loss), ..good.media });
+        add(name, SessionFacts { browser, media, frozen_for, ..good.clone() });
+    }
     add(
         "encoder silent",
         with(&|it| {

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use pinhole_core::stun::read_proof;
+use pinhole_runtime::{Handle, Probe};
 use socket2::{Domain, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -23,8 +24,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Sockets that hand over the probes that come. Dropped, they are closed.
 pub(super) struct Listener {
     pub(super) arrivals: mpsc::Receiver<Arrival>,
+    arrived: mpsc::Sender<Arrival>,
     /// Mapped ports that another program holds.
     pub(super) taken: Vec<u16>,
+    /// A server at work, which holds the mapped ports and hands over what comes to them.
+    server: Option<Handle>,
     _tasks: JoinSet<()>,
 }
 
@@ -47,7 +51,30 @@ impl Listener {
                 tasks.spawn(listen(socket, arrived.clone()));
             }
         }
-        Listener { arrivals, taken, _tasks: tasks }
+        Listener { arrivals, arrived, taken, server: None, _tasks: tasks }
+    }
+
+    /// Binds the neighbours of these ports, which a server at work holds itself.
+    pub(super) fn beside(server: Handle, address: Option<IpAddr>, ports: &[u16]) -> Listener {
+        let mut listener = Listener::bind(address, ports);
+        listener.taken.clear();
+        let (arrived, probes) = (listener.arrived.clone(), server.clone());
+        listener._tasks.spawn(async move {
+            while let Some(Probe { local, remote, token, sequence }) = probes.probe().await {
+                let at = Instant::now();
+                // Beyond the bound nobody needs more of them.
+                let _ = arrived.try_send(Arrival { local, remote, token, sequence, at });
+            }
+        });
+        Listener { server: Some(server), ..listener }
+    }
+
+    /// Makes ready for probes with these tokens.
+    pub(super) async fn expect(&self, tokens: Vec<String>) {
+        if let Some(server) = &self.server {
+            // A server that is busy, or gone, proves nothing now; that is all.
+            let _ = server.expect_probes(tokens).await;
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use std::time::Instant;
 use pinhole_core::diagnose::{PortFacts, Proof, Witness};
 use pinhole_core::gather::{Audience, GatherConfig, Paths};
 use pinhole_core::portmap::{Entry, PortRange, Protocol};
+use pinhole_runtime::Handle;
 
 use super::servers::Server;
 use crate::reflect::client::{Reflector, ReflectorError};
@@ -29,6 +30,8 @@ pub(super) const PORTS_MAX: usize = 16;
 #[derive(Debug, Clone)]
 pub(super) struct Port {
     pub(super) facts: PortFacts,
+    /// Where the witness sends from, where there is one.
+    pub(super) sent_from: Option<IpAddr>,
     /// How the probes came through, where any did.
     pub(super) passage: Option<Passage>,
     /// What people should know besides.
@@ -36,7 +39,7 @@ pub(super) struct Port {
 }
 
 /// The mapped ports, and the sockets behind them.
-pub(super) struct Ports {
+pub(crate) struct Ports {
     pub(super) ports: Vec<Port>,
     /// Mapped ports beyond [`PORTS_MAX`].
     pub(super) left_out: usize,
@@ -62,16 +65,37 @@ impl Ports {
         all
     }
 
-    /// Whether there is nothing to prove.
-    pub(super) fn is_empty(&self) -> bool {
-        self.ports.is_empty()
+    /// Whether there are any, and nothing is known of them yet.
+    pub(super) fn are_untried(&self) -> bool {
+        let untried = |port: &Port| port.facts.proof == Proof::Untried;
+        !self.free().is_empty() && self.ports.iter().all(untried)
+    }
+
+    /// The same of a server at work, which holds the port that it has bound; others that it might
+    /// have bound are not proved.
+    pub(crate) fn of_server(
+        gather: &GatherConfig,
+        addresses: &Addresses,
+        bound: u16,
+        server: Handle,
+    ) -> Ports {
+        let mut all = mapped(gather, addresses, bound);
+        all.retain(|(_, internal)| internal.port() == bound);
+        let ports = all.into_iter().take(PORTS_MAX).map(Port::untried).collect();
+        let listener = Listener::beside(server, addresses.udp_bind, &[bound]);
+        Ports { ports, left_out: 0, listener }
+    }
+
+    /// What is known of them.
+    pub(crate) fn facts(&self) -> Vec<PortFacts> {
+        self.ports.iter().map(|port| port.facts.clone()).collect()
     }
 
     /// Has a reflector send to them.
     ///
     /// # Errors
     /// It refuses, or breaks off; what is known by then is kept.
-    pub(super) async fn prove_by_reflector(
+    pub(crate) async fn prove_by_reflector(
         &mut self,
         reflector: &mut Reflector,
         until: Instant,
@@ -103,7 +127,7 @@ impl Ports {
 impl Port {
     fn untried((external, internal): (SocketAddr, SocketAddr)) -> Port {
         let facts = PortFacts { external, internal, proof: Proof::Untried, witness: Witness::None };
-        Port { facts, passage: None, note: None }
+        Port { facts, sent_from: None, passage: None, note: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! By a reflector: all ports at once, and then, one by one, those whose probes seem to have reached
 //! this machine at a closed port.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use pinhole_core::diagnose::{Proof, Witness};
@@ -25,13 +26,14 @@ pub(super) async fn prove(
     if places.is_empty() {
         return Ok(());
     }
+    let sent_from = reflector.address.ip();
     let wait = ALL_TIME.min(until.saturating_duration_since(Instant::now()));
     let before = counters::no_ports();
     let outcomes = send(reflector, ports, &places, wait).await?;
     let rose = rise(before);
     let mut doubtful = Vec::new();
     for (place, outcome) in places.into_iter().zip(outcomes) {
-        settle(ports, place, &outcome, false);
+        settle(ports, place, &outcome, false, sent_from);
         let is_lost = outcome.arrivals.is_empty() && outcome.sent > 0;
         if is_lost && rose >= enough(outcome.sent) {
             doubtful.push(place);
@@ -48,7 +50,7 @@ pub(super) async fn prove(
         for outcome in outcomes.iter().filter(|outcome| outcome.sent > 0) {
             // Where it said nothing new, what was known stays.
             if rose >= enough(outcome.sent) || !outcome.arrivals.is_empty() {
-                settle(ports, place, outcome, true);
+                settle(ports, place, outcome, true, sent_from);
             }
         }
     }
@@ -64,15 +66,23 @@ async fn send(
     let target =
         |place: &usize| Target { address: ports.ports[*place].facts.external, token: token() };
     let targets: Vec<Target> = places.iter().map(target).collect();
+    ports.listener.expect(targets.iter().map(|target| target.token.clone()).collect()).await;
     reflector.probe(&targets, &mut ports.listener.arrivals, wait).await
 }
 
-fn settle(ports: &mut Ports, place: usize, outcome: &Outcome, at_closed_port: bool) {
+fn settle(
+    ports: &mut Ports,
+    place: usize,
+    outcome: &Outcome,
+    at_closed_port: bool,
+    sent_from: IpAddr,
+) {
     let port = &mut ports.ports[place];
     port.facts.proof = judge(port.facts.internal.port(), outcome, at_closed_port);
     port.facts.witness =
         if port.facts.proof == Proof::Untried { Witness::None } else { Witness::Reflector };
     port.passage = (!outcome.arrivals.is_empty()).then(|| passage(outcome));
+    port.sent_from = Some(sent_from.to_canonical());
     port.note = outcome.refused.clone();
 }
 

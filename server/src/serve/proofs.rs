@@ -1,0 +1,92 @@
+//! Each mapped port proved from outside while the server is at work, where there is a reflector:
+//! what came of it stands in every diagnosis.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pinhole_core::diagnose::{ClockOffset, Severity, Verdict, examine};
+use pinhole_core::gather::GatherConfig;
+use pinhole_runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::doctor::ports::Ports;
+use crate::findings::FindingsDesk;
+use crate::reflect::client::{Reflector, ReflectorError};
+use crate::settings::{Addresses, ReflectorSettings};
+
+/// How long one proof may take.
+const PROOF_TIME: Duration = Duration::from_secs(8);
+/// Between two proofs, while a port is not proved and once all are.
+const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN_PROVED: Duration = Duration::from_secs(600);
+
+/// What is to be proved, and by whom.
+pub(super) struct Proving {
+    pub(super) handle: Handle,
+    pub(super) findings: Arc<FindingsDesk>,
+    pub(super) gather: GatherConfig,
+    pub(super) addresses: Addresses,
+    /// The UDP port that is bound.
+    pub(super) bound: u16,
+    pub(super) reflector: ReflectorSettings,
+}
+
+impl Proving {
+    /// Proves the ports, now and again, until the server stops.
+    pub(super) async fn run(self, mut stopped: watch::Receiver<bool>) {
+        let mut said = None;
+        loop {
+            let proved = self.prove(&mut said).await;
+            let wait = if proved { AGAIN_PROVED } else { AGAIN };
+            tokio::select! {
+                () = sleep(wait) => {}
+                _ = stopped.changed() => return,
+            }
+        }
+    }
+
+    /// Whether all is well.
+    async fn prove(&self, said: &mut Option<Verdict>) -> bool {
+        let address = &self.reflector.address;
+        let (ports, clock) = match self.ask().await {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::warn!("{address}: {error}");
+                return false;
+            }
+        };
+        let facts = ports.facts();
+        self.findings
+            .note(|known| {
+                known.ports = facts;
+                known.clock = Some(clock);
+            })
+            .await;
+        let Ok(surroundings) = self.handle.surroundings().await else { return true };
+        let fault = examine(&surroundings).into_iter().find(|it| it.severity == Severity::Failed);
+        let verdict = fault.as_ref().map(|fault| fault.verdict);
+        if verdict != *said {
+            match &fault {
+                Some(fault) => {
+                    let code = fault.verdict.code();
+                    tracing::warn!("[{code}] {} — {}", fault.sentence, fault.fix);
+                }
+                None => tracing::info!("the mapped ports are reached from outside"),
+            }
+        }
+        *said = verdict;
+        fault.is_none()
+    }
+
+    async fn ask(&self) -> Result<(Ports, ClockOffset), ReflectorError> {
+        let ReflectorSettings { address, token } = &self.reflector;
+        let mut reflector = Reflector::connect(address, token.as_deref()).await?;
+        let seconds = reflector.clock_offset_ms / 1_000;
+        let clock = ClockOffset { seconds, whose: "the reflector".to_string() };
+        let server = self.handle.clone();
+        let mut ports = Ports::of_server(&self.gather, &self.addresses, self.bound, server);
+        ports.prove_by_reflector(&mut reflector, Instant::now() + PROOF_TIME).await?;
+        Ok((ports, clock))
+    }
+}
