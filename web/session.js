@@ -23,6 +23,8 @@ const ICE_SERVERS_MAX_MS = 2000;
  * later; it has no answer, so it carries nothing.
  */
 const GATHERING_SETTLES_MS = 300;
+/** How long the server may take to say why a connection has failed. */
+const LAST_WORD_MS = 700;
 
 /** Asks `url` for the ICE servers of this deployment. Only a refusal to talk to us is an error. */
 export async function fetchIceServers(url, token) {
@@ -75,7 +77,9 @@ export class Session {
   #answered = false;
   #connectTimer = null;
   #interruptedTimer = null;
+  #lastWordTimer = null;
   #restarting = false;
+  #failure = null;
   #reporter = null;
   #finish;
 
@@ -91,7 +95,7 @@ export class Session {
     this.#signaling = makeSignaling({
       onCandidate: (candidate) => this.#onRemoteCandidate(candidate),
       onClock: (sample) => this.#handlers?.onClock(sample),
-      onDiagnosis: (diagnosis) => this.#handlers?.onDiagnosis(diagnosis),
+      onDiagnosis: (diagnosis) => this.#onDiagnosis(diagnosis),
       onRestartWanted: () => this.#restart(),
       onEnd: (failure) => this.end(failure),
     });
@@ -139,6 +143,7 @@ export class Session {
     this.#handlers = null;
     clearTimeout(this.#connectTimer);
     clearTimeout(this.#interruptedTimer);
+    clearTimeout(this.#lastWordTimer);
     // The last thing that the server hears is how far it came.
     if (this.#answered) this.#reporter?.stop();
     this.#signaling.close();
@@ -198,7 +203,7 @@ export class Session {
    * A server that refuses, or has gone, ends the session.
    */
   async #restart() {
-    if (!this.#handlers || !this.#answered || this.#restarting) return;
+    if (!this.#handlers || !this.#answered || this.#restarting || this.#failure) return;
     this.#restarting = true;
     const connection = this.#connection;
     try {
@@ -230,16 +235,29 @@ export class Session {
 
   #onDtls(state) {
     if (state === 'closed') this.end(new Failure('the server has ended the session', { code: 'ended' }));
-    if (state === 'failed') this.end(this.#noConnection());
+    if (state === 'failed') this.#fail();
+  }
+
+  /** The connection has failed for good: the server hears of it, and is given time to say why. */
+  #fail() {
+    if (!this.#handlers || this.#failure) return;
+    this.#failure = this.#noConnection();
+    clearTimeout(this.#connectTimer);
+    clearTimeout(this.#interruptedTimer);
+    this.#reporter.stop();
+    this.#lastWordTimer = setTimeout(() => this.end(this.#failure), LAST_WORD_MS);
+  }
+
+  #onDiagnosis(diagnosis) {
+    this.#handlers?.onDiagnosis(diagnosis);
+    if (diagnosis && this.#failure) this.end(this.#failure);
   }
 
   #onConnection() {
-    if (!this.#handlers || !this.#answered) return;
-    this.#reporter.changed();
+    if (!this.#handlers || !this.#answered || this.#failure) return;
     const { connectionState, iceConnectionState } = this.#connection;
-    if (connectionState === 'failed' || iceConnectionState === 'failed') {
-      return this.end(this.#noConnection());
-    }
+    if (connectionState === 'failed' || iceConnectionState === 'failed') return this.#fail();
+    this.#reporter.changed();
     this.#setInterrupted(iceConnectionState === 'disconnected');
     if (!this.interrupted && this.phase !== 'waiting') {
       this.phase = stateOfConnection(connectionState, iceConnectionState);

@@ -66,9 +66,11 @@ impl Cause {
 
 /// Judges one session. `None`: nothing is wrong with it, or it is too early to tell.
 pub fn diagnose(surroundings: &Surroundings, session: &SessionFacts) -> Option<Diagnosis> {
+    let gave_up = session.browser.as_ref().is_some_and(|report| report.connection == "failed");
     let (cause, severity) = match (session.stage, session.connected_for) {
-        (Stage::Connected, _) => playing::judge(surroundings, session)?,
-        (Stage::Ended(CloseCause::Local | CloseCause::Remote), Some(_)) => return None,
+        (Stage::Connected, _) if !gave_up => playing::judge(surroundings, session)?,
+        (Stage::Connected, _) => (playing::judge_loss(session), Severity::Failed),
+        (Stage::Ended(CloseCause::Local | CloseCause::Remote), Some(_)) if !gave_up => return None,
         (Stage::Interrupted | Stage::Ended(_), Some(_)) => {
             (playing::judge_loss(session), Severity::Failed)
         }

@@ -87,7 +87,7 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&id) else { return false };
         let has_failed = report.connection == "failed";
         session.observed.take_report(now, report);
-        if has_failed && session.state() == SessionState::Connecting {
+        if has_failed && is_alive(session) {
             // It gives up now, and should hear why.
             self.judge(now, id);
         }
@@ -229,7 +229,9 @@ impl Endpoint {
         let diagnosis = diagnose(&self.surroundings(now), &facts);
         let verdict = diagnosis.as_ref().map(|diagnosis| diagnosis.verdict);
         let Some(session) = self.sessions.get(&id) else { return };
-        let is_settled = session.state() != SessionState::Connected;
+        let given_up =
+            session.observed.browser.as_ref().is_some_and(|report| report.connection == "failed");
+        let is_settled = session.state() != SessionState::Connected || given_up;
         let judged = self.judged.entry(id).or_default();
         let is_new = judged.verdict != verdict;
         let is_sure = is_settled || verdict.is_none() || judged.suspected == verdict;

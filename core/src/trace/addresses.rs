@@ -16,6 +16,9 @@ pub enum AddressPolicy {
 
 /// Addresses that are told apart; later ones share the last of their range.
 const ADDRESSES_MAX: usize = 60_000;
+/// Host names that are told apart, and the bytes of one (RFC 1035 §2.3.4).
+const HOSTS_MAX: usize = 8_192;
+const HOST_BYTES_MAX: usize = 255;
 
 /// Replaces addresses, or does not.
 pub(super) struct Addresses {
@@ -72,7 +75,7 @@ impl Addresses {
         let next = self.hosts.len() + 1;
         let number = match self.hosts.get(host) {
             Some(number) => *number,
-            None if next > ADDRESSES_MAX => 0,
+            None if next > HOSTS_MAX || host.len() > HOST_BYTES_MAX => 0,
             None => {
                 self.hosts.insert(host.to_owned(), next);
                 next

@@ -1,9 +1,9 @@
 //! What a file of bounded size takes, and what it leaves out first.
 //!
 //! Up to half of its size it takes everything. From there on sums of media, frames and timeouts are
-//! left out, from seven eighths on also single packets; each time an entry says so. Within
-//! [`EARLY`] of any offer everything is taken all the same, to the end: the first seconds of a
-//! session are what most reports are about. A last entry says that the file is full.
+//! left out, from seven eighths on also single packets; each time an entry says so. Within ten
+//! seconds of any offer everything is taken all the same, to the end: the first seconds of a session
+//! are what most reports are about. A last entry says that the file is full.
 
 use super::entry::{Class, Entry, What};
 

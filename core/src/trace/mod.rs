@@ -6,12 +6,12 @@
 //! the first line. [`Recording::read`] reads it back.
 //!
 //! What is secret is replaced where a structure hangs on it, so that a recording can be run again:
-//! an ICE ufrag becomes another that is the same wherever the first stood ([`names`]), a transaction
+//! an ICE ufrag becomes another that is the same wherever the first stood (`names`), a transaction
 //! id becomes a number that request and answer share, MESSAGE-INTEGRITY becomes whether it held. Of
 //! DTLS and SRTP stay kinds and lengths. Nothing unknown is copied: a line of SDP, an attribute of
 //! STUN passes because its form is known to hold no secret, not because it looks harmless.
 //!
-//! Packets of media are summed up ([`tally`]). A file has a size that it does not exceed
+//! Packets of media are summed up (`tally`). A file has a size that it does not exceed
 //! ([`Budget`]), and what is left out first is what least explains a session.
 
 mod addresses;

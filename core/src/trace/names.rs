@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 /// Names of one kind. Beyond it each new one is given the stand-in numbered 0.
-const NAMES_MAX: usize = 16_384;
+const NAMES_MAX: usize = 8_192;
+/// Bytes of a name that is remembered; a longer one is given that stand-in, too. RFC 8489 allows 508
+/// for a user name, and whoever reaches our port can send as many as he likes.
+const NAME_BYTES_MAX: usize = 512;
 /// Transactions that may wait for their answer; the oldest is forgotten.
 const TRANSACTIONS_MAX: usize = 4_096;
 
@@ -40,7 +43,7 @@ impl Table {
         let next = self.0.len() + 1;
         match self.0.get(secret) {
             Some(number) => *number,
-            None if next > NAMES_MAX => 0,
+            None if next > NAMES_MAX || secret.len() > NAME_BYTES_MAX => 0,
             None => {
                 self.0.insert(secret.to_owned(), next);
                 next
@@ -87,7 +90,8 @@ impl Names {
 
     /// Learns which password belongs to a ufrag.
     pub(super) fn learn(&mut self, ufrag: &str, password: &str) {
-        if self.password_of.len() < NAMES_MAX {
+        let short = ufrag.len().max(password.len()) <= NAME_BYTES_MAX;
+        if short && self.password_of.len() < NAMES_MAX {
             self.password_of.insert(ufrag.to_owned(), password.to_owned());
         }
     }
@@ -122,7 +126,8 @@ impl Names {
             self.transactions.remove(&oldest);
         }
         self.transactions_total += 1;
-        let new = Transaction { number: self.transactions_total, asked: asked.map(str::to_owned) };
+        let asked = asked.filter(|ufrag| ufrag.len() <= NAME_BYTES_MAX).map(str::to_owned);
+        let new = Transaction { number: self.transactions_total, asked };
         self.transactions.insert(id, new.clone());
         self.transaction_order.push_back(id);
         new
@@ -144,6 +149,23 @@ mod tests {
         assert_eq!(names.fingerprint(&sha256).split(':').count(), 32);
         assert!(names.fingerprint(&sha256).ends_with("00:01"));
         assert!(names.fingerprint("AB").ends_with("00:02"));
+    }
+
+    #[test]
+    fn a_flood_of_names_and_long_ones_are_not_remembered() {
+        let mut names = Names::default();
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        names.learn(&long, "password");
+        names.transaction([7; 12], Some(&long));
+
+        for n in 0..2 * NAMES_MAX {
+            names.user(&n.to_string());
+        }
+
+        assert_eq!(names.users.0.len(), NAMES_MAX);
+        assert_eq!((names.user("another"), names.ufrag(&long)), ("user0".into(), "u00000".into()));
+        assert_eq!((names.password_of(&long), names.ufrags.0.len()), (None, 0));
+        assert_eq!(names.transactions[&[7; 12]].asked, None);
     }
 
     #[test]

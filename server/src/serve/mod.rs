@@ -131,7 +131,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let tcp = tcp.map_err(RuntimeError::io("the TCP port cannot be waited for"))?;
     let watched = servers::list(&servers);
     let network = NetworkConfig { names: servers.names, bases: Some(bound.bases.clone()), roots };
-    let (gather, port) = (bound.gather.clone(), bound.sockets.port());
+    let provable = proofs::Provable::of(&bound, &settings.addresses);
     let event_loop = start_loop(&settings, bound, stream, network)?;
     let handle = event_loop.handle;
     let access_rules = AccessRules::new(&settings);
@@ -159,17 +159,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         tokio::spawn(ice_tcp::run(listener, handle.clone(), first_time, stopped.clone()));
     }
     tokio::spawn(servers::watch(handle.clone(), app.findings.clone(), watched));
-    if let Some(reflector) = settings.reflector {
-        let proving = proofs::Proving {
-            handle: handle.clone(),
-            findings: app.findings.clone(),
-            gather,
-            addresses: settings.addresses.clone(),
-            bound: port,
-            reflector,
-        };
-        tokio::spawn(proving.run(stopped.clone()));
-    }
+    let proving = settings.reflector.map(|by| provable.by(by, &app));
+    proving.map(|proving| tokio::spawn(proving.run(stopped.clone())));
     let ice = (settings.addresses.tcp_port == TcpPort::Http).then(|| handle.clone());
     let server = Server { listener, tls, router: router(app.clone()), limits: settings.http, ice };
     Ok(Running {

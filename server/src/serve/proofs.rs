@@ -10,8 +10,10 @@ use pinhole_runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::addresses::Bound;
 use crate::doctor::ports::Ports;
 use crate::findings::FindingsDesk;
+use crate::http::App;
 use crate::reflect::client::ReflectorError;
 use crate::settings::{Addresses, ReflectorSettings};
 
@@ -21,15 +23,34 @@ const PROOF_TIME: Duration = Duration::from_secs(8);
 const AGAIN: Duration = Duration::from_secs(60);
 const AGAIN_PROVED: Duration = Duration::from_secs(600);
 
+/// What is to be proved.
+pub(super) struct Provable {
+    gather: GatherConfig,
+    addresses: Addresses,
+    /// The UDP port that is bound.
+    port: u16,
+}
+
+impl Provable {
+    /// What these sockets and settings make of the port map.
+    pub(super) fn of(bound: &Bound, addresses: &Addresses) -> Provable {
+        let (gather, port) = (bound.gather.clone(), bound.sockets.port());
+        Provable { gather, addresses: addresses.clone(), port }
+    }
+
+    /// The same, and who proves it.
+    pub(super) fn by(self, reflector: ReflectorSettings, app: &App) -> Proving {
+        let (handle, findings) = (app.handle.clone(), app.findings.clone());
+        Proving { handle, findings, provable: self, reflector }
+    }
+}
+
 /// What is to be proved, and by whom.
 pub(super) struct Proving {
-    pub(super) handle: Handle,
-    pub(super) findings: Arc<FindingsDesk>,
-    pub(super) gather: GatherConfig,
-    pub(super) addresses: Addresses,
-    /// The UDP port that is bound.
-    pub(super) bound: u16,
-    pub(super) reflector: ReflectorSettings,
+    handle: Handle,
+    findings: Arc<FindingsDesk>,
+    provable: Provable,
+    reflector: ReflectorSettings,
 }
 
 impl Proving {
@@ -81,7 +102,8 @@ impl Proving {
 
     async fn ask(&self) -> Result<(Ports, ClockOffset), ReflectorError> {
         let server = self.handle.clone();
-        let mut ports = Ports::of_server(&self.gather, &self.addresses, self.bound, server);
+        let Provable { gather, addresses, port } = &self.provable;
+        let mut ports = Ports::of_server(gather, addresses, *port, server);
         let until = Instant::now() + PROOF_TIME;
         let testimony = ports.prove_by_reflector(&self.reflector, until).await?;
         Ok((ports, testimony.clock))

@@ -146,12 +146,39 @@ fn a_tunnel_shows_by_where_its_datagrams_come_from() {
     assert_eq!(facts["ports"][0]["passage"]["out_of_order"], 0);
 }
 
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_port_of_either_family_is_proved_by_a_reflector_of_its_own_family() {
+    let lab = lab("none:v6", "port");
+    let reflect = reflect_at(&lab, "[::]:0", "");
+    let port = reflect.address.port();
+    let both = "--udp-ports 5000 --public-ip 198.51.100.2 --public-ip 2001:db8:a::2";
+    for (name, proved) in
+        [(format!("{TURN_ADDRESS}:{port}"), "198."), (format!("[2001:db8::1]:{port}"), "[2001:")]
+    {
+        let facts = facts(&lab, &format!("{both} --reflector {name}"));
+
+        let ports = facts["ports"].as_array().unwrap();
+        assert_eq!(ports.len(), 2, "{facts:#}");
+        for port in ports {
+            let is_of_family = port["external"].as_str().unwrap().starts_with(proved);
+            let kind = if is_of_family { "proved" } else { "untried" };
+            assert_eq!(port["proof"]["kind"], kind, "{facts:#}");
+            assert_eq!(port["note"].is_null(), is_of_family, "{port:#}");
+        }
+    }
+}
+
 fn lab(nat_a: &str, nat_b: &str) -> Lab {
     Lab::up(nat_a, nat_b, &LabConfig { turn: true, ..LabConfig::default() }).unwrap()
 }
 
 fn reflect(lab: &Lab, words: &str) -> Reflect {
-    let listen = format!("--listen {TURN_ADDRESS}:0 {words}");
+    reflect_at(lab, &format!("{TURN_ADDRESS}:0"), words)
+}
+
+fn reflect_at(lab: &Lab, address: &str, words: &str) -> Reflect {
+    let listen = format!("--listen {address} {words}");
     lab.enter(Host::Internet, || Reflect::start(&listen)).unwrap()
 }
 

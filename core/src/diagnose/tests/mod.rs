@@ -251,6 +251,10 @@ fn what_a_connected_viewer_suffers_from_has_one_name() {
     add("interrupted, it signals", gone(Stage::Interrupted, lately, 0));
     add("interrupted, it signals, roamed", gone(Stage::Interrupted, lately, 3));
     add("vanished", gone(Stage::Ended(CloseCause::Vanished), silent, 0));
+    let failed = browser(|report| report.connection = "failed".to_owned());
+    let mut given_up = gone(Stage::Ended(CloseCause::Local), Some(Duration::ZERO), 0);
+    given_up.browser = failed;
+    add("given up by its browser", given_up);
     add("closed by the viewer", gone(Stage::Ended(CloseCause::Remote), None, 0));
     let stalled = Surroundings { encoder_stalled: silent, ..open() };
     table += &row("encoder stalled", &stalled, &good);

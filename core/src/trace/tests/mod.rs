@@ -16,8 +16,8 @@ use stun_types::message::{
 use super::*;
 use crate::base::{Seed, StreamId, WallClock};
 use crate::endpoint::{
-    Accepted, Certificate, Datagram, EndpointConfig, Limits, OfferError, SessionId, Transmit,
-    Transport, VideoFormat,
+    Accepted, Certificate, Datagram, EndpointConfig, Event, Limits, OfferError, SessionId,
+    Transmit, Transport, VideoFormat,
 };
 use crate::gather::{GatherConfig, ServerConfig, ServerKind, TurnTransport};
 use crate::turn::Credentials;
@@ -193,6 +193,34 @@ fn a_connection_is_cut_into_messages_however_its_bytes_come() {
     for pieces in [1, 2, 7, 100] {
         assert_eq!(told(pieces), told(frames.len()), "{pieces} bytes at a time");
     }
+}
+
+#[test]
+fn a_connection_to_a_turn_server_is_cut_by_its_own_framing() {
+    let now = crate::test_clock();
+    let (mut recorder, _) = recorder(now, AddressPolicy::Keep);
+    let remote = REMOTE.parse().unwrap();
+    recorder.on_event(now, &Event::Connect { stream: StreamId(2), remote, tls: None });
+    let inner = check("a:b", "c");
+    let mut bytes = inner.clone();
+    bytes.extend([0x40, 7, 0, inner.len() as u8]);
+    bytes.extend(&inner);
+
+    for piece in bytes.chunks(5) {
+        recorder.on_stream_data(now, StreamId(2), piece);
+    }
+    recorder.on_stream_data(now, StreamId(2), b"SSH-2.0-x\r\n");
+
+    let told = entries(&mut recorder);
+    let vias: Vec<_> = told
+        .iter()
+        .filter_map(|what| match what {
+            What::PacketIn { leg: Leg::Stream(2), via, .. } => Some(*via),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(vias, [None, Some(Via::Channel(0x4007))]);
+    assert_eq!(told.last(), Some(&What::StreamBroken { stream: 2 }));
 }
 
 #[test]
