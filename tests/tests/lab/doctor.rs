@@ -54,6 +54,26 @@ fn a_forward_that_is_missing_or_leads_to_another_port_is_told_apart() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
+fn of_two_ports_the_one_that_reaches_a_closed_port_is_told_from_the_one_that_is_missing() {
+    let lab = lab("fwd", "port");
+    let reflect = reflect(&lab, "");
+    // 5009 is said to be at 30000, which leads to 5000, where nobody listens; 31000 leads nowhere.
+    let maps = "--map 5009/udp=192.0.2.10:30000 --map 5030/udp=192.0.2.10:31000";
+    for (words, witness) in [
+        (format!("--reflector {}", reflect.address), "reflector"),
+        (format!("--ice-server {TURN_UDP}"), "relay"),
+    ] {
+        let facts = facts(&lab, &format!("{maps} {words}"));
+
+        let proofs: Vec<_> =
+            facts["ports"].as_array().unwrap().iter().map(|port| &port["proof"]["kind"]).collect();
+        assert_eq!(proofs, ["at-closed-port", "silent"], "by the {witness}: {facts:#}");
+        lab.flush().unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
 fn a_forward_to_another_machine_is_told_apart_from_one_to_none() {
     let lab = lab("fwd", "same");
     let reflect = reflect(&lab, "");
