@@ -14,20 +14,13 @@ use super::servers::ServerCheck;
 /// A clock that is off by more is worth a word: credentials of TURN servers end by the clock.
 const CLOCK_SECONDS_MAX: u64 = 30;
 
-/// The socket that `serve` would use, the names in the map, and what the start would warn of.
-pub(super) fn start(
-    socket: String,
-    resolved: &[(String, IpAddr)],
-    notes: Vec<String>,
-) -> Vec<Check> {
+/// The names in the map, and what the start would warn of.
+pub(super) fn start(resolved: &[(String, IpAddr)], notes: Vec<String>) -> Vec<Check> {
     let named = |(name, address): &(String, IpAddr)| {
         Check::new("name", name, Grade::Good, format!("is {address} now"))
     };
     let noted = |note| Check::new("address", "", Grade::Note, note);
-    let mut checks = vec![Check::new("socket", "", Grade::Good, socket)];
-    checks.extend(resolved.iter().map(named));
-    checks.extend(notes.into_iter().map(noted));
-    checks
+    resolved.iter().map(named).chain(notes.into_iter().map(noted)).collect()
 }
 
 /// The addresses that viewers are told.

@@ -4,7 +4,7 @@
 //! All is asked side by side, each question with a time limit of its own and all of them with one:
 //!
 //! ```text
-//!  serve::addresses ─ bind as serve would ─▶ candidates, port, map
+//!  start ─────────── bind as serve would ─▶ candidates, port, map
 //!  servers/ ──────── each STUN and TURN server: answer, credentials, echo through its relay
 //!      └─ who answers ─▶ nat: mapping and filtering of the NAT (RFC 5780)
 //!  ports/ ────────── each mapped port, by the reflector, or else by a relay once servers/ has one
@@ -22,6 +22,7 @@ mod nat;
 pub(crate) mod ports;
 mod report;
 mod servers;
+mod start;
 mod table;
 
 use std::sync::Arc;
@@ -34,12 +35,12 @@ use pinhole_core::gather::{
 use pinhole_core::portmap::Protocol;
 use pinhole_core::stun::NatReport;
 use tokio::sync::mpsc;
-use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{timeout, timeout_at};
+use tokio::task::JoinSet;
+use tokio::time::timeout_at;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::gather_servers::GatherServers;
-use crate::serve::{StartError, addresses, tls};
+use crate::serve::StartError;
 use crate::sessions::random;
 use crate::settings::{ReflectorSettings, Settings};
 
@@ -51,13 +52,12 @@ use lines::Instead;
 use machine::Machine;
 use ports::{Ports, Testimony};
 use servers::{Server, ServerCheck, Shared};
+use start::Started;
 
 /// When servers and the NAT are given up, counted from the beginning.
 const ASK_TIME: Duration = Duration::from_millis(10_000);
 /// When ports are given up, and with them everything, but for a goodbye to the last server.
 const ALL_TIME: Duration = Duration::from_millis(13_000);
-/// For names of the port map.
-const START_TIME: Duration = Duration::from_millis(6_000);
 /// Servers that may answer before anybody listens.
 const ANSWERS_MAX: usize = 64;
 
@@ -71,11 +71,8 @@ pub type Progress<'a> = &'a (dyn Fn(&Check) + Send + Sync);
 pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, StartError> {
     let begin = Instant::now();
     let gathered = settings.gather_servers();
-    let Started { bound, tls } = start(settings, gathered.servers.clone()).await?;
-    let (gather, candidates, port) = (bound.gather, bound.candidates, bound.sockets.port());
-    let mut checks = lines::start(bound.sockets.describe(), &bound.resolved, bound.notes);
-    // The ports are to be bound again, each by itself.
-    drop((bound.sockets, bound.tcp));
+    let Started { gather, candidates, port, mut checks, tls } =
+        start::start(settings, gathered.servers.clone()).await?;
     let machine = Machine::look(&settings.stream);
     let ports = Ports::bind(&gather, &settings.addresses, port);
     let Seen { servers, nat, ports, clock, reflector } =
@@ -111,31 +108,6 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
         ports: ports.ports,
         machine,
     })
-}
-
-/// What `serve` would start with.
-struct Started {
-    bound: addresses::Bound,
-    tls: Option<Arc<ClientConfig>>,
-}
-
-/// Binds as `serve` would; names of the port map and the system's roots are waited for.
-async fn start(settings: &Settings, servers: Vec<ServerConfig>) -> Result<Started, StartError> {
-    let (wanted, http) = (settings.addresses.clone(), [settings.listen]);
-    let ca = settings.turn_ca.clone();
-    let starting = spawn_blocking(move || {
-        let roots = ca.as_deref().map(tls::roots).transpose().map_err(StartError::Tls)?;
-        let bound = addresses::bind(&wanted, &http, servers)?;
-        Ok(Started { bound, tls: servers::client_config(&roots.unwrap_or_default()) })
-    });
-    match timeout(START_TIME, starting).await {
-        Ok(Ok(started)) => started,
-        Ok(Err(error)) => Err(StartError::Addresses(format!("interrupted: {error}"))),
-        Err(_) => Err(StartError::Addresses(format!(
-            "the host names of the port map were not resolved within {} s; give addresses instead",
-            START_TIME.as_secs()
-        ))),
-    }
 }
 
 /// What the network showed.
