@@ -50,6 +50,7 @@ export class Reporter {
   #stats = [];
   #timer = null;
   #soon = false;
+  #started = false;
   #stopped = false;
 
   /**
@@ -63,6 +64,7 @@ export class Reporter {
 
   /** Begins; before the answer there is nothing to report on. */
   start() {
+    this.#started = true;
     this.changed();
   }
 
@@ -84,20 +86,20 @@ export class Reporter {
 
   /** Something changed that the server should hear of. */
   changed() {
-    if (this.#stopped || this.#soon) return;
+    if (!this.#started || this.#stopped || this.#soon) return;
     this.#soon = true;
     this.#schedule(GATHER_MS);
   }
 
   /**
-   * Sends a last report, of how it is now, without waiting for newer statistics.
+   * Ends it with a last report, of how it is now, without waiting for newer statistics.
    * @param {string} [connection] what became of the connection, where this page decides it
    */
   stop(connection) {
     if (this.#stopped) return;
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#send({ ...this.#report(), ...(connection && { connection }) });
+    if (this.#started) this.#send({ ...this.#report(), ...(connection && { connection }) });
   }
 
   #schedule(ms) {

@@ -145,7 +145,7 @@ export class Session {
     clearTimeout(this.#interruptedTimer);
     clearTimeout(this.#lastWordTimer);
     // The last thing that the server hears is how far it came.
-    if (this.#answered) this.#reporter?.stop();
+    this.#reporter?.stop();
     this.#signaling.close();
     const connection = this.#connection;
     if (connection) {

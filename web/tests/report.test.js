@@ -88,11 +88,22 @@ test('it is told at each change and now and then, seldom while it plays', async 
 test('changes that do not end are told all the same', async () => {
   const sent = [];
   const reporter = new Reporter(connection(), (report) => sent.push(report));
+  reporter.start();
   for (let at = 0; at < 10; at += 1) {
     reporter.changed();
     await tick(100);
   }
   assert.equal(sent.length, 3);
+});
+
+test('one that never began holds nothing and tells nothing', async () => {
+  const sent = [];
+  const reporter = new Reporter(connection(), (report) => sent.push(report));
+  reporter.onError({ url: 'stun:s', errorCode: 701 });
+  reporter.stop();
+  reporter.start();
+  await tick(60_000);
+  assert.equal(sent.length, 0);
 });
 
 test('errors are told once each, and so many only', async () => {
@@ -105,6 +116,9 @@ test('errors are told once each, and so many only', async () => {
   reporter.onCandidate({ type: 'host', candidate: 'candidate:1 1 udp 1 a.local 9 typ host' });
   reporter.onCandidate({ candidate: 'candidate:1 1 udp 1 192.0.2.1 9 typ srflx raddr 0.0.0.0' });
   reporter.onCandidate(null);
+  await tick(5000);
+  assert.equal(sent.length, 0, 'before the answer there is nothing to report on');
+  reporter.start();
   await tick(300);
 
   const [{ errors, candidate_types: types }] = sent;
