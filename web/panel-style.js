@@ -64,7 +64,7 @@ export const CARD = `
   .card { padding: 15px 16px 13px; }
   .card .sentence { font-size: 15px; }
 }
-@container (max-height: 300px) {
+@container (max-height: 360px) {
   .away .notice { padding: 8px; gap: 8px; }
   .card { padding: 11px 15px; }
   .card .sentence { font-size: 14px; }

@@ -89,12 +89,15 @@ export class Reporter {
     this.#schedule(GATHER_MS);
   }
 
-  /** Sends a last report, of how it is now, without waiting for newer statistics. */
-  stop() {
+  /**
+   * Sends a last report, of how it is now, without waiting for newer statistics.
+   * @param {string} [connection] what became of the connection, where this page decides it
+   */
+  stop(connection) {
     if (this.#stopped) return;
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#send(this.#report());
+    this.#send({ ...this.#report(), ...(connection && { connection }) });
   }
 
   #schedule(ms) {

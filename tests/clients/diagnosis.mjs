@@ -2,10 +2,10 @@
  * A viewer that cannot connect is told why: the page, the list of sessions, the metrics and the log
  * agree on one verdict, and the browser's own view of it has reached the server.
  *
- *   node diagnosis.mjs target/release/pinhole [--whep] [--screenshots DIRECTORY]
+ *   node diagnosis.mjs target/release/pinhole [--screenshots DIRECTORY]
  *
- * The server tells viewers an address of loopback at which nobody listens, as if a port were not
- * forwarded. Without a first word, the program is what the environment variable PINHOLE names.
+ * Once over the WebSocket and once over WHEP. The server tells viewers an address of loopback at which nobody listens, as if a port were not forwarded.
+ * Without a first word, the program is what the environment variable PINHOLE names.
  */
 import { withChromium } from './lib/browsers.mjs';
 import { check, pageUrl, readArguments, run, until, withDirectory } from './lib/script.mjs';
@@ -35,11 +35,11 @@ function shown() {
 
 const json = (server, path) => fetch(`${server.url}${path}`).then((response) => response.json());
 
-async function watch(page, server, measured) {
-  await page.goto(pageUrl({ ...options, url: server.url }));
+async function watch(page, server, whep, measured) {
+  await page.goto(pageUrl({ ...options, whep, url: server.url }));
   const told = await until(TOLD_MAX_MS, 'the page does not say what is wrong', () => page.evaluate(shown));
   measured.shown = told;
-  if (options.screenshots) await page.screenshot({ path: `${options.screenshots}/failed.png` });
+  if (options.screenshots) await page.screenshot({ path: `${options.screenshots}/diagnosis.png` });
   check(told.code && told.code !== 'unknown', `the verdict is "${told.code}"`);
   check(told.sentence.length > 20, `the sentence is "${told.sentence}"`);
   check(told.status.startsWith('still trying'), `under it the page says "${told.status}"`);
@@ -73,8 +73,17 @@ async function watch(page, server, measured) {
   check(after?.code === told.code, 'the page forgets what was wrong while it tries again');
 }
 
-const port = 40_000 + Math.floor(Math.random() * 20_000);
-const args = ['--udp-ports', String(port), '--map', `${port}/udp=${DEAD}:${port}`, '--tcp-port', 'off'];
-await run(90_000, (measured) =>
-  withServer({ program: options.program, args }, (server) =>
-    withDirectory((profile) => withChromium(profile, (page) => watch(page, server, measured)))));
+/** One server, one viewer. */
+function tryOnce(whep, measured) {
+  const port = 40_000 + Math.floor(Math.random() * 20_000);
+  const args = ['--udp-ports', String(port), '--map', `${port}/udp=${DEAD}:${port}`, '--tcp-port', 'off'];
+  return withServer({ program: options.program, args }, (server) =>
+    withDirectory((profile) => withChromium(profile, (page) => watch(page, server, whep, measured))));
+}
+
+await run(120_000, async (measured) => {
+  for (const [name, whep] of [['websocket', false], ['whep', true]]) {
+    measured[name] = {};
+    await tryOnce(whep, measured[name]);
+  }
+});

@@ -52,7 +52,7 @@ fn what_is_wrong_with_a_server_is_told_and_delays_nobody() {
     for (arguments, words) in [
         (
             format!("--ice-server turn:127.0.0.1:{plain} --turn-secret south"),
-            "refuses with error 401",
+            "[turn-wrong-password] ",
         ),
         (
             format!("--ice-server turns:localhost:{tls} --turn-secret north"),

@@ -95,13 +95,13 @@ mod tests {
 
     use super::*;
 
-    fn read(value: Value) -> Result<BrowserReport, String> {
+    fn read(value: &Value) -> Result<BrowserReport, String> {
         parse(value.as_object().unwrap())
     }
 
     #[test]
     fn a_report_of_our_page_is_read_whole() {
-        let report = read(json!({
+        let report = read(&json!({
             "type": "pinhole_report", "user_id": "u", "ice": "failed", "connection": "failed",
             "errors": [{"url": "turn:t.example.org", "code": 401, "text": "Unauthorized"}],
             "candidate_types": ["host", "srflx"], "pair": "host -> srflx",
@@ -132,15 +132,15 @@ mod tests {
 
     #[test]
     fn what_a_browser_does_not_tell_may_be_missing_or_null() {
-        assert_eq!(read(json!({})), Ok(BrowserReport::default()));
+        assert_eq!(read(&json!({})), Ok(BrowserReport::default()));
         let nothing = json!({"pair": null, "errors": null, "unix_seconds": null, "ice": null});
-        assert_eq!(read(nothing), Ok(BrowserReport::default()));
+        assert_eq!(read(&nothing), Ok(BrowserReport::default()));
     }
 
     #[test]
     fn a_line_break_does_not_reach_the_log() {
         let report =
-            read(json!({"ice": "new\r\nviewer 1: forged", "candidate_types": ["a\u{1b}b"]}));
+            read(&json!({"ice": "new\r\nviewer 1: forged", "candidate_types": ["a\u{1b}b"]}));
         let report = report.unwrap();
         assert_eq!(report.ice, "new  viewer 1: forged");
         assert_eq!(report.candidate_types, ["a b"]);
@@ -164,10 +164,10 @@ mod tests {
             (json!({"unix_seconds": "now"}), "unix_seconds must be a number"),
         ];
         for (value, part) in table {
-            let fault = read(value.clone()).unwrap_err();
+            let fault = read(&value).unwrap_err();
             assert!(fault.contains(part), "{value}: {fault}");
         }
         let most = "ä".repeat(TEXT_CHARS_MAX);
-        assert!(read(json!({"ice": most})).is_ok(), "characters are counted, not bytes");
+        assert!(read(&json!({"ice": most})).is_ok(), "characters are counted, not bytes");
     }
 }

@@ -2,18 +2,19 @@
 //! belongs to.
 //!
 //! The endpoint owns the sessions; here are only the names under which viewers ask for theirs, what
-//! is wrong with each, and a task a session that follows its life ([`follower`]). Those that ended
-//! with a verdict are remembered for a while ([`departed`]).
+//! is wrong with each ([`diagnosed`]), and a task a session that follows its life ([`follower`]). Those
+//! that ended with a verdict are remembered for a while ([`departed`]).
 
 mod departed;
+mod diagnosed;
 mod follower;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use pinhole_core::diagnose::{BrowserReport, Diagnosis, Verdict, of_refusal};
+use pinhole_core::diagnose::Diagnosis;
 use pinhole_core::{CloseCause, OfferError, SessionId};
 use pinhole_runtime::{Handle, HandleError, Viewer};
 use tokio::sync::mpsc;
@@ -24,11 +25,9 @@ use crate::timings::Histogram;
 use crate::verdicts;
 use departed::Departed;
 pub(crate) use departed::Departure;
+pub(crate) use diagnosed::ReportError;
+use diagnosed::report_rate;
 use follower::Follower;
-
-/// Reports of one viewer's browser at once, and a second; those beyond are refused.
-const REPORTS_AT_ONCE: f64 = 10.0;
-const REPORTS_A_SECOND: f64 = 5.0;
 
 /// The names of all sessions.
 pub(crate) struct Sessions {
@@ -147,20 +146,6 @@ pub(crate) struct Listed {
     pub(crate) diagnosis: Option<Arc<Diagnosis>>,
 }
 
-/// Why a report of a browser was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ReportError {
-    /// There is no such session, or none any more.
-    #[error("there is no such session; it may have ended")]
-    NoSession,
-    /// They come too fast.
-    #[error("reports come too fast; {REPORTS_A_SECOND} a second are taken")]
-    TooOften,
-    /// The event loop takes none now.
-    #[error("{0}")]
-    Busy(String),
-}
-
 impl Sessions {
     /// None yet.
     pub(crate) fn new(handle: Handle) -> Sessions {
@@ -269,87 +254,6 @@ impl Sessions {
         })
     }
 
-    /// The latest sessions that ended with a verdict, and offers that were refused with one, newest
-    /// first.
-    pub(crate) fn departed(&self) -> Vec<Departure> {
-        self.names().departed.newest()
-    }
-
-    /// How many sessions have each verdict now; those without one are not counted.
-    pub(crate) fn by_verdict(&self) -> BTreeMap<Verdict, usize> {
-        let mut counts = BTreeMap::new();
-        for live in self.names().live.values() {
-            if let Some(diagnosis) = &live.diagnosis {
-                *counts.entry(diagnosis.verdict).or_default() += 1;
-            }
-        }
-        counts
-    }
-
-    /// What is wrong with the session of a WHEP resource, if anything; also for a while after it
-    /// ended with a verdict. `None`: there is no such session.
-    pub(crate) fn whep_diagnosis(&self, resource: &str) -> Option<Option<Arc<Diagnosis>>> {
-        let names = self.names();
-        let id = names.resources.get(resource);
-        match id.and_then(|id| names.live.get(id)) {
-            Some(live) => Some(live.diagnosis.clone()),
-            None => names.departed.of_whep(Instant::now(), resource).map(Some),
-        }
-    }
-
-    /// Takes what a viewer's browser saw.
-    pub(crate) async fn report(
-        &self,
-        id: SessionId,
-        report: BrowserReport,
-    ) -> Result<(), ReportError> {
-        let in_time = self.names().live.get_mut(&id).map(|live| live.reports.take(Instant::now()));
-        match in_time {
-            None => return Err(ReportError::NoSession),
-            Some(false) => return Err(ReportError::TooOften),
-            Some(true) => {}
-        }
-        match self.handle.report_browser(id, report).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(ReportError::NoSession),
-            Err(error) => Err(ReportError::Busy(error.to_string())),
-        }
-    }
-
-    fn set_diagnosis(&self, id: SessionId, diagnosis: Option<Arc<Diagnosis>>) {
-        if let Some(live) = self.names().live.get_mut(&id) {
-            live.diagnosis = diagnosis;
-        }
-    }
-
-    /// An offer that is refused for a reason that has a verdict is told of like a session that
-    /// failed.
-    fn on_refused(
-        &self,
-        kind: &'static str,
-        user_id: Option<String>,
-        error: &HandleError<OfferError>,
-    ) {
-        let HandleError::Refused(error) = error else { return };
-        let Some(diagnosis) = of_refusal(error).map(Arc::new) else { return };
-        let mut names = self.names();
-        names.count += 1;
-        let number = names.count;
-        let departure = Departure {
-            number,
-            kind,
-            user_id,
-            seconds: 0.0,
-            diagnosis: diagnosis.clone(),
-            resource: None,
-            at: Instant::now(),
-        };
-        names.departed.add(departure);
-        drop(names);
-        self.verdicts.count(&diagnosis);
-        verdicts::log(&format!("viewer {number}"), &diagnosis);
-    }
-
     async fn replace(&self, old: Option<SessionId>) {
         let Some(id) = old else { return };
         if let Some(live) = self.names().live.get_mut(&id) {
@@ -372,7 +276,7 @@ impl Sessions {
         events: Option<mpsc::Sender<SocketEvent>>,
     ) {
         let user_id = kind.listed().1.unwrap_or_default();
-        let reports = Rate::new(Instant::now(), REPORTS_AT_ONCE, REPORTS_A_SECOND);
+        let reports = report_rate();
         let mut names = self.names();
         names.count += 1;
         let number = names.count;
