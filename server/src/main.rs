@@ -75,6 +75,9 @@ fn doctor(settings: &DoctorSettings) -> ExitCode {
         Err(code) => return code,
     };
     let examined = executor.block_on(pinhole::doctor::run(&settings.settings, &progress));
+    if is_watched {
+        eprintln!();
+    }
     // A resolver that still waits is not waited for.
     executor.shutdown_background();
     let (text, is_good) = match &examined {

@@ -2,9 +2,9 @@
 //!
 //! [`flags`] is the one table. [`layers`] turns the environment and the file into defaults of the
 //! flags, so that a value is parsed and refused the same way wherever it stands; [`command_line`]
-//! puts them together. [`check`] refuses what does not work together. [`markdown`] writes the reference from the same table. Nothing here
-//! touches the network; host names in a port map are resolved when the program starts
-//! ([`crate::serve`]).
+//! puts them together. [`check`] refuses what does not work together. [`markdown`] writes the
+//! reference from the same table. Nothing here touches the network; host names in a port map are
+//! resolved when the program starts ([`crate::serve`]).
 
 mod check;
 mod command_line;
