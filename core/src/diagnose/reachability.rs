@@ -111,11 +111,11 @@ fn mapping_is_known(surroundings: &Surroundings) -> bool {
     surroundings.nat.as_ref().is_some_and(|nat| nat.mapping.is_some())
 }
 
-/// Whether what a witness outside sent seemed to come from near.
+/// Whether what a witness sent seemed to come from somebody else: whoever carries it.
 fn is_tunnel(port: &super::PortFacts) -> bool {
     match port.proof {
         Proof::Proved { seen_from } => {
-            port.witness != super::Witness::Viewer && !is_public(seen_from.ip())
+            port.sent_from.is_some_and(|sent_from| sent_from != seen_from.ip().to_canonical())
         }
         _ => false,
     }

@@ -1,6 +1,6 @@
 //! What is known of the network around an endpoint, whoever views.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::gather::{Audience, LocalCandidate, Paths, ServerFacts};
@@ -43,6 +43,8 @@ pub struct PortFacts {
     pub proof: Proof,
     /// Who sent the datagrams that prove it.
     pub witness: Witness,
+    /// Where that one sends from, if it is known.
+    pub sent_from: Option<IpAddr>,
 }
 
 /// Who proves a port from outside.

@@ -138,12 +138,14 @@ impl Endpoint {
                         internal,
                         proof: Proof::Proved { seen_from },
                         witness: Witness::Viewer,
+                        sent_from: None,
                     },
                     _ => PortFacts {
                         external,
                         internal,
                         proof: Proof::Untried,
                         witness: Witness::None,
+                        sent_from: None,
                     },
                 }
             })

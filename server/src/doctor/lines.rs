@@ -182,10 +182,14 @@ pub(super) fn port(port: &Port) -> Check {
             format!("not proved to lead to {internal}; --reflector HOST:PORT or a TURN server can"),
         ),
         Proof::Untried => (Grade::Unknown, format!("not proved to lead to {internal}")),
-        Proof::Proved { seen_from } if port.sent_from.is_some_and(|it| it != seen_from.ip()) => (
-            Grade::Note,
-            format!("what {by} sent came to {internal} from {seen_from}, through a tunnel"),
-        ),
+        Proof::Proved { seen_from }
+            if port.facts.sent_from.is_some_and(|it| it != seen_from.ip()) =>
+        {
+            (
+                Grade::Note,
+                format!("what {by} sent came to {internal} from {seen_from}, through a tunnel"),
+            )
+        }
         Proof::Proved { .. } => (Grade::Good, format!("what {by} sent came to {internal}")),
         Proof::AtPort(at) => {
             (Grade::Bad, format!("what {by} sent came to port {at} instead of {}", internal.port()))

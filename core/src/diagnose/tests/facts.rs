@@ -68,6 +68,7 @@ pub(super) fn port(external: u16, internal: u16, proof: Proof) -> PortFacts {
         internal: at(&format!("10.10.0.2:{internal}")),
         proof,
         witness,
+        sent_from: Some(at("192.0.2.1:9").ip()),
     }
 }
 

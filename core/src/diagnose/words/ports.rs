@@ -1,7 +1,9 @@
 //! Words about mapped ports.
 
+use std::net::SocketAddr;
+
 use super::{TELL, Words};
-use crate::diagnose::{PortFacts, Proof, Surroundings, Verdict, ports};
+use crate::diagnose::{PortFacts, Proof, Surroundings, Verdict, Witness, ports};
 
 pub(super) fn of_port(
     verdict: Verdict,
@@ -17,19 +19,23 @@ pub(super) fn of_port(
     let (sentence, fix) = match verdict {
         Verdict::MapShifted => {
             let by = ports::shift(&surroundings.ports).unwrap_or_default();
+            let fitting = port.and_then(|port| fitting(port, by));
             let at = match port.map(|port| port.proof) {
                 Some(Proof::AtPort(at)) => at.to_string(),
                 _ => "another port".to_owned(),
             };
+            let side = if by < 0 { "below" } else { "above" };
+            let ports =
+                if by.abs() == 1 { "one port".to_owned() } else { format!("{} ports", by.abs()) };
             (
                 format!(
                     "The port numbers in --map do not fit the router's: what is sent to port\
-                     {outside} arrives {by:+} beside where it should."
+                     {outside} arrives {ports} {side} the one that it should."
                 ),
                 format!(
-                    "What is sent to {external} arrives at local port {at}. Either write --map {at}/udp={external} \
-                     (and bind that port with --udp-ports {at}), or change the router's rule so that {external} \
-                     leads to {internal}."
+                    "What is sent to {external} arrives at local port {at}. Write --map {}, or change the router's \
+                     rule so that {external} leads to {internal}.",
+                    fitting.unwrap_or_else(|| format!("{at}/udp={external}"))
                 ),
             )
         }
@@ -57,11 +63,32 @@ pub(super) fn of_port(
             ),
             format!(
                 "{rule} (port forwarding, \"virtual server\", or a cloud's security group), and let \
-                 UDP {} into this machine's own firewall. Then run `pinhole doctor` with the same \
-                 flags and --reflector to prove it from outside.",
-                port.map_or_else(|| "in".to_owned(), |port| port.internal.port().to_string())
+                 UDP {} into this machine's own firewall. {}",
+                port.map_or_else(|| "in".to_owned(), |port| port.internal.port().to_string()),
+                proof_of(port)
             ),
         ),
     };
     Words { sentence, fix, advice: TELL }
+}
+
+/// The entry of --map under which what the router does is right, for the port that is bound.
+fn fitting(port: &PortFacts, by: i32) -> Option<String> {
+    let outside = i32::from(port.external.port()) - by;
+    let outside = u16::try_from(outside).ok().filter(|port| *port != 0)?;
+    let external = SocketAddr::new(port.external.ip(), outside);
+    Some(format!("{}/udp={external}", port.internal.port()))
+}
+
+/// How to see that it is mended.
+fn proof_of(port: Option<&PortFacts>) -> &'static str {
+    match port.map(|port| port.witness) {
+        Some(Witness::Reflector | Witness::Relay) => {
+            "Then run `pinhole doctor` with the same flags again."
+        }
+        _ => {
+            "To prove it from outside, run `pinhole reflect` on any public machine and here `pinhole doctor` \
+             with the same flags and --reflector HOST:4780."
+        }
+    }
 }

@@ -31,8 +31,6 @@ pub(super) const PORTS_MAX: usize = 16;
 #[derive(Debug, Clone)]
 pub(super) struct Port {
     pub(super) facts: PortFacts,
-    /// Where the witness sends from, where there is one.
-    pub(super) sent_from: Option<IpAddr>,
     /// How the probes came through, where any did.
     pub(super) passage: Option<Passage>,
     /// What people should know besides.
@@ -128,8 +126,9 @@ impl Ports {
 
 impl Port {
     fn untried((external, internal): (SocketAddr, SocketAddr)) -> Port {
-        let facts = PortFacts { external, internal, proof: Proof::Untried, witness: Witness::None };
-        Port { facts, sent_from: None, passage: None, note: None }
+        let (proof, witness, sent_from) = (Proof::Untried, Witness::None, None);
+        let facts = PortFacts { external, internal, proof, witness, sent_from };
+        Port { facts, passage: None, note: None }
     }
 }
 

@@ -146,7 +146,7 @@ fn settle(
     };
     let is_untried = port.facts.proof == Proof::Untried;
     port.facts.witness = if is_untried { Witness::None } else { Witness::Relay };
-    port.sent_from = client.relayed_for(port.facts.external.ip()).map(|relayed| relayed.ip());
+    port.facts.sent_from = client.relayed_for(port.facts.external.ip()).map(|relayed| relayed.ip());
     port.passage = (!outcome.arrivals.is_empty()).then(|| passage(outcome));
     port.note = match (is_untried, refused) {
         (true, true) => Some("the TURN server does not relay to it".to_string()),

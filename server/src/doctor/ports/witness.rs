@@ -154,7 +154,7 @@ fn settle(
     port.facts.witness =
         if port.facts.proof == Proof::Untried { Witness::None } else { Witness::Reflector };
     port.passage = (!outcome.arrivals.is_empty()).then(|| passage(outcome));
-    port.sent_from = Some(sent_from.to_canonical());
+    port.facts.sent_from = Some(sent_from.to_canonical());
     port.note = outcome.refused.clone();
 }
 
