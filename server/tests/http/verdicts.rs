@@ -85,6 +85,7 @@ async fn a_viewer_that_never_connects_is_told_why_and_so_are_lists_and_metrics()
     assert!(told["fix"].as_str().is_some_and(|fix| fix.len() > 20), "{told}");
     let seen = told["evidence"].to_string();
     assert!(seen.contains("701 stun:stun.example.org no answer"), "the browser's view: {seen}");
+    assert!(seen.contains("it signals from 127.0.0.1"), "{seen}");
     let list = get_json(&server, "/api/sessions").await;
     let by_user = |user: &str| {
         let mut entries = list.as_array().unwrap().iter();
