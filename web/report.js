@@ -91,12 +91,15 @@ export class Reporter {
     this.#schedule(GATHER_MS);
   }
 
-  /** Ends it with a last report, of how it is now, without waiting for newer statistics. */
-  stop() {
+  /**
+   * Ends it with a last report, of how it is now, without waiting for newer statistics.
+   * @param {string} [connection] what became of the connection, where this page decides it
+   */
+  stop(connection) {
     if (this.#stopped) return;
     this.#stopped = true;
     clearTimeout(this.#timer);
-    if (this.#started) this.#send(this.#report());
+    if (this.#started) this.#send({ ...this.#report(), ...(connection && { connection }) });
   }
 
   #schedule(ms) {

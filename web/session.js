@@ -193,7 +193,7 @@ export class Session {
     this.#remoteCandidates.splice(0).forEach((candidate) => this.#onRemoteCandidate(candidate));
     this.#dtls = this.#connection.getReceivers()[0]?.transport ?? null;
     if (this.#dtls) this.#dtls.onstatechange = () => this.#onDtls(this.#dtls.state);
-    this.#connectTimer = setTimeout(() => this.end(this.#noConnection()), CONNECT_MAX_MS);
+    this.#connectTimer = setTimeout(() => this.#fail(), CONNECT_MAX_MS);
     this.#reporter.start();
     this.#onConnection();
   }
@@ -238,13 +238,13 @@ export class Session {
     if (state === 'failed') this.#fail();
   }
 
-  /** The connection has failed for good: the server hears of it, and is given time to say why. */
+  /** The connection has failed, or is given up: the server hears of it, and is given time to say why. */
   #fail() {
     if (!this.#handlers || this.#failure) return;
     this.#failure = this.#noConnection();
     clearTimeout(this.#connectTimer);
     clearTimeout(this.#interruptedTimer);
-    this.#reporter.stop();
+    this.#reporter.stop('failed');
     this.#lastWordTimer = setTimeout(() => this.end(this.#failure), LAST_WORD_MS);
   }
 
@@ -272,7 +272,7 @@ export class Session {
     clearTimeout(this.#interruptedTimer);
     if (!interrupted) return;
     this.#interruptedTimer = setTimeout(() => {
-      this.#interruptedTimer = setTimeout(() => this.end(this.#noConnection()), RESTART_MAX_MS);
+      this.#interruptedTimer = setTimeout(() => this.#fail(), RESTART_MAX_MS);
       this.#restart();
     }, INTERRUPTED_MAX_MS);
   }

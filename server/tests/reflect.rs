@@ -234,7 +234,8 @@ async fn the_echo_says_where_a_probe_came_from_and_is_never_longer() {
 #[tokio::test]
 async fn a_client_puts_together_what_was_sent_and_what_arrived_request_after_request() {
     let reflecting = start(None).await;
-    let mut reflector = Reflector::connect(&reflecting.address.to_string(), None).await.unwrap();
+    let mut reflector =
+        Reflector::connect(&reflecting.address.to_string(), None, None).await.unwrap();
     let open = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let (local, unread) = (open.local_addr().unwrap(), silent.local_addr().unwrap());
@@ -268,6 +269,9 @@ async fn a_client_puts_together_what_was_sent_and_what_arrived_request_after_req
         assert!(closed.unreachable.is_some() && closed.arrivals.is_empty(), "{closed:?}");
         assert_eq!((silent.sent, silent.unreachable, silent.arrivals.len()), (5, None, 0));
     }
+    let towards = Some("2001:db8::1".parse().unwrap());
+    let other = Reflector::connect(&reflecting.address.to_string(), None, towards).await;
+    assert!(other.unwrap_err().to_string().contains("no IPv6 address"));
     assert!(reflector.clock_offset_ms.abs() < 1_000);
     assert_eq!(reflector.seen_from.ip(), local.ip());
 }

@@ -57,10 +57,22 @@ impl Server {
     /// # Errors
     /// It ends, or prints no URL in time; the text holds its output.
     pub fn launch(arguments: &str) -> Result<Server> {
+        Server::spawn(arguments, Stdio::null())
+    }
+
+    /// The same, reading its standard input from here.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn fed(arguments: &str, input: impl Into<Stdio>) -> Result<Server> {
+        Server::spawn(arguments, input.into())
+    }
+
+    fn spawn(arguments: &str, input: Stdio) -> Result<Server> {
         let mut command = Command::new(program()?);
         command.arg("serve").args(arguments.split_whitespace());
         command.current_dir(std::env::temp_dir());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
         let log = Arc::new(Mutex::new(VecDeque::new()));
         if let Some(output) = child.stdout.take() {

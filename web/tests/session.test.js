@@ -64,6 +64,7 @@ class FakeConnection {
 /** Signalling whose restart is answered when the test says so. */
 class FakeSignaling {
   restarts = [];
+  reports = [];
 
   constructor(handlers) {
     this.handlers = handlers;
@@ -81,15 +82,19 @@ class FakeSignaling {
 
   sendCandidate() {}
 
+  report(report) {
+    this.reports.push(report);
+  }
+
   close() {}
 }
 
 /** Lets everything that is due happen, timers aside. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-async function playing() {
+async function playing(onDiagnosis = () => {}) {
   let signaling;
-  const handlers = { onChange() {}, onTrack() {}, onClock() {} };
+  const handlers = { onChange() {}, onTrack() {}, onClock() {}, onDiagnosis };
   const session = new Session((ours) => (signaling = new FakeSignaling(ours)), handlers);
   await session.start({ iceServers: Promise.resolve([]), relayOnly: false });
   const connection = FakeConnection.last;
@@ -167,9 +172,29 @@ test('a restart that finds no path ends the session in time', async () => {
   assert.equal(end(), null);
   mock.timers.tick(200);
   await settle();
+  assert.equal(signaling.reports.at(-1).connection, 'failed', 'the server hears of it');
+  assert.equal(end(), null, 'and may say why');
+  mock.timers.tick(700);
+  await settle();
 
   assert.equal(end().code, 'path-broken');
   assert.equal(connection.closed, true);
+});
+
+test('a connection that fails ends as soon as the server has said why', async () => {
+  const told = [];
+  const { signaling, connection, end } = await playing((diagnosis) => told.push(diagnosis));
+
+  connection.connectionState = 'failed';
+  connection.onconnectionstatechange();
+  signaling.handlers.onDiagnosis(null);
+  await settle();
+  assert.equal(end(), null);
+  signaling.handlers.onDiagnosis({ code: 'path-cut' });
+  await settle();
+
+  assert.deepEqual(told, [null, { code: 'path-cut' }]);
+  assert.equal(end().code, 'path-broken');
 });
 
 test('a server that refuses the restart, or has gone, ends the session at once with its words', async () => {

@@ -7,7 +7,7 @@ use crate::steps::Step;
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
     STEP: format lints program tests docs web clients lab
-cargo xtask nat-matrix [--only SERVER×VIEWER] [--jobs N] [--repeat N]
+cargo xtask nat-matrix [--only SERVER×VIEWER] [--jobs N] [--repeat N] [--watch-s N]
 cargo xtask bench";
 
 /// What to do.

@@ -51,6 +51,7 @@ const TOOLS: &[Tool] = &[
     Tool { check: &["ip", "-V"], package: "iproute2", steps: &[Step::Lab] },
     Tool { check: &["nft", "--version"], package: "nftables", steps: &[Step::Lab] },
     Tool { check: &["conntrack", "--version"], package: "conntrack", steps: &[Step::Lab] },
+    Tool { check: &["faketime", "--version"], package: "faketime", steps: &[Step::Lab] },
     Tool { check: &["openssl", "version"], package: "openssl", steps: &[Step::Lab] },
     Tool {
         check: &["sh", "-c", "command -v turnserver"],

@@ -14,20 +14,13 @@ use super::servers::ServerCheck;
 /// A clock that is off by more is worth a word: credentials of TURN servers end by the clock.
 const CLOCK_SECONDS_MAX: u64 = 30;
 
-/// The socket that `serve` would use, the names in the map, and what the start would warn of.
-pub(super) fn start(
-    socket: String,
-    resolved: &[(String, IpAddr)],
-    notes: Vec<String>,
-) -> Vec<Check> {
+/// The names in the map, and what the start would warn of.
+pub(super) fn start(resolved: &[(String, IpAddr)], notes: Vec<String>) -> Vec<Check> {
     let named = |(name, address): &(String, IpAddr)| {
         Check::new("name", name, Grade::Good, format!("is {address} now"))
     };
     let noted = |note| Check::new("address", "", Grade::Note, note);
-    let mut checks = vec![Check::new("socket", "", Grade::Good, socket)];
-    checks.extend(resolved.iter().map(named));
-    checks.extend(notes.into_iter().map(noted));
-    checks
+    resolved.iter().map(named).chain(notes.into_iter().map(noted)).collect()
 }
 
 /// The addresses that viewers are told.
@@ -47,8 +40,23 @@ pub(super) fn candidates(candidates: &[LocalCandidate]) -> Vec<Check> {
     }
 }
 
-/// The NAT in front of us, or why nothing is known of it.
-pub(super) fn nat(report: &Result<NatReport, String>) -> Check {
+/// What viewers have in place of an outside port that can be foreseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Instead {
+    /// It is not known yet.
+    Unknown,
+    /// A port is forwarded.
+    Forward,
+    /// A TURN server relays.
+    Relay,
+    /// There are TURN servers, and none relays.
+    NoRelay,
+    /// Nothing.
+    Nothing,
+}
+
+/// The NAT in front of us and what it means, or why nothing is known of it.
+pub(super) fn nat(report: &Result<NatReport, String>, instead: Instead) -> Check {
     let report = match report {
         Ok(report) => report,
         Err(why) => return Check::new("nat", "", Grade::Unknown, why.clone()),
@@ -82,7 +90,20 @@ pub(super) fn nat(report: &Result<NatReport, String>) -> Check {
         Some(false) => "; its outside address does not work from inside",
         None => "",
     };
-    Check::new("nat", "", grade, format!("{mapping}{filtering}{hairpin}"))
+    let meaning = match (grade, instead) {
+        (Grade::Note, Instead::Forward) => ". Viewers come through the forwarded port instead",
+        (Grade::Note, Instead::Relay) => {
+            ". Viewers whose own NAT is strict come through the TURN server"
+        }
+        (Grade::Note, Instead::NoRelay) => {
+            ". Viewers whose own NAT is strict need a TURN server, and none works"
+        }
+        (Grade::Note, Instead::Nothing) => {
+            ". Viewers whose own NAT is strict need a TURN server, and none is configured"
+        }
+        _ => "",
+    };
+    Check::new("nat", "", grade, format!("{mapping}{filtering}{hairpin}{meaning}"))
 }
 
 /// A STUN or TURN server.
@@ -156,6 +177,10 @@ pub(super) fn port(port: &Port) -> Check {
     };
     let internal = facts.internal;
     let (grade, text) = match facts.proof {
+        Proof::Untried if port.note.is_none() => (
+            Grade::Unknown,
+            format!("not proved to lead to {internal}; --reflector HOST:PORT or a TURN server can"),
+        ),
         Proof::Untried => (Grade::Unknown, format!("not proved to lead to {internal}")),
         Proof::Proved { seen_from } if port.sent_from.is_some_and(|it| it != seen_from.ip()) => (
             Grade::Note,

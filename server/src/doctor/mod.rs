@@ -4,7 +4,7 @@
 //! All is asked side by side, each question with a time limit of its own and all of them with one:
 //!
 //! ```text
-//!  serve::addresses ─ bind as serve would ─▶ candidates, port, map
+//!  start ─────────── bind as serve would ─▶ candidates, port, map
 //!  servers/ ──────── each STUN and TURN server: answer, credentials, echo through its relay
 //!      └─ who answers ─▶ nat: mapping and filtering of the NAT (RFC 5780)
 //!  ports/ ────────── each mapped port, by the reflector, or else by a relay once servers/ has one
@@ -22,25 +22,25 @@ mod nat;
 pub(crate) mod ports;
 mod report;
 mod servers;
+mod start;
 mod table;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pinhole_core::diagnose::{Answer, ClockOffset, Surroundings, examine};
+use pinhole_core::diagnose::{Answer, ClockOffset, Proof, Surroundings, examine};
 use pinhole_core::gather::{
     Audience, CandidateKind, LocalCandidate, Paths, ServerConfig, ServerKind,
 };
 use pinhole_core::portmap::Protocol;
 use pinhole_core::stun::NatReport;
 use tokio::sync::mpsc;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::gather_servers::GatherServers;
-use crate::reflect::client::Reflector;
-use crate::serve::{StartError, addresses, tls};
+use crate::serve::StartError;
 use crate::sessions::random;
 use crate::settings::{ReflectorSettings, Settings};
 
@@ -48,14 +48,16 @@ pub use json::{failure, json};
 pub use report::{Check, Grade, Report};
 pub use table::{COLUMNS, table};
 
+use lines::Instead;
 use machine::Machine;
-use ports::Ports;
+use ports::{Ports, Testimony};
 use servers::{Server, ServerCheck, Shared};
+use start::Started;
 
-/// When servers and the NAT are given up, counted from the first question.
+/// When servers and the NAT are given up, counted from the beginning.
 const ASK_TIME: Duration = Duration::from_millis(10_000);
-/// When ports are given up, and with them everything.
-const ALL_TIME: Duration = Duration::from_millis(13_500);
+/// When ports are given up, and with them everything, but for a goodbye to the last server.
+const ALL_TIME: Duration = Duration::from_millis(13_000);
 /// Servers that may answer before anybody listens.
 const ANSWERS_MAX: usize = 64;
 
@@ -69,15 +71,12 @@ pub type Progress<'a> = &'a (dyn Fn(&Check) + Send + Sync);
 pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, StartError> {
     let begin = Instant::now();
     let gathered = settings.gather_servers();
-    let Started { bound, tls } = start(settings, gathered.servers.clone()).await?;
-    let (gather, candidates, port) = (bound.gather, bound.candidates, bound.sockets.port());
-    let mut checks = lines::start(bound.sockets.describe(), &bound.resolved, bound.notes);
-    // The ports are to be bound again, each by itself.
-    drop((bound.sockets, bound.tcp));
+    let Started { gather, candidates, port, mut checks, tls } =
+        start::start(settings, gathered.servers.clone()).await?;
     let machine = Machine::look(&settings.stream);
     let ports = Ports::bind(&gather, &settings.addresses, port);
     let Seen { servers, nat, ports, clock, reflector } =
-        look(settings, &gathered, ports, tls, progress).await;
+        look(settings, &gathered, ports, tls, begin, progress).await;
     let surroundings = Surroundings {
         audience: gather.audience,
         paths: gather.paths,
@@ -93,7 +92,7 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
     checks.extend(lines::candidates(&surroundings.candidates));
     checks.extend(servers.iter().map(lines::server));
     if !servers.is_empty() {
-        checks.push(lines::nat(&nat));
+        checks.push(lines::nat(&nat, instead(&servers, &ports)));
     }
     checks.extend(reflector);
     checks.extend(ports.ports.iter().map(lines::port));
@@ -111,27 +110,6 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
     })
 }
 
-/// What `serve` would start with.
-struct Started {
-    bound: addresses::Bound,
-    tls: Option<Arc<ClientConfig>>,
-}
-
-/// Binds as `serve` would; names of the port map and the system's roots are waited for.
-async fn start(settings: &Settings, servers: Vec<ServerConfig>) -> Result<Started, StartError> {
-    let (wanted, http) = (settings.addresses.clone(), [settings.listen]);
-    let ca = settings.turn_ca.clone();
-    let starting = spawn_blocking(move || {
-        let roots = ca.as_deref().map(tls::roots).transpose().map_err(StartError::Tls)?;
-        let bound = addresses::bind(&wanted, &http, servers)?;
-        Ok(Started { bound, tls: servers::client_config(&roots.unwrap_or_default()) })
-    });
-    match starting.await {
-        Ok(started) => started,
-        Err(error) => Err(StartError::Addresses(format!("interrupted: {error}"))),
-    }
-}
-
 /// What the network showed.
 struct Seen {
     servers: Vec<ServerCheck>,
@@ -147,9 +125,9 @@ async fn look(
     gathered: &GatherServers,
     mut ports: Ports,
     tls: Option<Arc<ClientConfig>>,
+    begun: Instant,
     progress: Progress<'_>,
 ) -> Seen {
-    let begun = Instant::now();
     let until = begun + ALL_TIME;
     let (answered, answers) = mpsc::channel(ANSWERS_MAX);
     // It goes with the last one who asks: discovery ends once nobody is left who could answer.
@@ -158,7 +136,7 @@ async fn look(
     let discovering = async {
         let report = nat::discover(answers, begun + ASK_TIME).await;
         if !gathered.servers.is_empty() {
-            progress(&lines::nat(&report));
+            progress(&lines::nat(&report, Instead::Unknown));
         }
         report
     };
@@ -209,28 +187,18 @@ async fn prove_by_reflector(
     until: Instant,
     progress: Progress<'_>,
 ) -> (Option<ClockOffset>, Option<Check>) {
-    let Some(ReflectorSettings { address, token }) = settings else { return (None, None) };
-    let line = |grade, text| {
-        let check = Check::new("reflect", address, grade, text);
-        progress(&check);
-        check
-    };
-    let mut reflector = match Reflector::connect(address, token.as_deref()).await {
-        Ok(reflector) => reflector,
-        Err(error) => return (None, Some(line(Grade::Bad, error.to_string()))),
-    };
-    // Half a second is rounded away: it is a matter of hours.
-    let seconds = (reflector.clock_offset_ms as f64 / 1e3).round() as i64;
-    let clock = Some(ClockOffset { seconds, whose: "the reflector".to_string() });
-    let proved = ports.prove_by_reflector(&mut reflector, until).await;
-    let check = match proved {
-        Ok(()) => {
-            let text = format!("answers, and sees us come from {}", reflector.seen_from.ip());
-            line(Grade::Good, text)
+    let Some(settings) = settings else { return (None, None) };
+    let line = |grade, text| Check::new("reflect", &settings.address, grade, text);
+    let (clock, check) = match ports.prove_by_reflector(settings, until).await {
+        Ok(Testimony { clock, seen_from, round_trip }) => {
+            let text = format!("answers, and sees us come from {seen_from}");
+            let round_trip = Some(round_trip);
+            (Some(clock), Check { round_trip, ..line(Grade::Good, text) })
         }
-        Err(error) => line(Grade::Bad, error.to_string()),
+        Err(error) => (None, line(Grade::Bad, error.to_string())),
     };
-    (clock, Some(Check { round_trip: Some(reflector.round_trip), ..check }))
+    progress(&check);
+    (clock, Some(check))
 }
 
 /// By the first server that relays, and whose relay is not known to be useless.
@@ -286,17 +254,33 @@ fn told(
             let Some(base) = base.or(bases.first()) else { continue };
             let protocol = Protocol::Udp;
             let candidate = LocalCandidate { base: *base, address, kind, protocol };
-            let same = |known: &LocalCandidate| {
-                known.protocol == protocol
-                    && known.address.ip() == address.ip()
-                    && (known.kind == kind || known.address == address)
-            };
+            // The port that a server saw is that of the socket which asked it, not of the one for
+            // viewers: it says no more than the address.
+            let same = |known: &LocalCandidate| match kind {
+                CandidateKind::ServerReflexive => known.address.ip() == address.ip(),
+                _ => known.address == address,
+            } && known.protocol == protocol;
             if !candidates.iter().any(same) {
                 candidates.push(candidate);
             }
         }
     }
     candidates
+}
+
+/// What viewers have where the NAT is symmetric.
+fn instead(servers: &[ServerCheck], ports: &Ports) -> Instead {
+    let is_forward =
+        |port: &ports::Port| matches!(port.facts.proof, Proof::Proved { .. } | Proof::Untried);
+    let mut relays = servers.iter().filter(|server| server.facts.relay.is_some()).peekable();
+    let has_turn = relays.peek().is_some();
+    let works = |server: &ServerCheck| matches!(server.facts.answer, Answer::Relayed(_));
+    match (ports.ports.iter().any(is_forward), relays.any(works)) {
+        (true, _) => Instead::Forward,
+        (false, true) => Instead::Relay,
+        (false, false) if has_turn => Instead::NoRelay,
+        (false, false) => Instead::Nothing,
+    }
 }
 
 fn left_out(ports: &Ports) -> Option<Check> {

@@ -33,6 +33,7 @@ pub fn table(report: &Report, columns: usize, colours: bool) -> String {
     for diagnosis in &report.diagnoses {
         text += &verdict(diagnosis, columns, colours);
     }
+    text += &evidence(&report.diagnoses, columns);
     let seconds = report.took.as_secs_f32();
     let summary = match (report.is_good(), report.diagnoses.is_empty()) {
         (true, true) => "As far as can be seen from here, a viewer outside would connect.",
@@ -89,9 +90,25 @@ fn verdict(diagnosis: &Diagnosis, columns: usize, colours: bool) -> String {
     }
     let fix = wrapped(&diagnosis.fix, width);
     let _ = writeln!(text, "  fix   {}", fix.join("\n        "));
-    for fact in &diagnosis.evidence {
-        let fact = wrapped(fact, width);
-        let _ = writeln!(text, "  fact  {}", fact.join("\n        "));
+    text.push('\n');
+    text
+}
+
+/// The facts of all verdicts, each once: most stand on the same.
+fn evidence(diagnoses: &[Diagnosis], columns: usize) -> String {
+    let mut facts: Vec<&str> = Vec::new();
+    for fact in diagnoses.iter().flat_map(|diagnosis| &diagnosis.evidence) {
+        if !facts.contains(&fact.as_str()) {
+            facts.push(fact);
+        }
+    }
+    if facts.is_empty() {
+        return String::new();
+    }
+    let mut text = "Facts for whoever knows WebRTC:\n".to_string();
+    for fact in facts {
+        let lines = wrapped(fact, columns.saturating_sub(4).max(TEXT_MIN));
+        let _ = writeln!(text, "  {}", lines.join("\n    "));
     }
     text.push('\n');
     text

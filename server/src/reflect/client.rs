@@ -5,12 +5,12 @@
 //! them hands each probe over as an [`Arrival`]; which socket it came to is all that is needed.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -71,6 +71,17 @@ pub enum ReflectorError {
         /// What the system said.
         error: io::Error,
     },
+    /// Its name has no address of the family of our outside addresses, so it cannot send there.
+    #[error(
+        "the reflector {name} has no {family} address, as the mapped ports have; give it one, or \
+         name another with --reflector"
+    )]
+    OtherFamily {
+        /// What was asked for.
+        name: String,
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+    },
     /// It says no.
     #[error("the reflector refuses: {0}")]
     Refused(String),
@@ -101,14 +112,27 @@ pub struct Reflector {
 }
 
 impl Reflector {
-    /// Connects and says hello. `name`: `HOST:PORT`.
+    /// Connects and says hello. `name`: `HOST:PORT`. `towards`: an address of the family of the
+    /// targets, which the connection is to have too: to a stranger a reflector sends where the
+    /// connection comes from.
     ///
     /// # Errors
     /// Nobody answers in time, or it refuses.
-    pub async fn connect(name: &str, token: Option<&str>) -> Result<Reflector, ReflectorError> {
+    pub async fn connect(
+        name: &str,
+        token: Option<&str>,
+        towards: Option<IpAddr>,
+    ) -> Result<Reflector, ReflectorError> {
         let failed = |error| ReflectorError::Connect { name: name.to_string(), error };
         let connecting = async {
-            let stream = TcpStream::connect(name).await.map_err(failed)?;
+            let found = lookup_host(name).await.map_err(failed)?;
+            let fits = |at: &SocketAddr| towards.is_none_or(|to| to.is_ipv4() == at.is_ipv4());
+            let addresses: Vec<SocketAddr> = found.filter(fits).collect();
+            if addresses.is_empty() {
+                let family = if towards.is_some_and(|to| to.is_ipv6()) { "IPv6" } else { "IPv4" };
+                return Err(ReflectorError::OtherFamily { name: name.to_string(), family });
+            }
+            let stream = TcpStream::connect(addresses.as_slice()).await.map_err(failed)?;
             let address = stream.peer_addr()?;
             stream.set_nodelay(true)?;
             let (reader, mut writer) = stream.into_split();

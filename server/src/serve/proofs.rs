@@ -14,7 +14,7 @@ use super::addresses::Bound;
 use crate::doctor::ports::Ports;
 use crate::findings::FindingsDesk;
 use crate::http::App;
-use crate::reflect::client::{Reflector, ReflectorError};
+use crate::reflect::client::ReflectorError;
 use crate::settings::{Addresses, ReflectorSettings};
 
 /// How long one proof may take.
@@ -101,14 +101,11 @@ impl Proving {
     }
 
     async fn ask(&self) -> Result<(Ports, ClockOffset), ReflectorError> {
-        let ReflectorSettings { address, token } = &self.reflector;
-        let mut reflector = Reflector::connect(address, token.as_deref()).await?;
-        let seconds = reflector.clock_offset_ms / 1_000;
-        let clock = ClockOffset { seconds, whose: "the reflector".to_string() };
         let server = self.handle.clone();
         let Provable { gather, addresses, port } = &self.provable;
         let mut ports = Ports::of_server(gather, addresses, *port, server);
-        ports.prove_by_reflector(&mut reflector, Instant::now() + PROOF_TIME).await?;
-        Ok((ports, clock))
+        let until = Instant::now() + PROOF_TIME;
+        let testimony = ports.prove_by_reflector(&self.reflector, until).await?;
+        Ok((ports, testimony.clock))
     }
 }

@@ -40,6 +40,8 @@ pub struct Row {
     pub remote: String,
     /// Whether the three above are expected at all.
     judged: bool,
+    /// How long it is watched once it plays, for verdicts on what is well.
+    pub watched: Duration,
 }
 
 /// What came of a row.
@@ -69,6 +71,7 @@ impl Row {
             local: format!("host {}", viewer_address(nat_a, nat_b)),
             remote: String::new(),
             judged: true,
+            watched: Duration::ZERO,
         }
     }
 
@@ -114,6 +117,14 @@ impl Row {
     #[must_use]
     pub fn anything(mut self) -> Row {
         self.judged = false;
+        self
+    }
+
+    /// Watches it for this long once it plays: the program must find nothing wrong with it, but that it goes over TCP
+    /// where it does.
+    #[must_use]
+    pub fn watch(mut self, time: Duration) -> Row {
+        self.watched = time;
         self
     }
 
@@ -198,7 +209,28 @@ fn connect(row: &Row, server: &LabServer<'_>, viewer: &mut LabViewer) -> Result<
     })?;
     let (first_frame_ms, pair) = wait_for_pictures(viewer)?;
     let path = row.judge(&pair)?;
+    if !row.watched.is_zero() {
+        std::thread::sleep(row.watched);
+        is_well(server)?;
+    }
     Ok(Outcome { connect_ms, first_frame_ms, pair, path })
+}
+
+/// Holds the verdicts on the living sessions to what their paths are.
+fn is_well(server: &LabServer<'_>) -> Result<()> {
+    let living = server.json("/api/sessions")?;
+    let sessions = living.as_array().context("a list of sessions")?;
+    if sessions.is_empty() {
+        bail!("no session is left");
+    }
+    for session in sessions {
+        let over_tcp = matches!(session["path"].as_str(), Some("tcp" | "relay_tcp" | "relay_tls"));
+        let expected = over_tcp.then_some("over-tcp");
+        if session["verdict"].as_str() != expected {
+            bail!("a session that is well gets a verdict, or one over TCP gets none: {session:#}");
+        }
+    }
+    Ok(())
 }
 
 /// Waits for a second of pictures: when the first came, and over which pair.

@@ -103,15 +103,36 @@ fn bad_usage_is_2_and_what_serve_would_not_start_with_is_1() {
         assert_eq!(examination.code, 2, "{words}: {examination:?}");
         assert!(examination.errors.contains(part), "{words}: {}", examination.errors);
     }
-    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
-    let examination = examine_here(&format!("--udp-ports {port}"));
+    let examination = examine_here("--map 5000/udp=no-such-host.invalid:5000");
     let json = examination.json().unwrap();
     assert_eq!((examination.code, &json["ok"]), (1, &Value::from(false)));
-    assert!(
-        json["error"].as_str().unwrap().contains(&format!("UDP port {port} is taken")),
-        "{json}"
+    assert!(json["error"].as_str().unwrap().contains("no-such-host.invalid"), "{json}");
+}
+
+#[test]
+fn beside_a_server_at_work_all_but_its_port_is_looked_at() {
+    let server = free_port();
+    let _taken = UdpSocket::bind(("127.0.0.1", server)).unwrap();
+    let coturn = Coturn::start(&[]);
+    let reflect = Reflect::start("--listen 127.0.0.1:0").unwrap();
+
+    let examination = examine_here(&format!(
+        "--map {server}/udp=127.0.0.1:{server} --reflector {} --ice-server turn:{},user,pass",
+        reflect.address, coturn.address
+    ));
+
+    let json = examination.json().unwrap();
+    let facts = &json["facts"];
+    assert_eq!(facts["candidates"][0]["address"], format!("127.0.0.1:{server}"));
+    assert_eq!(facts["servers"][0]["answer"]["kind"], "relayed");
+    assert_eq!(facts["ports"][0]["proof"]["kind"], "untried");
+    assert!(facts["ports"][0]["note"].as_str().unwrap().contains("another program holds"));
+    assert_eq!(
+        (&json["checks"][0]["area"], &json["checks"][0]["grade"]),
+        (&"socket".into(), &"bad".into())
     );
+    let text = json["checks"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with(&format!("UDP port {server} is taken on 127.0.0.1")), "{text}");
 }
 
 #[test]

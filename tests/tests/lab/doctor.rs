@@ -54,6 +54,26 @@ fn a_forward_that_is_missing_or_leads_to_another_port_is_told_apart() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test --only lab"]
+fn of_two_ports_the_one_that_reaches_a_closed_port_is_told_from_the_one_that_is_missing() {
+    let lab = lab("fwd", "port");
+    let reflect = reflect(&lab, "");
+    // 5009 is said to be at 30000, which leads to 5000, where nobody listens; 31000 leads nowhere.
+    let maps = "--map 5009/udp=192.0.2.10:30000 --map 5030/udp=192.0.2.10:31000";
+    for (words, witness) in [
+        (format!("--reflector {}", reflect.address), "reflector"),
+        (format!("--ice-server {TURN_UDP}"), "relay"),
+    ] {
+        let facts = facts(&lab, &format!("{maps} {words}"));
+
+        let proofs: Vec<_> =
+            facts["ports"].as_array().unwrap().iter().map(|port| &port["proof"]["kind"]).collect();
+        assert_eq!(proofs, ["at-closed-port", "silent"], "by the {witness}: {facts:#}");
+        lab.flush().unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
 fn a_forward_to_another_machine_is_told_apart_from_one_to_none() {
     let lab = lab("fwd", "same");
     let reflect = reflect(&lab, "");
@@ -146,12 +166,39 @@ fn a_tunnel_shows_by_where_its_datagrams_come_from() {
     assert_eq!(facts["ports"][0]["passage"]["out_of_order"], 0);
 }
 
+#[test]
+#[ignore = "needs root: cargo xtask test --only lab"]
+fn a_port_of_either_family_is_proved_by_a_reflector_of_its_own_family() {
+    let lab = lab("none:v6", "port");
+    let reflect = reflect_at(&lab, "[::]:0", "");
+    let port = reflect.address.port();
+    let both = "--udp-ports 5000 --public-ip 198.51.100.2 --public-ip 2001:db8:a::2";
+    for (name, proved) in
+        [(format!("{TURN_ADDRESS}:{port}"), "198."), (format!("[2001:db8::1]:{port}"), "[2001:")]
+    {
+        let facts = facts(&lab, &format!("{both} --reflector {name}"));
+
+        let ports = facts["ports"].as_array().unwrap();
+        assert_eq!(ports.len(), 2, "{facts:#}");
+        for port in ports {
+            let is_of_family = port["external"].as_str().unwrap().starts_with(proved);
+            let kind = if is_of_family { "proved" } else { "untried" };
+            assert_eq!(port["proof"]["kind"], kind, "{facts:#}");
+            assert_eq!(port["note"].is_null(), is_of_family, "{port:#}");
+        }
+    }
+}
+
 fn lab(nat_a: &str, nat_b: &str) -> Lab {
     Lab::up(nat_a, nat_b, &LabConfig { turn: true, ..LabConfig::default() }).unwrap()
 }
 
 fn reflect(lab: &Lab, words: &str) -> Reflect {
-    let listen = format!("--listen {TURN_ADDRESS}:0 {words}");
+    reflect_at(lab, &format!("{TURN_ADDRESS}:0"), words)
+}
+
+fn reflect_at(lab: &Lab, address: &str, words: &str) -> Reflect {
+    let listen = format!("--listen {address} {words}");
     lab.enter(Host::Internet, || Reflect::start(&listen)).unwrap()
 }
 

@@ -17,11 +17,12 @@ use pinhole_core::portmap::{Entry, PortRange, Protocol};
 use pinhole_runtime::Handle;
 
 use super::servers::Server;
-use crate::reflect::client::{Reflector, ReflectorError};
+use crate::reflect::client::ReflectorError;
 use crate::reflect::judge::Passage;
-use crate::settings::Addresses;
+use crate::settings::{Addresses, ReflectorSettings};
 
 use listen::Listener;
+pub(crate) use witness::Testimony;
 
 /// Mapped ports that are proved; of more, these many are.
 pub(super) const PORTS_MAX: usize = 16;
@@ -91,15 +92,16 @@ impl Ports {
         self.ports.iter().map(|port| port.facts.clone()).collect()
     }
 
-    /// Has a reflector send to them.
+    /// Has a reflector send to them: over each family of their addresses by a connection of its own.
+    /// Where there are none, it is only asked for the time.
     ///
     /// # Errors
-    /// It refuses, or breaks off; what is known by then is kept.
+    /// It is not reached, refuses, or breaks off; what is known by then is kept.
     pub(crate) async fn prove_by_reflector(
         &mut self,
-        reflector: &mut Reflector,
+        reflector: &ReflectorSettings,
         until: Instant,
-    ) -> Result<(), ReflectorError> {
+    ) -> Result<Testimony, ReflectorError> {
         witness::prove(reflector, self, until).await
     }
 

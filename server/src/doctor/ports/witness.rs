@@ -4,12 +4,13 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use pinhole_core::diagnose::{Proof, Witness};
+use pinhole_core::diagnose::{ClockOffset, Proof, Witness};
 
 use super::{Ports, counters};
 use crate::doctor::token;
 use crate::reflect::client::{Outcome, Reflector, ReflectorError, Target};
 use crate::reflect::judge::{judge, passage};
+use crate::settings::ReflectorSettings;
 
 /// For all ports: a router asks for three seconds for a machine that is not there, before it says
 /// so.
@@ -17,12 +18,83 @@ const ALL_TIME: Duration = Duration::from_millis(3_600);
 /// For one port that is tried again.
 const ONE_TIME: Duration = Duration::from_millis(400);
 
+/// What a reflector says besides what it proves.
+#[derive(Debug, Clone)]
+pub(crate) struct Testimony {
+    /// How far our clock is off.
+    pub(crate) clock: ClockOffset,
+    /// Where it sees us.
+    pub(crate) seen_from: IpAddr,
+    /// How long it took to answer.
+    pub(crate) round_trip: Duration,
+}
+
 pub(super) async fn prove(
+    settings: &ReflectorSettings,
+    ports: &mut Ports,
+    until: Instant,
+) -> Result<Testimony, ReflectorError> {
+    let ReflectorSettings { address, token } = settings;
+    let outside = ports.ports.iter().map(|port| port.facts.external.ip());
+    let mut families: Vec<Option<IpAddr>> = Vec::new();
+    for ip in outside {
+        if !families.iter().flatten().any(|known| known.is_ipv4() == ip.is_ipv4()) {
+            families.push(Some(ip));
+        }
+    }
+    if families.is_empty() {
+        families.push(None);
+    }
+    let mut said: Result<Testimony, ReflectorError> = Err(ReflectorError::Foreign);
+    for (count, towards) in families.into_iter().enumerate() {
+        let proved = async {
+            let mut reflector = Reflector::connect(address, token.as_deref(), towards).await?;
+            prove_family(&mut reflector, ports, until).await?;
+            Ok(testimony(&reflector))
+        };
+        match proved.await {
+            Ok(testimony) => said = Ok(testimony),
+            // One family is enough for the testimony; ports of the other say why they are not
+            // proved.
+            Err(error) => {
+                note_untried(ports, towards, &error);
+                if count == 0 {
+                    said = Err(error);
+                }
+            }
+        }
+    }
+    said
+}
+
+fn testimony(reflector: &Reflector) -> Testimony {
+    // Half a second is rounded away: it is a matter of hours.
+    let seconds = (reflector.clock_offset_ms as f64 / 1e3).round() as i64;
+    Testimony {
+        clock: ClockOffset { seconds, whose: "the reflector".to_string() },
+        seen_from: reflector.seen_from.ip(),
+        round_trip: reflector.round_trip,
+    }
+}
+
+fn note_untried(ports: &mut Ports, family: Option<IpAddr>, error: &ReflectorError) {
+    for port in &mut ports.ports {
+        let is_of = family.is_some_and(|ip| ip.is_ipv4() == port.facts.external.is_ipv4());
+        if is_of && port.facts.proof == Proof::Untried && port.note.is_none() {
+            port.note = Some(error.to_string());
+        }
+    }
+}
+
+/// Those of the family of the connection.
+async fn prove_family(
     reflector: &mut Reflector,
     ports: &mut Ports,
     until: Instant,
 ) -> Result<(), ReflectorError> {
-    let places = ports.free();
+    let is_v4 = reflector.address.ip().to_canonical().is_ipv4();
+    let mut places = ports.free();
+    places.retain(|place| ports.ports[*place].facts.external.is_ipv4() == is_v4);
     if places.is_empty() {
         return Ok(());
     }

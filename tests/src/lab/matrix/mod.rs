@@ -4,7 +4,7 @@ mod page;
 mod selection;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -30,13 +30,14 @@ pub struct Tried {
     pub tries: Vec<Result<Outcome, String>>,
 }
 
-/// Plays the chosen pairs, each `repeat` times and each time in a lab of its own, `jobs` at once; one line of progress each.
-pub fn run(selection: &Selection, repeat: u32, jobs: usize) -> Vec<Tried> {
+/// Plays the chosen pairs, each `repeat` times and each time in a lab of its own, `jobs` at once; one line of progress
+/// each. What connects plays on for `watch`, and must get no false verdict.
+pub fn run(selection: &Selection, repeat: u32, jobs: usize, watch: Duration) -> Vec<Tried> {
     let begin = Instant::now();
     let mut rows = Vec::new();
     for instance in 0..repeat {
         for (nat_a, nat_b) in pairs().filter(|(a, b)| selection.has(a, b)) {
-            rows.push(row(nat_a, nat_b, instance));
+            rows.push(row(nat_a, nat_b, instance).watch(watch));
         }
     }
     let (count, mut done) = (rows.len(), 0);

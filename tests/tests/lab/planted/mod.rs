@@ -3,6 +3,7 @@
 
 mod addresses;
 mod breaking;
+mod healthy;
 mod relays;
 
 use std::time::Duration;
