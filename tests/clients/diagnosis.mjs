@@ -4,8 +4,8 @@
  *
  *   node diagnosis.mjs target/release/pinhole [--screenshots DIRECTORY]
  *
- * Once over the WebSocket and once over WHEP. The server tells viewers an address of loopback at which nobody listens, as if a port were not forwarded.
- * Without a first word, the program is what the environment variable PINHOLE names.
+ * Once over the WebSocket and once over WHEP. The server tells viewers an address of loopback at which
+ * nobody listens, as if a port were not forwarded. Without a first word, the program is what the environment variable PINHOLE names.
  */
 import { withChromium } from './lib/browsers.mjs';
 import { check, pageUrl, readArguments, run, until, withDirectory } from './lib/script.mjs';

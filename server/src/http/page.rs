@@ -9,6 +9,7 @@ use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 
+use super::markdown;
 use super::refusal::Refusal;
 
 /// Name and bytes of each file of `web/`, listed by the build script.
@@ -40,7 +41,7 @@ pub(super) async fn file(Path(name): Path<String>, headers: HeaderMap) -> Respon
     answer(&name, &headers)
 }
 
-/// `GET /verdicts/forward-missing` and its like: Markdown, which is read as it is.
+/// `GET /verdicts/forward-missing` and its like.
 pub(super) async fn verdict(Path(code): Path<String>) -> Response {
     let code = code.strip_suffix(".md").unwrap_or(&code);
     let page = VERDICTS.iter().find(|(file, _)| file.strip_suffix(".md") == Some(code));
@@ -48,8 +49,12 @@ pub(super) async fn verdict(Path(code): Path<String>) -> Response {
         let text = "there is no such verdict; /verdicts/README lists all of them";
         return Refusal::new(StatusCode::NOT_FOUND, text).into_response();
     };
-    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], *bytes).into_response()
+    let title = if code == "README" { "Verdicts" } else { code };
+    let html = markdown::page(title, &String::from_utf8_lossy(bytes));
+    let kind = HeaderValue::from_static(content_type(INDEX));
+    let policy = HeaderValue::from_static(POLICY);
+    let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, policy)];
+    (headers, html).into_response()
 }
 
 fn answer(name: &str, headers: &HeaderMap) -> Response {

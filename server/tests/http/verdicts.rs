@@ -85,6 +85,7 @@ async fn a_viewer_that_never_connects_is_told_why_and_so_are_lists_and_metrics()
     assert!(told["fix"].as_str().is_some_and(|fix| fix.len() > 20), "{told}");
     let seen = told["evidence"].to_string();
     assert!(seen.contains("701 stun:stun.example.org no answer"), "the browser's view: {seen}");
+    assert!(seen.contains("it signals from 127.0.0.1"), "{seen}");
     let list = get_json(&server, "/api/sessions").await;
     let by_user = |user: &str| {
         let mut entries = list.as_array().unwrap().iter();
@@ -122,10 +123,18 @@ async fn a_whep_session_that_ended_says_why_and_one_that_never_was_does_not() {
     let (path, _) = server.whep_session().await;
     assert_eq!(server.request("DELETE", &path).send().await.unwrap().status(), 200);
 
+    let mut ended = json!([]);
+    // Whoever follows the session hears of its end a moment after the DELETE is answered.
+    for _ in 0..100 {
+        ended = get_json(&server, "/api/sessions/ended").await;
+        if ended != json!([]) {
+            break;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
     let told = get_json(&server, &path).await;
 
     assert_eq!((&told["code"], &told["severity"]), (&json!("gave-up"), &json!("failed")));
-    let ended = get_json(&server, "/api/sessions/ended").await;
     assert_eq!(ended.as_array().unwrap().len(), 1);
     assert_eq!((&ended[0]["verdict"], &ended[0]["kind"]), (&told["code"], &json!("whep")));
     assert_eq!((&ended[0]["number"], &ended[0]["sentence"]), (&json!(1), &told["sentence"]));
@@ -250,8 +259,10 @@ async fn a_report_over_the_websocket_that_is_wrong_says_so() {
 async fn each_verdict_is_explained_by_the_server_itself() {
     let server = start("").await;
     let page = server.get("/verdicts/forward-missing").await;
-    assert_eq!(header(&page, "content-type"), "text/plain; charset=utf-8");
-    assert!(page.text().await.unwrap().starts_with("# forward-missing\n"));
+    assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
+    assert!(header(&page, "content-security-policy").starts_with("default-src 'none'"));
+    assert!(page.text().await.unwrap().contains("<h1>forward-missing</h1>"));
+    assert_eq!(server.get("/docs.css").await.status(), 200);
     assert_eq!(server.get("/verdicts/README.md").await.status(), 200);
     assert_eq!(server.get("/verdicts/no-such-thing").await.status(), 404);
 }
