@@ -51,7 +51,8 @@ export class DiagnosisPanel {
     if (!diagnosis) return;
     this.element.dataset.severity = diagnosis.severity;
     sentence.textContent = diagnosis.sentence;
-    advice.textContent = diagnosis.advice;
+    // Whoever reads the fix is the one to be told.
+    advice.textContent = diagnosis.fix ? '' : diagnosis.advice;
     fix.textContent = diagnosis.fix;
     operator.hidden = !diagnosis.fix;
     evidence.replaceChildren(...diagnosis.evidence.map((line) => make('li', { textContent: line })));

@@ -75,7 +75,10 @@ pub fn diagnose(surroundings: &Surroundings, session: &SessionFacts) -> Option<D
             (playing::judge_loss(session), Severity::Failed)
         }
         (Stage::Connecting | Stage::Interrupted | Stage::Ended(_), None) => {
-            (connecting::judge(surroundings, session)?, Severity::Failed)
+            let cause = connecting::judge(surroundings, session)?;
+            // Pages are reloaded, and nobody need be woken for it.
+            let harmless = cause.verdict == Verdict::GaveUp;
+            (cause, if harmless { Severity::Degraded } else { Severity::Failed })
         }
         (Stage::Connecting, Some(_)) => return None,
     };
