@@ -50,13 +50,13 @@
 //! like from outside, how a NAT behaves) → [`turn`] (an allocation that keeps itself alive) →
 //! [`portmap`] (which outside address leads to which socket), [`h264`] (access units to packets),
 //! [`sdp`] (offers to answers, addresses rewritten) → [`gather`] (what viewers are told) →
-//! `session` (one viewer, on str0m) → [`endpoint`] (all of them) → [`trace`] (what happened, for a
-//! bug report). A module imports from those before it only.
+//! `session` (one viewer, on str0m) → [`diagnose`] (why one sees no picture, in words) →
+//! [`endpoint`] (all of them) → [`trace`] (what happened, for a bug report). A module imports from
+//! those before it only.
 //!
 //! # What it does not do yet
 //!
-//! Adaptation to bandwidth and diagnosis: the latter has its place in the layer named `diagnose` in
-//! the design.
+//! Adaptation to bandwidth, and running a recording again.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
