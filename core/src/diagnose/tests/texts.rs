@@ -3,12 +3,19 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::facts::{behind, forwarded, turn};
+use super::facts::{behind, forwarded, server, turn};
 use crate::diagnose::{Answer, Cause, ClockOffset, Proof, Severity, Surroundings, Verdict, words};
+use crate::gather::TurnTransport;
 
 /// Surroundings that have something of all that a text may speak of.
-fn surroundings() -> Surroundings {
-    let mut server = turn(Answer::Refused(401));
+fn surroundings(verdict: Verdict) -> Surroundings {
+    let mut server = match verdict {
+        Verdict::StunSilent => server("stun:stun.example.org:3478", None, Answer::Silent),
+        Verdict::TurnUnreachable => {
+            server("turns:turn.example.org:5349", Some(TurnTransport::Tls), Answer::Silent)
+        }
+        _ => turn(Answer::Refused(508)),
+    };
     server.realm = Some("example.org".to_owned());
     server.former_realm = Some("old.example.org".to_owned());
     server.peers_refused = vec![("10.20.0.2".parse().unwrap(), 403)];
@@ -39,7 +46,7 @@ fn cause(verdict: Verdict) -> Cause {
 fn each_verdict_says_what_is_wrong_and_what_to_do() {
     let (mut page, mut codes, mut sentences) = (String::new(), BTreeSet::new(), BTreeSet::new());
     for verdict in Verdict::ALL {
-        let said = words::put(cause(*verdict), Severity::Failed, &surroundings(), None);
+        let said = words::put(cause(*verdict), Severity::Failed, &surroundings(*verdict), None);
         let code = verdict.code();
         assert!(codes.insert(code), "{code} twice");
         assert!(sentences.insert(said.sentence.clone()), "{code} says what another says");
@@ -60,7 +67,8 @@ fn each_verdict_says_what_is_wrong_and_what_to_do() {
 fn an_unknown_cause_brings_all_facts() {
     let session = super::facts::session(crate::diagnose::Stage::Connecting);
     let unknown = Cause::of(Verdict::Unknown);
-    let said = words::put(unknown, Severity::Failed, &surroundings(), Some(&session));
+    let said =
+        words::put(unknown, Severity::Failed, &surroundings(Verdict::Unknown), Some(&session));
     let evidence = said.evidence.join("\n");
 
     for fact in ["a hidden host", "12 sent", "192.0.2.10:30000", "turn:192.0.2.1", "-200000 s"] {

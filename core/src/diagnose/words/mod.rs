@@ -12,7 +12,7 @@ mod signalling;
 use super::{Cause, Diagnosis, SessionFacts, Severity, Surroundings, Verdict, evidence};
 
 /// What the viewer can do where the fault is none of its own.
-const TELL: &str = "Tell whoever runs this server; it has the details.";
+const TELL: &str = "Tell whoever runs this server; its log has the details.";
 
 /// What is wrong, what whoever runs the server can do, what the viewer can do.
 struct Words {
@@ -57,7 +57,9 @@ fn of_path(verdict: Verdict, surroundings: &Surroundings) -> Words {
         .or_else(|| playing::words(verdict));
     words.unwrap_or_else(|| Words {
         sentence: "It does not work, and nothing that is known explains it.".to_owned(),
-        fix: "Please report it, with the evidence and a recording (--record FILE).".to_owned(),
+        fix: "Run `pinhole doctor` with the same flags. If that shows nothing, start with --log pinhole=debug --record FILE \
+              (--record-addresses hide leaves addresses out), let the viewer try again, and report it with both."
+            .to_owned(),
         advice: TELL,
     })
 }

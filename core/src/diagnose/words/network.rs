@@ -5,46 +5,55 @@ use crate::diagnose::{Surroundings, Verdict};
 use crate::gather::{Audience, CandidateKind};
 
 pub(super) fn words(verdict: Verdict, surroundings: &Surroundings) -> Option<Words> {
+    let port = udp_port(surroundings);
     let (sentence, fix, advice): (&str, String, &'static str) = match verdict {
         Verdict::PrivateCandidatesOnly => (
             "The server tells viewers only addresses of its own private network, which nobody outside can reach.",
-            private_fix(surroundings),
+            forward(surroundings),
             "From outside the server's network there is no way in yet; tell whoever runs it.",
         ),
         Verdict::UdpBlockedHere => (
             "A firewall at the server lets no UDP in or out.",
-            format!("Let UDP through this machine's firewall (ufw allow {0}/udp; firewall-cmd --add-port={0}/udp) and \
-                     through the cloud's security group, in and out. Where that is impossible, give a relay over TCP: \
-                     --ice-server turns:HOST:443,USER,CREDENTIAL, or let viewers come over TCP (--tcp-port).", udp_port(surroundings)),
+            format!(
+                "Keep one port (--udp-ports {port}) and open it: ufw allow {port}/udp, or firewall-cmd --permanent \
+                 --add-port={port}/udp and firewall-cmd --reload; in a cloud's security group allow UDP {port} in, and all \
+                 UDP out. If UDP is impossible here: --ice-server turns:HOST:443,USER,CREDENTIAL, or --tcp-port 8443 \
+                 --map 8443/tcp=PUBLIC_ADDRESS:8443 with that TCP port forwarded."
+            ),
             TELL,
         ),
         Verdict::UdpBlockedThere => (
             "The network of the viewer seems to let no UDP out.",
-            "Give those viewers a way over TCP: --ice-server turns:HOST:443,USER,CREDENTIAL (a TURN server with TLS on \
-             port 443), or --tcp-port with that port reachable from outside (--map PORT/tcp=HOST:PORT).".to_owned(),
+            "Offer a way over TCP: on the router forward TCP 443 to port 8443 of this machine and start with --tcp-port \
+             8443 --map 8443/tcp=PUBLIC_ADDRESS:443; or add a relay with TLS: --ice-server \
+             turns:HOST:443,USER,CREDENTIAL.".to_owned(),
             "Try another network (a phone's, say) or leave the VPN; or ask for UDP to be allowed.",
         ),
         Verdict::SymmetricNats => (
-            "The routers on both sides pick ports that the other side cannot foresee, and there is no relay to help.",
-            "Forward a port and say so with --map LOCAL/udp=PUBLIC:PORT; or give a relay: --ice-server \
-             turn:HOST:3478,USER,CREDENTIAL.".to_owned(),
+            "The routers between viewer and server choose ports that nobody can foresee, and there is no relay to help.",
+            forward(surroundings),
             "Another network may work (not a mobile one); else tell whoever runs this server.",
         ),
         Verdict::NoRelay => (
             "Only relays are allowed, and the server has none.",
-            "Add one with --ice-server turn:HOST:3478,USER,CREDENTIAL, or allow other paths with --ice-policy all."
-                .to_owned(),
+            "Add one with --ice-server turn:HOST:3478,USER,CREDENTIAL (and --ice-for must not be browsers), or allow other \
+             paths with --ice-policy all: viewers then learn addresses of this machine.".to_owned(),
             TELL,
         ),
         Verdict::Tunnel => (
             "Pictures reach the server's network through a tunnel that carries UDP inside TCP, so one lost packet delays all.",
-            "Forward the UDP port itself instead of tunnelling it (frp: a kernel WireGuard or a plain port forward in \
-             its place), or lower --bitrate so that the tunnel never queues.".to_owned(),
+            "Replace the tunnel (frp and the like) by WireGuard and a UDP port forward on the public machine; until then \
+             set --bitrate to half of what the tunnel carries.".to_owned(),
             "",
         ),
         Verdict::OverTcp => (
-            "The picture comes over TCP, because UDP does not get through: it will stutter where packets are lost.",
-            "Let UDP through to the TURN server or to the mapped port; TCP is the last resort.".to_owned(),
+            "The picture comes over TCP, so it stutters whenever a packet is lost.",
+            format!(
+                "Offer a way over UDP too: forward a UDP port (--udp-ports {port} --map \
+                 {port}/udp=PUBLIC_ADDRESS:PUBLIC_PORT), or open UDP 3478 and the relay ports (coturn: 49152-65535) of the \
+                 relay and name it as --ice-server turn:HOST:3478,USER,CREDENTIAL. If the viewer's own network blocks UDP, \
+                 nothing can be done here."
+            ),
             "Another network may let UDP through and look smoother.",
         ),
         _ => return None,
@@ -52,22 +61,24 @@ pub(super) fn words(verdict: Verdict, surroundings: &Surroundings) -> Option<Wor
     Some(Words { sentence: sentence.to_owned(), fix, advice })
 }
 
-/// The flag that tells viewers an outside address.
-fn private_fix(surroundings: &Surroundings) -> String {
-    let ours = surroundings.candidates.iter().find(|told| told.kind == CandidateKind::Host);
-    let port = ours.map_or(10111, |told| told.base.port());
+/// How to forward a port and say so, or what helps without.
+fn forward(surroundings: &Surroundings) -> String {
+    let port = udp_port(surroundings);
     let audience = match surroundings.audience {
         Audience::Lan if !surroundings.map.is_empty() => " --advertise both",
         _ => "",
     };
     format!(
-        "Forward a UDP port on the router to this machine, and say so: --udp-ports {port} --map \
-         {port}/udp=PUBLIC_ADDRESS:PORT{audience} (or --public-ip PUBLIC_ADDRESS where the numbers are the same); or \
-         give servers that help: --ice-server stun:HOST:PORT and --ice-server turn:HOST:PORT,USER,CREDENTIAL."
+        "On the router, forward UDP PUBLIC_PORT (any number) to port {port} of this machine, and start with --udp-ports {port} \
+         --map {port}/udp=PUBLIC_ADDRESS:PUBLIC_PORT{audience}. If nothing can be forwarded, add a relay: --ice-server \
+         turn:HOST:3478,USER,CREDENTIAL."
     )
 }
 
-fn udp_port(surroundings: &Surroundings) -> String {
-    let ours = surroundings.candidates.iter().find(|told| !told.base.ip().is_loopback());
-    ours.map_or_else(|| "PORT".to_owned(), |told| told.base.port().to_string())
+/// The port that viewers should come to.
+fn udp_port(surroundings: &Surroundings) -> u16 {
+    let is_ours = |kind| kind != CandidateKind::Relayed(crate::gather::TurnTransport::Udp);
+    let mut told = surroundings.candidates.iter().filter(|told| is_ours(told.kind));
+    let ours = told.find(|told| !told.base.ip().is_loopback());
+    ours.map_or(10111, |told| told.base.port())
 }

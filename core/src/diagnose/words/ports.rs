@@ -24,17 +24,23 @@ pub(super) fn of_port(
                 Some(Proof::AtPort(at)) => at.to_string(),
                 _ => "another port".to_owned(),
             };
-            let side = if by < 0 { "below" } else { "above" };
-            let ports =
-                if by.abs() == 1 { "one port".to_owned() } else { format!("{} ports", by.abs()) };
+            let side = if by < 0 { "low" } else { "high" };
+            let far = match by.abs() {
+                1 => "one port too".to_owned(),
+                many => format!("{many} ports too"),
+            };
+            let all = if surroundings.ports.len() > 1 {
+                " (and all ports of the range by the same number)"
+            } else {
+                ""
+            };
             (
                 format!(
-                    "The port numbers in --map do not fit the router's: what is sent to port\
-                     {outside} arrives {ports} {side} the one that it should."
+                    "--map and the router's rule do not agree: what is sent to port{outside} arrives {far} {side}."
                 ),
                 format!(
-                    "What is sent to {external} arrives at local port {at}. Write --map {}, or change the router's \
-                     rule so that {external} leads to {internal}.",
+                    "What is sent to {external} arrives at local port {at}. Write --map {}{all}, or change the router's rule so \
+                     that {external} leads to {internal}.",
                     fitting.unwrap_or_else(|| format!("{at}/udp={external}"))
                 ),
             )
@@ -46,14 +52,20 @@ pub(super) fn of_port(
             };
             (
                 format!("The router forwards port{outside} to the wrong port of the server."),
-                format!("What is sent to {external} arrives at {at}. {rule}."),
+                format!(
+                    "What is sent to {external} arrives at {at}. {rule}, and keep --udp-ports {}, so that the port stays.",
+                    port.map_or(0, |port| port.internal.port())
+                ),
             )
         }
         Verdict::ForwardToAnotherHost => (
-            format!("The router forwards port{outside} to another machine than the server."),
             format!(
-                "What is sent to {external} is refused, and does not come to this machine. {rule}; \
-                 look at the address in that rule first."
+                "What is sent to port{outside} of the router is refused by the router or by another machine than the server."
+            ),
+            format!(
+                "{rule}; look at the address in that rule first. If the rule is right, this machine's own firewall may reject \
+                 it: ufw allow {}/udp.",
+                port.map_or(0, |port| port.internal.port())
             ),
         ),
         _ => (
@@ -62,9 +74,10 @@ pub(super) fn of_port(
                  on the router is missing, or a firewall stands behind it."
             ),
             format!(
-                "{rule} (port forwarding, \"virtual server\", or a cloud's security group), and let \
-                 UDP {} into this machine's own firewall. {}",
-                port.map_or_else(|| "in".to_owned(), |port| port.internal.port().to_string()),
+                "{rule} (port forwarding, \"virtual server\", or a cloud's security group), and let it into this machine's own \
+                 firewall (ufw allow {}/udp). If the router's own outside address is private or 100.64-100.127.x.x, no rule \
+                 helps: use a relay. {}",
+                port.map_or_else(|| "PORT".to_owned(), |port| port.internal.port().to_string()),
                 proof_of(port)
             ),
         ),

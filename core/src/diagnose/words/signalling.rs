@@ -4,38 +4,40 @@ use super::Words;
 use crate::diagnose::Verdict;
 
 pub(super) fn words(verdict: Verdict) -> Option<Words> {
-    let (sentence, fix, advice): (&str, String, &'static str) = match verdict {
+    let (sentence, fix, advice) = match verdict {
         Verdict::NoH264 => (
-            "The viewer's browser offers no H.264 video that this server sends.",
-            "Viewers need a browser with H.264: Chrome, Edge, Safari, or Firefox with its OpenH264 plug-in; on Linux \
-             the distribution's Chromium may come without it.".to_owned(),
+            "The viewer's browser cannot play the H.264 video that this server sends.",
+            "Viewers need a browser with H.264: Chrome, Edge, Safari, or Firefox with its OpenH264 plug-in; on Linux the \
+             distribution's Chromium may come without it.",
             "Use a browser with H.264 video: Chrome, Edge, Safari or Firefox (in Firefox, look under about:addons, Plugins, \
              whether OpenH264 is enabled).",
         ),
         Verdict::NeverBegan => (
-            "The viewer's browser was given the answer, and never began to connect.",
-            "The page must hand the answer to setRemoteDescription before the peer connection is closed; look into the \
-             browser's console for an error.".to_owned(),
+            "The viewer's browser received everything it needs and never began to connect.",
+            "With Pinhole's own page: reload it, and keep the tab in front. A page of your own must hand the answer to \
+             setRemoteDescription before it closes the connection; its error is in the browser's console (F12).",
             "Reload the page.",
         ),
         Verdict::GaveUp => (
-            "The viewer left before a connection stood.",
-            "Nothing is wrong if this is rare.".to_owned(),
+            "The viewer left before the connection was made.",
+            "Nothing is wrong if this is rare. If it is frequent, the front end gives up too early: let it wait 15 seconds.",
             "",
         ),
         Verdict::CertificateMismatch => (
-            "Something between the viewer and the server has altered their agreement: the certificate is not the one it names.",
-            "A proxy or program on the signalling path rewrites SDP, or answers of two sessions are mixed up: a=fingerprint \
-             and a=ice-* must pass untouched (what may be rewritten: `pinhole rewrite-sdp`). Use HTTPS or WSS end to end.".to_owned(),
+            "Something between the viewer and the server changed the messages that set up the connection, so the encryption \
+             does not match.",
+            "Serve HTTPS directly (--tls-cert FILE --tls-key FILE), without a proxy that changes what messages say. A program \
+             that changes addresses in them must use `pinhole rewrite-sdp`, or be replaced by --map. A front end of your own \
+             must not mix up the answers of two viewers.",
             "Leave proxies and VPNs that inspect traffic, or tell whoever runs this server.",
         ),
         Verdict::StaleAnswer => (
-            "The viewer uses an answer that is not the one this server gave it.",
-            "The answer of an older offer, or of another viewer, is handed to the browser, or ice-pwd is altered on the way: \
-             each offer needs its own answer.".to_owned(),
+            "The viewer's browser uses the connection data of another or an earlier session.",
+            "Behind a load balancer, send all requests of one viewer to the same server, and cache no answers to POST. A front \
+             end of your own must use each answer only for the offer that it belongs to.",
             "Reload the page.",
         ),
         _ => return None,
     };
-    Some(Words { sentence: sentence.to_owned(), fix, advice })
+    Some(Words { sentence: sentence.to_owned(), fix: fix.to_owned(), advice })
 }
