@@ -10,41 +10,11 @@ pub(super) fn of_port(
     port: Option<&PortFacts>,
     surroundings: &Surroundings,
 ) -> Words {
-    let (external, internal) = match port {
-        Some(port) => (port.external.to_string(), port.internal.to_string()),
-        None => ("the outside port".to_owned(), "this machine".to_owned()),
-    };
-    let outside = port.map_or_else(String::new, |port| format!(" {}", port.external.port()));
+    let (external, internal) = addresses(port);
+    let outside = number(port);
     let rule = format!("On the router, forward UDP {external} to {internal}");
     let (sentence, fix) = match verdict {
-        Verdict::MapShifted => {
-            let by = ports::shift(&surroundings.ports).unwrap_or_default();
-            let fitting = port.and_then(|port| fitting(port, by));
-            let at = match port.map(|port| port.proof) {
-                Some(Proof::AtPort(at)) => at.to_string(),
-                _ => "another port".to_owned(),
-            };
-            let side = if by < 0 { "low" } else { "high" };
-            let far = match by.abs() {
-                1 => "one port too".to_owned(),
-                many => format!("{many} ports too"),
-            };
-            let all = if surroundings.ports.len() > 1 {
-                " (and all ports of the range by the same number)"
-            } else {
-                ""
-            };
-            (
-                format!(
-                    "--map and the router's rule do not agree: what is sent to port{outside} arrives {far} {side}."
-                ),
-                format!(
-                    "What is sent to {external} arrives at local port {at}. Write --map {}{all}, or change the router's rule so \
-                     that {external} leads to {internal}.",
-                    fitting.unwrap_or_else(|| format!("{at}/udp={external}"))
-                ),
-            )
-        }
+        Verdict::MapShifted => shifted(port, surroundings),
         Verdict::ForwardToAnotherPort => {
             let at = match port.map(|port| port.proof) {
                 Some(Proof::AtPort(at)) => format!("port {at} of this machine"),
@@ -83,6 +53,51 @@ pub(super) fn of_port(
         ),
     };
     Words { sentence, fix, advice: TELL }
+}
+
+/// The map is off by a constant.
+fn shifted(port: Option<&PortFacts>, surroundings: &Surroundings) -> (String, String) {
+    let (external, internal) = addresses(port);
+    let outside = number(port);
+
+    let by = ports::shift(&surroundings.ports).unwrap_or_default();
+    let fitting = port.and_then(|port| fitting(port, by));
+    let at = match port.map(|port| port.proof) {
+        Some(Proof::AtPort(at)) => at.to_string(),
+        _ => "another port".to_owned(),
+    };
+    let side = if by < 0 { "low" } else { "high" };
+    let far = match by.abs() {
+        1 => "one port too".to_owned(),
+        many => format!("{many} ports too"),
+    };
+    let all = if surroundings.ports.len() > 1 {
+        " (and all ports of the range by the same number)"
+    } else {
+        ""
+    };
+    (
+        format!(
+            "--map and the router's rule do not agree: what is sent to port{outside} arrives {far} {side}."
+        ),
+        format!(
+            "What is sent to {external} arrives at local port {at}. Write --map {}{all}, or change the router's rule so \
+                     that {external} leads to {internal}.",
+            fitting.unwrap_or_else(|| format!("{at}/udp={external}"))
+        ),
+    )
+}
+
+fn addresses(port: Option<&PortFacts>) -> (String, String) {
+    match port {
+        Some(port) => (port.external.to_string(), port.internal.to_string()),
+        None => ("the outside port".to_owned(), "this machine".to_owned()),
+    }
+}
+
+/// The outside port's number, to follow a word.
+fn number(port: Option<&PortFacts>) -> String {
+    port.map_or_else(String::new, |port| format!(" {}", port.external.port()))
 }
 
 /// The entry of --map under which what the router does is right, for the port that is bound.

@@ -11,10 +11,41 @@ pub(super) fn of_server(verdict: Verdict, server: Option<&ServerFacts>) -> Words
         fix,
         advice: TELL,
     };
-    if let Some(words) = of_credentials(verdict, url, server) {
+    let words = of_silence(verdict, url, base).or_else(|| of_credentials(verdict, url, server));
+    if let Some(words) = words {
         return of(words);
     }
     of(match verdict {
+        Verdict::TurnPeerRefused => (
+            "The relay (TURN server) refuses to relay to the viewer's address.",
+            format!(
+                "{url} refuses {}. If the viewer told a private address only, give viewers a STUN server: --ice-server \
+                 stun:HOST:3478. Only if the relay really reaches that address, take it out of denied-peer-ip or add \
+                 allowed-peer-ip=ADDRESS to coturn.conf, and restart it. Error 443: the relay has no address of that family.",
+                refused(server)
+            ),
+        ),
+        Verdict::TurnRelaysNothing => (
+            "The relay (TURN server) grants a relay, but nothing comes through it.",
+            format!(
+                "Let UDP into the machine of {base} on its relay ports (coturn: min-port to max-port, 49152-65535 if not set), \
+                 and behind a NAT give it external-ip=PUBLIC/PRIVATE."
+            ),
+        ),
+        _ => (
+            "The relay (TURN server) refuses to relay for this server.",
+            format!(
+                "{url} answers with {}. Read its log of that moment (journalctl -u coturn), or add another relay with a second \
+                 --ice-server.",
+                code(server)
+            ),
+        ),
+    })
+}
+
+/// Servers that cannot be spoken with.
+fn of_silence(verdict: Verdict, url: &str, base: &str) -> Option<(&'static str, String)> {
+    Some(match verdict {
         Verdict::StunSilent => (
             "The STUN server, which would tell this server its outside address, does not answer.",
             format!(
@@ -52,33 +83,11 @@ pub(super) fn of_server(verdict: Verdict, server: Option<&ServerFacts>) -> Words
                  own give --turn-ca FILE."
             ),
         ),
-        Verdict::TurnPeerRefused => (
-            "The relay (TURN server) refuses to relay to the viewer's address.",
-            format!(
-                "{url} refuses {}. If the viewer told a private address only, give viewers a STUN server: --ice-server \
-                 stun:HOST:3478. Only if the relay really reaches that address, take it out of denied-peer-ip or add \
-                 allowed-peer-ip=ADDRESS to coturn.conf, and restart it. Error 443: the relay has no address of that family.",
-                refused(server)
-            ),
-        ),
-        Verdict::TurnRelaysNothing => (
-            "The relay (TURN server) grants a relay, but nothing comes through it.",
-            format!(
-                "Let UDP into the machine of {base} on its relay ports (coturn: min-port to max-port, 49152-65535 if not set), \
-                 and behind a NAT give it external-ip=PUBLIC/PRIVATE."
-            ),
-        ),
-        _ => (
-            "The relay (TURN server) refuses to relay for this server.",
-            format!(
-                "{url} answers with {}. Read its log of that moment (journalctl -u coturn), or add another relay with a second \
-                 --ice-server.",
-                code(server)
-            ),
-        ),
+        _ => return None,
     })
 }
 
+/// Servers that do not take what we show them.
 fn of_credentials(
     verdict: Verdict,
     url: &str,
