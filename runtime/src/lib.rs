@@ -51,7 +51,7 @@ pub use network::{Bases, NamedServer, NetworkConfig};
 pub use observers::{Viewer, ViewerEvent};
 pub use record::RecordFile;
 pub use stats::{RtpClock, RuntimeStats, Snapshot};
-pub use stream::{News, Stream, Streams, Tell};
+pub use stream::{News, Stream, Streams, Tell, turn_tls_config};
 pub use thread::start_thread;
 pub use turn::{Next, Turn};
 pub use udp::{BindError, Descriptor, Socket, Sockets};

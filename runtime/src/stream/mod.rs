@@ -22,6 +22,7 @@ use pinhole_core::StreamId;
 pub use self::connection::Stream;
 use self::connection::{Limits, Parting};
 pub(crate) use self::tls::TlsClient;
+pub use self::tls::turn_tls_config;
 use crate::RuntimeStats;
 
 /// From the wish to connect to a connection that is up, TLS included; it counts as failed then.

@@ -26,6 +26,13 @@ pub(super) struct TlsSession {
     pub(super) name: String,
 }
 
+/// How the event loops verify TURN servers, for programs that speak with one themselves: by the
+/// system's roots and by `extra`, which may be a server's own certificates too. `None`: there is
+/// nobody to trust. Reads the system's roots, which takes milliseconds.
+pub fn turn_tls_config(extra: &[CertificateDer<'static>]) -> Option<Arc<ClientConfig>> {
+    TlsClient::with_system_roots(extra).config
+}
+
 impl TlsClient {
     /// For a program without servers that speak TLS: reading the system's roots takes milliseconds.
     pub(crate) fn unused() -> TlsClient {

@@ -12,8 +12,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 
+use super::lines;
 use super::report::{Check, Grade};
-use super::{lines, servers};
 use crate::serve::{StartError, addresses, tls};
 use crate::settings::{Addresses, Settings, TcpPort};
 
@@ -45,7 +45,7 @@ pub(super) async fn start(
     let ca = settings.turn_ca.clone();
     let starting = spawn_blocking(move || {
         let roots = ca.as_deref().map(tls::roots).transpose().map_err(StartError::Tls)?;
-        let tls = servers::client_config(&roots.unwrap_or_default());
+        let tls = pinhole_runtime::turn_tls_config(&roots.unwrap_or_default());
         match addresses::bind(&wanted, &http, servers.clone()) {
             Ok(bound) => Ok(of_bound(bound, tls)),
             Err(StartError::Bind(error @ BindError::Taken { .. })) => {

@@ -3,7 +3,6 @@
 
 mod echo;
 mod stun;
-mod tls;
 mod turn;
 mod wire;
 
@@ -22,7 +21,6 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::ice_url::IceUrl;
 
-pub(super) use tls::client_config;
 pub(super) use turn::{Client, Granted, Server};
 pub(super) use wire::way_to;
 
