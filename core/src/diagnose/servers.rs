@@ -8,7 +8,7 @@ use crate::gather::TurnTransport;
 /// A clock further off than this spoils credentials that carry a time.
 const CLOCK_OFF_MAX: i64 = 300;
 
-/// RFC 8489 §14.8, RFC 8656 §15.
+/// RFC 8489 §14.8, RFC 8656 §19.
 const UNAUTHORIZED: u16 = 401;
 const QUOTA: u16 = 486;
 

@@ -88,6 +88,6 @@ pub enum Proof {
 pub struct ClockOffset {
     /// Ours minus theirs, seconds.
     pub seconds: i64,
-    /// Who told the time, in words: "the reflector", "the viewer's browser".
+    /// Who told the time, in words: "the reflector".
     pub whose: String,
 }

@@ -1,4 +1,4 @@
-//! What an error response means, by what was asked: RFC 8656 §20, and what servers really do.
+//! What an error response means, by what was asked: RFC 8656 §19, and what servers really do.
 
 use super::event::LossCause;
 

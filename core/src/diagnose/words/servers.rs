@@ -156,7 +156,7 @@ fn refused(server: Option<&ServerFacts>) -> String {
     peers.join(", ")
 }
 
-/// The error code with its meaning, RFC 8489 §14.8 and RFC 8656 §20.
+/// The error code with its meaning, RFC 8489 §14.8 and RFC 8656 §19.
 fn code(server: Option<&ServerFacts>) -> String {
     let code = match server.map(|server| &server.answer) {
         Some(Answer::Refused(code)) => *code,
