@@ -6,9 +6,11 @@ mod support;
 
 use std::time::Duration;
 
-use pinhole_core::diagnose::{BrowserReport, Severity, Verdict};
+use pinhole_core::diagnose::{BrowserReport, PortFacts, Proof, Severity, Verdict, Witness};
+use pinhole_core::gather::Audience;
+use pinhole_core::portmap::PortMap;
 use pinhole_core::stun::{PROOF_BYTES_MAX, write_proof};
-use pinhole_core::{CloseCause, Datagram, Event, SessionState, Transport};
+use pinhole_core::{CloseCause, Datagram, Event, Findings, SessionState, Transport};
 use support::{Fate, World, address};
 
 /// What was said of sessions, in order; `None`: it is over.
@@ -203,4 +205,44 @@ fn only_probes_that_are_expected_are_told() {
     let token = "expected0001".to_owned();
     let probed = Event::Probed { local: ours, remote: theirs, token, sequence: 3 };
     assert_eq!(world.events, [probed]);
+}
+
+#[test]
+fn a_viewer_that_comes_unasked_proves_the_port_and_one_that_was_sent_to_does_not() {
+    for (told, proved) in [(false, true), (true, false)] {
+        let now = support::start();
+        let mut config = support::config(now);
+        let internal = config.gather.bases[0];
+        let map = format!("{}/udp=203.0.113.10:30111", internal.port());
+        config.gather.map = PortMap::parse([map.as_str()]).unwrap();
+        config.gather.audience = Audience::Both;
+        let mut world = World::with(now, config);
+        // What we send first to a viewer whose address is told is lost; its own checks come later.
+        let mut lost = 0;
+        world.lost_upward = Some(Box::new(move |_| {
+            lost += 1;
+            lost <= 1
+        }));
+        let external = address("203.0.113.10:30111");
+        let findings = Findings {
+            ports: vec![PortFacts {
+                external,
+                internal,
+                proof: Proof::Silent,
+                witness: Witness::Reflector,
+                sent_from: None,
+            }],
+            ..Findings::default()
+        };
+        world.endpoint.set_findings(findings);
+        assert_eq!(world.endpoint.surroundings(world.now).ports[0].proof, Proof::Silent);
+
+        world.join("198.51.100.7:6000", told);
+        world.run_ms(500);
+
+        let ports = world.endpoint.surroundings(world.now).ports;
+        let seen_from = address("198.51.100.7:6000");
+        let expected = if proved { Proof::Proved { seen_from } } else { Proof::Silent };
+        assert_eq!(ports[0].proof, expected, "told: {told}");
+    }
 }

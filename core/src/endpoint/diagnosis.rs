@@ -131,8 +131,10 @@ impl Endpoint {
                 let found = |facts: &&PortFacts| facts.external == external;
                 let found = self.findings.ports.iter().find(found).cloned();
                 let proved = self.proved.get(&internal);
+                let is_proof = |found: &PortFacts| matches!(found.proof, Proof::Proved { .. });
                 match (found, proved) {
-                    (Some(found), _) if found.proof != Proof::Untried => found,
+                    (Some(found), _) if is_proof(&found) => found,
+                    // Whoever comes unasked is there, whatever a witness says.
                     (_, Some(&seen_from)) => PortFacts {
                         external,
                         internal,
@@ -140,7 +142,8 @@ impl Endpoint {
                         witness: Witness::Viewer,
                         sent_from: None,
                     },
-                    _ => PortFacts {
+                    (Some(found), None) => found,
+                    (None, None) => PortFacts {
                         external,
                         internal,
                         proof: Proof::Untried,
@@ -152,9 +155,12 @@ impl Endpoint {
             .collect()
     }
 
-    /// A viewer outside that comes to a socket proves that something leads there.
-    pub(super) fn prove_port(&mut self, via: Via, local: SocketAddr, remote: SocketAddr) {
-        if via == Via::Socket && is_public(remote.ip()) {
+    /// A viewer outside that comes to a socket unasked proves that something leads there. One that
+    /// was sent to may have come through what that opened in a NAT.
+    pub(super) fn prove_port(&mut self, id: SessionId, arrival: &Arrival<'_>) {
+        let Arrival { via, local, remote, .. } = *arrival;
+        let unasked = self.sessions.get(&id).is_some_and(|it| it.observed.checks.sent == 0);
+        if via == Via::Socket && is_public(remote.ip()) && unasked {
             self.proved.insert(local, remote);
         }
     }

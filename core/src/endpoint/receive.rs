@@ -136,7 +136,7 @@ impl Endpoint {
         known: Option<Route>,
         check: &BindingRequest<'_>,
     ) -> Result<Option<Route>, DropReason> {
-        let Arrival { via, local, remote, alias, .. } = *arrival;
+        let Arrival { via, remote, alias, .. } = *arrival;
         let Some(session) = self.routes.by_ufrag(check.local_ufrag()) else {
             return self.take_probe(arrival).map(|()| None);
         };
@@ -155,7 +155,7 @@ impl Endpoint {
             return Err(DropReason::BadIntegrity);
         }
         self.observe(session, |seen| seen.count_check(way(via)));
-        self.prove_port(via, local, remote);
+        self.prove_port(session, arrival);
         if self.keep_waiting(now, session, arrival) {
             return Ok(None);
         }
