@@ -1,6 +1,6 @@
 //! Sessions judged while they live and when they end: facts gathered, verdicts told.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::receive::Arrival;
