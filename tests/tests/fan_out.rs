@@ -8,7 +8,7 @@ use pinhole_tests::server::Server;
 use pinhole_tests::viewer::{Viewer, ViewerConfig, ViewerPool, ViewerStats};
 
 const VIEWERS: usize = 30;
-const WATCHED: Duration = Duration::from_secs(30);
+const WATCHED: Duration = Duration::from_secs(15);
 const FRAME_RATE_MIN: f64 = 29.5;
 /// The stream is asked to have 3 Mbit/s; a picture that costs nothing would prove nothing.
 const BITRATE_MIN: f64 = 1.5e6;
