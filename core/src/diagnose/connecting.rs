@@ -53,6 +53,7 @@ fn one_way(surroundings: &Surroundings, session: &SessionFacts) -> Cause {
 }
 
 fn nothing_came(surroundings: &Surroundings, session: &SessionFacts) -> Cause {
+    let surroundings = &impatient(surroundings);
     if session.checks.forged > 0 {
         return Cause::of(Verdict::StaleAnswer);
     }
@@ -82,6 +83,17 @@ fn nothing_came(surroundings: &Surroundings, session: &SessionFacts) -> Cause {
         None if !is_outside(surroundings, session) => Cause::of(Verdict::UdpBlockedHere),
         None => Cause::of(Verdict::UdpBlockedThere),
     }
+}
+
+/// A STUN server that has not answered by now, and was asked before the viewer came, is taken for one
+/// that does not: its last retransmission may be seconds away.
+fn impatient(surroundings: &Surroundings) -> Surroundings {
+    let mut surroundings = surroundings.clone();
+    let mirrors = surroundings.servers.iter_mut().filter(|server| server.relay.is_none());
+    for server in mirrors.filter(|server| server.answer == Answer::Pending) {
+        server.answer = Answer::Silent;
+    }
+    surroundings
 }
 
 /// A relay that does not relay to this viewer, where it is its only way.

@@ -82,6 +82,7 @@ fn a_server_that_does_not_help_is_named() {
         table += &row(name, around, session);
     };
     add("stun silent", &behind(&[stun(Answer::Silent)]), &lost);
+    add("stun pending", &behind(&[stun(Answer::Pending)]), &lost);
     let two = [stun(Answer::Silent), server("stun:192.0.2.2:3478", None, Answer::Silent)];
     add("two stun silent", &behind(&two), &lost);
     add("stun fine, punching fails", &behind_nat(&[]), &lost);
