@@ -14,8 +14,9 @@ use pinhole_tests::lab::{Host, Lab, LabConfig, LabPage, LabServer, PageOptions, 
 
 /// A browser that starts beside others, the six seconds before the first word, and a verdict that must hold twice.
 const SHOWN_LIMIT: Duration = Duration::from_secs(60);
-/// The endpoint gathers when it starts; a server that refuses is known by then.
-const GATHERING: Duration = Duration::from_millis(1_500);
+/// The endpoint gathers when it starts; a server that refuses is known by then, and one that is silent by the time at
+/// which a viewer that came now hears its first word.
+const GATHERING: Duration = Duration::from_millis(3_000);
 /// Pictures are well under way.
 const PLAYING: Duration = Duration::from_secs(2);
 /// Plants that grow side by side.

@@ -1,7 +1,7 @@
 //! Faults of TURN servers.
 
 use pinhole_tests::lab::ice::{STUN, TURN_UDP};
-use pinhole_tests::lab::{LabConfig, PageOptions};
+use pinhole_tests::lab::{DEAD_SERVER, LabConfig, PageOptions};
 
 use super::{Plant, grow_all};
 
@@ -79,6 +79,12 @@ fn a_turn_server_that_does_not_relay_is_told_by_its_reason() {
                 "turn-tcp-only",
             )
         },
+        Plant::new(
+            "TURN server dead",
+            NATS,
+            &format!("--ice-server turn:{DEAD_SERVER}:3478?transport=udp,lab,lab"),
+            "turn-silent",
+        ),
         Plant {
             config: with("--denied-peer-ip=192.0.2.20"),
             page: own(&[STUN]),
