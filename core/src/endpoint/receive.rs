@@ -183,7 +183,11 @@ impl Endpoint {
         let Route { session, alias, .. } = route;
         tracing::debug!(id = ?session, from = %told, to = %arrival.remote, "viewer roams");
         self.stats.roams_total += 1;
-        self.observe(session, |seen| seen.roams += 1);
+        // One that only takes another of its own candidates, its relay say, has not moved.
+        let has_told = |viewer: &Session| viewer.told().contains(&arrival.remote);
+        if !self.sessions.get(&session).is_some_and(|viewer| has_told(viewer)) {
+            self.observe(session, |seen| seen.roams += 1);
+        }
         self.on_signal(now, session, Signal::PathChanged);
         let told = Some(told).filter(|told| *told != arrival.remote);
         let route = Route { session, alias, told };
