@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::servers::{self, has_relay};
 use super::{
-    Answer, Cause, Dtls, Proof, SessionFacts, Stage, Surroundings, Verdict, ViewerCandidate, ports,
+    Answer, Cause, Dtls, Proof, SessionFacts, Stage, Surroundings, Verdict, ViewerCandidate,
     reachability,
 };
 use crate::gather::{CandidateKind, Paths, is_public};
@@ -22,34 +22,24 @@ pub(super) fn judge(surroundings: &Surroundings, session: &SessionFacts) -> Opti
     if wrong {
         return Some(Cause::of(Verdict::CertificateMismatch));
     }
-    let browser_failed =
-        session.browser.as_ref().is_some_and(|report| report.connection == "failed");
-    let is_final = browser_failed || session.stage == Stage::Ended(CloseCause::Failed);
+    let is_final = session.is_given_up() || session.stage == Stage::Ended(CloseCause::Failed);
     let gave_up = matches!(session.stage, Stage::Ended(CloseCause::Local | CloseCause::Remote));
     if session.age < PATIENCE && !is_final {
         return gave_up.then_some(Cause::of(Verdict::GaveUp));
     }
     Some(match (session.checks.came() > 0, session.checks.answered > 0) {
-        (true, true) => Cause::of(handshake(session)),
+        (true, true) if is_final => Cause::of(Verdict::DtlsBlocked),
+        // ICE has a path, and still there is no connection.
+        (true, true) => Cause::of(Verdict::MtuBlackHole),
         (true, false) => one_way(surroundings, session),
         (false, true) => Cause::of(Verdict::Unknown),
         (false, false) => nothing_came(surroundings, session),
     })
 }
 
-/// ICE has a path, and still there is no connection.
-fn handshake(session: &SessionFacts) -> Verdict {
-    let failed = session.stage == Stage::Ended(CloseCause::Failed);
-    let refused = session.browser.as_ref().is_some_and(|report| report.connection == "failed");
-    if failed || refused { Verdict::DtlsBlocked } else { Verdict::MtuBlackHole }
-}
-
 /// The viewer's checks come, and nothing of ours is answered.
 fn one_way(surroundings: &Surroundings, session: &SessionFacts) -> Cause {
-    match peer_refused(surroundings, session) {
-        Some(cause) => cause,
-        None => Cause::of(Verdict::UdpBlockedHere),
-    }
+    peer_refused(surroundings, session).unwrap_or(Cause::of(Verdict::UdpBlockedHere))
 }
 
 fn nothing_came(surroundings: &Surroundings, session: &SessionFacts) -> Cause {
@@ -67,10 +57,8 @@ fn nothing_came(surroundings: &Surroundings, session: &SessionFacts) -> Cause {
         let fault = servers::fault(surroundings, true);
         return fault.unwrap_or(Cause::of(Verdict::NoRelay));
     }
-    let cause = match is_outside(surroundings, session) {
-        true => reachability::obstacle(surroundings),
-        false => None,
-    };
+    let is_outside = is_outside(surroundings, session);
+    let cause = is_outside.then(|| reachability::obstacle(surroundings)).flatten();
     let viewer_is_cut_off = has_udp(session) == Some(false);
     // A port that somebody tried in vain is at fault whatever the viewer suffers from.
     let is_certain = |cause: &Cause| {
@@ -79,9 +67,8 @@ fn nothing_came(surroundings: &Surroundings, session: &SessionFacts) -> Cause {
     };
     match cause {
         Some(cause) if is_certain(&cause) || !viewer_is_cut_off => cause,
-        Some(_) => Cause::of(Verdict::UdpBlockedThere),
-        None if !is_outside(surroundings, session) => Cause::of(Verdict::UdpBlockedHere),
-        None => Cause::of(Verdict::UdpBlockedThere),
+        None if !is_outside => Cause::of(Verdict::UdpBlockedHere),
+        Some(_) | None => Cause::of(Verdict::UdpBlockedThere),
     }
 }
 
@@ -161,9 +148,4 @@ fn address(candidate: &ViewerCandidate) -> Option<SocketAddr> {
         ViewerCandidate::Hidden => None,
         ViewerCandidate::At { address, .. } => Some(*address),
     }
-}
-
-/// Whether every mapped port, or our own public address, was reached from outside.
-pub(super) fn is_reached(surroundings: &Surroundings) -> bool {
-    surroundings.ports.iter().any(ports::is_proved)
 }

@@ -41,6 +41,13 @@ pub struct SessionFacts {
     pub browser_silent_for: Option<Duration>,
 }
 
+impl SessionFacts {
+    /// Whether the viewer's browser has given the connection up.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.browser.as_ref().is_some_and(BrowserReport::has_given_up)
+    }
+}
+
 /// How far a session came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {

@@ -64,9 +64,32 @@ impl Cause {
     }
 }
 
+/// What is wrong and what it costs, before it is put into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    cause: Cause,
+    severity: Severity,
+}
+
+impl Judgement {
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.cause.verdict
+    }
+
+    /// Puts it into words, with the facts that it was made from.
+    pub(crate) fn put(&self, surroundings: &Surroundings, session: &SessionFacts) -> Diagnosis {
+        words::put(self.cause, self.severity, surroundings, Some(session))
+    }
+}
+
 /// Judges one session. `None`: nothing is wrong with it, or it is too early to tell.
 pub fn diagnose(surroundings: &Surroundings, session: &SessionFacts) -> Option<Diagnosis> {
-    let gave_up = session.browser.as_ref().is_some_and(|report| report.connection == "failed");
+    judge(surroundings, session).map(|judgement| judgement.put(surroundings, session))
+}
+
+/// The same without words, for whoever asks often and seldom hears anything new.
+pub(crate) fn judge(surroundings: &Surroundings, session: &SessionFacts) -> Option<Judgement> {
+    let gave_up = session.is_given_up();
     let (cause, severity) = match (session.stage, session.connected_for) {
         (Stage::Connected, _) if !gave_up => playing::judge(surroundings, session)?,
         (Stage::Connected, _) => (playing::judge_loss(session), Severity::Failed),
@@ -82,7 +105,14 @@ pub fn diagnose(surroundings: &Surroundings, session: &SessionFacts) -> Option<D
         }
         (Stage::Connecting, Some(_)) => return None,
     };
-    Some(words::put(cause, severity, surroundings, Some(session)))
+    Some(Judgement { cause, severity })
+}
+
+/// Judges one server, by its place, as a session that needs it would suffer from it. `None`: nothing
+/// is wrong with it, or it has not been heard.
+pub fn examine_server(surroundings: &Surroundings, place: usize) -> Option<Diagnosis> {
+    let cause = servers::judge(surroundings, place)?;
+    Some(words::put(cause, Severity::Failed, surroundings, None))
 }
 
 /// Judges an offer that was refused. `None`: it is wrong in itself, and its error says how.

@@ -2,15 +2,15 @@
 
 use super::{Cause, PortFacts, Proof, Surroundings, Verdict};
 
-/// Whether something sent from outside arrived.
-pub(super) fn is_proved(port: &PortFacts) -> bool {
-    matches!(port.proof, Proof::Proved { .. })
+/// Whether something sent from outside arrived at one of them.
+pub(super) fn any_proved(surroundings: &Surroundings) -> bool {
+    surroundings.ports.iter().any(|port| matches!(port.proof, Proof::Proved { .. }))
 }
 
 /// What is wrong with the ports, as far as somebody tried them: the first fault.
 pub(super) fn judge(surroundings: &Surroundings) -> Option<Cause> {
     let ports = &surroundings.ports;
-    if ports.iter().any(is_proved) {
+    if any_proved(surroundings) {
         return None;
     }
     let verdict_of = |port: &PortFacts| match port.proof {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cause, Proof, Severity, Surroundings, Verdict, connecting, ports, servers};
+use super::{Cause, Proof, Severity, Surroundings, Verdict, ports, servers};
 use crate::gather::{CandidateKind, LocalCandidate, Paths, is_public};
 use crate::portmap::Protocol;
 use crate::stun::MappingBehaviour;
@@ -41,7 +41,7 @@ fn is_silence(verdict: Verdict) -> bool {
 
 /// What keeps viewers outside from us: the first thing to mend. `None`: nothing that is known.
 pub(super) fn obstacle(surroundings: &Surroundings) -> Option<Cause> {
-    if servers::has_relay(surroundings) || connecting::is_reached(surroundings) {
+    if servers::has_relay(surroundings) || ports::any_proved(surroundings) {
         return None;
     }
     if servers::is_udp_blocked(surroundings) {
@@ -72,7 +72,7 @@ fn is_reachable(surroundings: &Surroundings) -> bool {
         return relayed;
     }
     if surroundings.ports.iter().any(|port| port.proof != Proof::Untried) {
-        return surroundings.ports.iter().any(ports::is_proved);
+        return ports::any_proved(surroundings);
     }
     if servers::is_udp_blocked(surroundings) {
         return false;
@@ -84,31 +84,25 @@ fn is_reachable(surroundings: &Surroundings) -> bool {
     udp.any(|told| !only_seen || told.kind == CandidateKind::Host)
 }
 
-/// Whether the NAT in front of us gives another port for each destination.
-pub(super) fn is_symmetric(surroundings: &Surroundings) -> bool {
-    let mapping = surroundings.nat.as_ref().and_then(|nat| nat.mapping);
-    let by_test = matches!(
-        mapping,
-        Some(MappingBehaviour::AddressDependent | MappingBehaviour::AddressAndPortDependent)
-    );
-    by_test || sees_several(surroundings)
+/// Whether the NAT in front of us gives another port for each destination: by test, or else because
+/// servers saw one socket at several addresses, none of them mapped by hand.
+fn is_symmetric(surroundings: &Surroundings) -> bool {
+    match surroundings.nat.as_ref().and_then(|nat| nat.mapping) {
+        Some(mapping) => matches!(
+            mapping,
+            MappingBehaviour::AddressDependent | MappingBehaviour::AddressAndPortDependent
+        ),
+        None => surroundings.ports.is_empty() && sees_several(surroundings),
+    }
 }
 
-/// Whether servers saw one socket at several addresses, none of them mapped by hand.
 fn sees_several(surroundings: &Surroundings) -> bool {
-    if !surroundings.ports.is_empty() || mapping_is_known(surroundings) {
-        return false;
-    }
-    let seen = surroundings.candidates.iter().filter(|told| {
+    let mut seen = surroundings.candidates.iter().filter(|told| {
         told.kind == CandidateKind::ServerReflexive && told.protocol == Protocol::Udp
     });
     let mut bases = BTreeSet::new();
     // A second address of the same socket and family.
-    seen.clone().any(|told| !bases.insert((told.base, told.address.is_ipv4())))
-}
-
-fn mapping_is_known(surroundings: &Surroundings) -> bool {
-    surroundings.nat.as_ref().is_some_and(|nat| nat.mapping.is_some())
+    seen.any(|told| !bases.insert((told.base, told.address.is_ipv4())))
 }
 
 /// Whether what a witness sent seemed to come from somebody else: whoever carries it.

@@ -60,7 +60,7 @@ pub(super) fn is_udp_blocked(surroundings: &Surroundings) -> bool {
         matches!(server.relay, Some(TurnTransport::Tcp | TurnTransport::Tls))
             && matches!(server.answer, Answer::Relayed(_) | Answer::Refused(_))
     });
-    let proved = surroundings.ports.iter().any(super::ports::is_proved);
+    let proved = super::ports::any_proved(surroundings);
     all_silent && !proved && (tcp_works || hosts.len() > 1)
 }
 

@@ -7,8 +7,8 @@ use super::receive::Arrival;
 use super::routes::Via;
 use super::{DropReason, Endpoint, Event, Key, SessionId, SessionState, is_alive};
 use crate::diagnose::{
-    BrowserReport, ClockOffset, Diagnosis, Media, PortFacts, Proof, SessionFacts, Stage,
-    Surroundings, Verdict, Witness, diagnose,
+    BrowserReport, ClockOffset, Judgement, Media, PortFacts, Proof, SessionFacts, Stage,
+    Surroundings, Verdict, Witness, judge,
 };
 use crate::gather::{CandidateKind, is_public};
 use crate::portmap::Protocol;
@@ -85,9 +85,9 @@ impl Endpoint {
     /// Takes what a viewer's browser saw. False: there is no such session.
     pub fn report_browser(&mut self, now: Instant, id: SessionId, report: BrowserReport) -> bool {
         let Some(session) = self.sessions.get_mut(&id) else { return false };
-        let has_failed = report.connection == "failed";
+        let has_given_up = report.has_given_up();
         session.observed.take_report(now, report);
-        if has_failed && is_alive(session) {
+        if has_given_up && is_alive(session) {
             // It gives up now, and should hear why.
             self.judge(now, id);
         }
@@ -234,12 +234,11 @@ impl Endpoint {
     /// plays suffers from is told once it has been seen twice.
     pub(super) fn judge(&mut self, now: Instant, id: SessionId) {
         let Some(facts) = self.facts(now, id) else { return };
-        let diagnosis = diagnose(&self.surroundings(now), &facts);
-        let verdict = diagnosis.as_ref().map(|diagnosis| diagnosis.verdict);
-        let Some(session) = self.sessions.get(&id) else { return };
-        let given_up =
-            session.observed.browser.as_ref().is_some_and(|report| report.connection == "failed");
-        let is_settled = session.state() != SessionState::Connected || given_up;
+        let surroundings = self.surroundings(now);
+        let judgement = judge(&surroundings, &facts);
+        let verdict = judgement.map(|judgement| judgement.verdict());
+        let given_up = facts.browser.as_ref().is_some_and(BrowserReport::has_given_up);
+        let is_settled = facts.stage != Stage::Connected || given_up;
         let judged = self.judged.entry(id).or_default();
         let is_new = judged.verdict != verdict;
         let is_sure = is_settled || verdict.is_none() || judged.suspected == verdict;
@@ -248,19 +247,10 @@ impl Endpoint {
             return;
         }
         judged.verdict = verdict;
-        self.tell_verdict(id, verdict, diagnosis);
-    }
-
-    fn tell_verdict(
-        &mut self,
-        id: SessionId,
-        verdict: Option<Verdict>,
-        diagnosis: Option<Diagnosis>,
-    ) {
         if let Some(verdict) = verdict {
             *self.stats.verdicts_total.entry(verdict).or_default() += 1;
         }
-        let diagnosis = diagnosis.map(Box::new);
-        self.events.push_back(Event::Diagnosed { id, diagnosis });
+        let put = |judgement: Judgement| Box::new(judgement.put(&surroundings, &facts));
+        self.events.push_back(Event::Diagnosed { id, diagnosis: judgement.map(put) });
     }
 }

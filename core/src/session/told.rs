@@ -94,6 +94,13 @@ pub struct BrowserReport {
     pub its_fingerprint: Option<String>,
 }
 
+impl BrowserReport {
+    /// Whether it has given the connection up.
+    pub fn has_given_up(&self) -> bool {
+        self.connection == "failed"
+    }
+}
+
 /// One `icecandidateerror` event (W3C WebRTC §4.8.1.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IceError {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pinhole_core::diagnose::{Diagnosis, Surroundings, Verdict, examine};
+use pinhole_core::diagnose::{Diagnosis, examine_server};
 use pinhole_core::gather::{ServerKind, ServerReport, TurnTransport};
 use pinhole_runtime::Handle;
 use tokio::net::TcpStream;
@@ -114,29 +114,7 @@ async fn takes_tcp(address: (String, u16)) -> bool {
 
 /// What is wrong with a server, in the words that a session would fail with.
 async fn verdict(handle: &Handle, place: usize) -> Option<Diagnosis> {
-    let known = handle.surroundings().await.ok()?;
-    let servers = vec![known.servers.get(place)?.clone()];
-    let (clock, unix_seconds) = (known.clock, known.unix_seconds);
-    let alone = Surroundings { servers, clock, unix_seconds, ..Surroundings::default() };
-    examine(&alone).into_iter().find(|found| is_of_a_server(found.verdict))
-}
-
-fn is_of_a_server(verdict: Verdict) -> bool {
-    matches!(
-        verdict,
-        Verdict::StunSilent
-            | Verdict::TurnSilent
-            | Verdict::NameUnresolved
-            | Verdict::TurnTcpOnly
-            | Verdict::TurnUnreachable
-            | Verdict::TurnWrongPassword
-            | Verdict::TurnCredentialsExpired
-            | Verdict::ClockSkew
-            | Verdict::TurnRealmChanged
-            | Verdict::TurnQuota
-            | Verdict::TurnRefused
-            | Verdict::TurnRelaysNothing
-    )
+    examine_server(&handle.surroundings().await.ok()?, place)
 }
 
 impl Told {
