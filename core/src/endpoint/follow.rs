@@ -1,44 +1,49 @@
-//! Following a viewer by its reports: they come every second or oftener, its checks every few.
+//! Following a viewer that is heard from another address, by its checks and by its reports, which
+//! come oftener.
 //!
-//! A report from an address that nobody is known at says nothing of who sent it: its mark is in
-//! clear, and whoever overheard it can send it too. It is only a reason to ask. The session whose
-//! row of reports it continues, if its path has fallen silent, sends a check of its own there; who
-//! answers with the viewer's password (RFC 8445 §7.3) is the viewer, and there the session goes.
-//! str0m never hears of it: to it the viewer has not moved. What a stranger gets for a forged
-//! report is a check of a hundred bytes, one per session and second; a route it does not get.
+//! Whoever overheard a packet can send it again from where he is, a check with its integrity as
+//! well as a report, whose mark is in clear. So neither moves a session: it is a reason to ask. A
+//! session whose path has fallen silent sends a check of its own there; who answers with the
+//! viewer's password (RFC 8445 §7.3) is the viewer, and there the session goes. str0m never hears
+//! of it: to it the viewer has not moved. What a stranger gets for a repeated packet is a check of a
+//! hundred bytes, one per address and second; a route he does not get.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::receive::{Arrival, SILENCE_BEFORE_NEW};
-use super::routes::{Route, Via};
+use super::routes::Via;
 use super::{DropReason, Endpoint, SessionId};
 use crate::base::SeedRng;
 use crate::gather::Leg;
 use crate::wire::{BindingResponse, Check, Envelope, ReportMark};
 
-/// Between two questions of one session.
+/// Between two questions of one session to one address.
 const QUESTION_INTERVAL: Duration = Duration::from_secs(1);
 /// An answer that takes longer is none.
 const ANSWER_WAIT: Duration = Duration::from_secs(3);
+/// Questions of one session that may be open; no more are asked. A stranger who repeats packets
+/// from that many addresses keeps a viewer that moves from being followed for [`ANSWER_WAIT`].
+const QUESTIONS_MAX: usize = 4;
 
-/// What reports look like, and who was asked where it is. An entry per session at most.
+/// What reports look like, and who was asked where it is.
 #[derive(Debug, Default)]
 pub(super) struct Follower {
     /// The last report of each session on its own path.
     marks: BTreeMap<SessionId, ReportMark>,
-    /// The last question of each session.
-    questions: BTreeMap<SessionId, Question>,
-    /// Sessions whose question has not left yet.
-    due: VecDeque<SessionId>,
+    /// The latest questions of each session.
+    questions: BTreeMap<SessionId, Vec<Question>>,
+    /// Questions that have not left yet, by session and transaction.
+    due: VecDeque<(SessionId, u128)>,
 }
 
 /// A check to where a viewer may be.
 #[derive(Debug, Clone, Copy)]
 struct Question {
-    /// The transaction id; `None` once the viewer has answered.
-    id: Option<u128>,
+    /// The transaction id.
+    id: u128,
+    answered: bool,
     at: Instant,
     via: Via,
     local: SocketAddr,
@@ -58,46 +63,59 @@ impl Follower {
     pub(super) fn remove_session(&mut self, session: SessionId) {
         self.marks.remove(&session);
         self.questions.remove(&session);
-        self.due.retain(|due| *due != session);
+        self.due.retain(|(due, _)| *due != session);
     }
 
-    /// The sessions whose row of reports this one may continue and that may ask now, the likeliest
+    /// The sessions whose row of reports this one may continue and that may ask there, the likeliest
     /// first. More than one: all Chromium viewers have the same SSRC.
-    fn candidates(&self, now: Instant, mark: &ReportMark) -> Vec<SessionId> {
-        let may_ask = |id: &SessionId| {
-            self.questions.get(id).is_none_or(|question| question.at + QUESTION_INTERVAL <= now)
-        };
+    fn candidates(&self, now: Instant, mark: &ReportMark, arrival: &Arrival<'_>) -> Vec<SessionId> {
         let near = self.marks.iter().filter_map(|(id, known)| {
-            Some((mark.distance_from(known)?, *id)).filter(|(_, id)| may_ask(id))
+            let distance = mark.distance_from(known)?;
+            Some((distance, *id)).filter(|(_, id)| self.may_ask(now, *id, arrival))
         });
         let mut near: Vec<_> = near.collect();
         near.sort();
         near.into_iter().map(|(_, id)| id).collect()
     }
 
+    fn may_ask(&self, now: Instant, session: SessionId, arrival: &Arrival<'_>) -> bool {
+        let mut open = 0;
+        for question in self.questions.get(&session).into_iter().flatten() {
+            let is_there = (question.via, question.remote) == (arrival.via, arrival.remote);
+            if is_there && now < question.at + QUESTION_INTERVAL {
+                return false;
+            }
+            open += usize::from(now <= question.at + ANSWER_WAIT);
+        }
+        open < QUESTIONS_MAX
+    }
+
     fn ask(&mut self, now: Instant, rng: &mut SeedRng, session: SessionId, arrival: &Arrival<'_>) {
         let Arrival { via, local, alias, remote, .. } = *arrival;
         let id = u128::from(rng.u64()) << 32 | u128::from(rng.u32());
-        let id = Some(id);
-        self.questions.insert(session, Question { id, at: now, via, local, alias, remote });
-        if !self.due.contains(&session) {
-            self.due.push_back(session);
-        }
+        let questions = self.questions.entry(session).or_default();
+        questions.retain(|question| now <= question.at + ANSWER_WAIT);
+        let answered = false;
+        questions.push(Question { id, answered, at: now, via, local, alias, remote });
+        self.due.push_back((session, id));
     }
 
     /// Whose question this answers.
     fn asked(
-        &self,
+        &mut self,
         now: Instant,
         arrival: &Arrival<'_>,
         answer: &BindingResponse<'_>,
-    ) -> Option<SessionId> {
+    ) -> Option<(SessionId, &mut Question)> {
         let is_asked = |question: &Question| {
             (question.via, question.remote) == (arrival.via, arrival.remote)
-                && question.id == Some(answer.id())
+                && question.id == answer.id()
+                && !question.answered
                 && now <= question.at + ANSWER_WAIT
         };
-        self.questions.iter().find(|(_, question)| is_asked(question)).map(|(id, _)| *id)
+        self.questions.iter_mut().find_map(|(session, questions)| {
+            Some((*session, questions.iter_mut().find(|question| is_asked(question))?))
+        })
     }
 }
 
@@ -108,20 +126,39 @@ impl Endpoint {
             return;
         }
         let Some(mark) = ReportMark::parse(arrival.payload) else { return };
-        let mut candidates = self.follower.candidates(now, &mark).into_iter();
+        let mut candidates = self.follower.candidates(now, &mark, arrival).into_iter();
         let is_lost = |session: &SessionId| {
-            let route = Route { session: *session, alias: arrival.alias, told: None };
-            self.roams_from(now, arrival, route, SILENCE_BEFORE_NEW).is_some()
+            self.roams_from(now, arrival, *session, SILENCE_BEFORE_NEW).is_some()
         };
         if let Some(session) = candidates.find(is_lost) {
-            tracing::debug!(id = ?session, at = %arrival.remote, "a viewer may have moved");
-            self.follower.ask(now, &mut self.rng, session, arrival);
+            self.ask_where(now, session, arrival);
         }
+    }
+
+    /// Something of a session came from where its viewer was not, or not of late: asks whether it is
+    /// there now, if it is lost. True: it may have moved.
+    pub(super) fn may_have_moved(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival<'_>,
+        session: SessionId,
+        silence: Duration,
+    ) -> bool {
+        let is_lost = self.roams_from(now, arrival, session, silence).is_some();
+        if is_lost && self.follower.may_ask(now, session, arrival) {
+            self.ask_where(now, session, arrival);
+        }
+        is_lost
+    }
+
+    fn ask_where(&mut self, now: Instant, session: SessionId, arrival: &Arrival<'_>) {
+        tracing::debug!(id = ?session, at = %arrival.remote, "a viewer may have moved");
+        self.follower.ask(now, &mut self.rng, session, arrival);
     }
 
     /// Whether this answers a question of ours, and not of str0m's.
     pub(super) fn is_asked(
-        &self,
+        &mut self,
         now: Instant,
         arrival: &Arrival<'_>,
         answer: &BindingResponse<'_>,
@@ -136,19 +173,16 @@ impl Endpoint {
         arrival: &Arrival<'_>,
         answer: &BindingResponse<'_>,
     ) -> Result<(), DropReason> {
-        let session = self.follower.asked(now, arrival, answer).ok_or(DropReason::NoRoute)?;
+        let asked = self.follower.asked(now, arrival, answer);
+        let (session, question) = asked.ok_or(DropReason::NoRoute)?;
         let viewer = self.sessions.get(&session).ok_or(DropReason::NoSession)?;
         let (_, password) = viewer.their_credentials();
         if !answer.is_authentic(password) {
             return Err(DropReason::BadIntegrity);
         }
-        if let Some(question) = self.follower.questions.get_mut(&session) {
-            question.id = None;
-        }
-        let route = Route { session, alias: arrival.alias, told: None };
-        if self.roams_from(now, arrival, route, SILENCE_BEFORE_NEW).is_some() {
-            self.routes.add_remote(now, arrival.via, arrival.remote, route);
-            self.roam(now, arrival, route, SILENCE_BEFORE_NEW);
+        question.answered = true;
+        if let Some(told) = self.roams_from(now, arrival, session, SILENCE_BEFORE_NEW) {
+            self.roam(now, arrival, session, told);
         }
         Ok(())
     }
@@ -159,8 +193,8 @@ impl Endpoint {
         now: Instant,
         buffer: &mut [u8],
     ) -> Option<(Leg, usize)> {
-        while let Some(id) = self.follower.due.pop_front() {
-            let sent = self.write_question(now, id, buffer);
+        while let Some((session, id)) = self.follower.due.pop_front() {
+            let sent = self.write_question(now, session, id, buffer);
             if sent.is_some() {
                 return sent;
             }
@@ -171,15 +205,16 @@ impl Endpoint {
     fn write_question(
         &mut self,
         now: Instant,
-        id: SessionId,
+        session: SessionId,
+        id: u128,
         buffer: &mut [u8],
     ) -> Option<(Leg, usize)> {
-        let question = *self.follower.questions.get(&id)?;
-        let transaction = question.id?;
-        let session = self.sessions.get(&id)?;
+        let questions = self.follower.questions.get(&session)?;
+        let question = *questions.iter().find(|question| question.id == id)?;
+        let session = self.sessions.get(&session)?;
         let (their_ufrag, their_password) = session.their_credentials();
         let our_ufrag = session.ufrag();
-        let check = Check { id: transaction, their_ufrag, our_ufrag, their_password };
+        let check = Check { id, their_ufrag, our_ufrag, their_password };
         let bytes = check.write()?;
         let (envelope, leg) = match question.via {
             Via::Socket => {
@@ -189,7 +224,7 @@ impl Endpoint {
             Via::Relay(relayed) => {
                 self.gatherer.wrap(now, relayed, question.remote, bytes.len())?
             }
-            Via::Stream(_) => return None,
+            Via::Stream(stream) => (Envelope::rfc4571(bytes.len())?, Leg::Stream(stream)),
         };
         Some((leg, envelope.write(&bytes, buffer)?))
     }
@@ -222,7 +257,8 @@ mod tests {
         }
         let ids = |follower: &Follower, now: Instant, index: u32| -> Vec<u64> {
             let mark = ReportMark::parse(&report(index)).unwrap();
-            follower.candidates(now, &mark).into_iter().map(|id| id.0).collect()
+            let arrival = arrival(&[]);
+            follower.candidates(now, &mark, &arrival).into_iter().map(|id| id.0).collect()
         };
 
         assert_eq!(ids(&follower, now, 530), [3, 2], "the first is ahead, the fourth too far");

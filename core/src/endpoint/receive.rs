@@ -79,7 +79,10 @@ impl Endpoint {
         };
         let route = match kind {
             Kind::Stun => route,
-            Kind::Dtls | Kind::Media => self.roam(now, arrival, route, SILENCE_BEFORE_REPORTS),
+            Kind::Dtls | Kind::Media => {
+                self.may_have_moved(now, arrival, route.session, SILENCE_BEFORE_REPORTS);
+                route
+            }
         };
         self.routes.hear(now, via, remote);
         let told = route.told.unwrap_or(remote);
@@ -143,12 +146,11 @@ impl Endpoint {
         let is_known = known.is_some_and(|route| route.session == session);
         if let Some(route) = known.filter(|route| is_known && route.alias == alias) {
             self.observe(session, |seen| seen.count_check(way(via)));
-            // Whoever overheard a check may send it again: only one with integrity moves anything.
-            let may_move = self.may_move(now, arrival, route) && self.is_authentic(session, check);
-            return Ok(Some(match may_move {
-                true => self.roam(now, arrival, route, SILENCE_BEFORE_KNOWN),
-                false => route,
-            }));
+            let is_lost = self.roams_from(now, arrival, session, SILENCE_BEFORE_KNOWN).is_some();
+            let moves = is_lost
+                && self.is_authentic(session, check)
+                && self.may_have_moved(now, arrival, session, SILENCE_BEFORE_KNOWN);
+            return Ok(Some(route).filter(|_| !moves));
         }
         if !self.is_authentic(session, check) {
             self.observe(session, |seen| seen.checks.forged += 1);
@@ -159,11 +161,14 @@ impl Endpoint {
         if self.keep_waiting(now, session, arrival) {
             return Ok(None);
         }
-        let route = Route { session, alias, told: known.filter(|_| is_known).and_then(|r| r.told) };
+        let told = known.filter(|_| is_known).and_then(|route| route.told);
+        let route = Route { session, alias, told };
+        // str0m hears nothing of a viewer that moves, and it will ask again.
+        if !is_known && self.may_have_moved(now, arrival, session, SILENCE_BEFORE_NEW) {
+            return Ok(None);
+        }
         self.routes.add_remote(now, via, remote, route);
-        let roamed =
-            if is_known { route } else { self.roam(now, arrival, route, SILENCE_BEFORE_NEW) };
-        Ok(Some(roamed))
+        Ok(Some(route))
     }
 
     fn is_authentic(&self, session: SessionId, check: &BindingRequest<'_>) -> bool {
@@ -171,36 +176,29 @@ impl Endpoint {
         session.is_some_and(|session| check.is_authentic(session.password()))
     }
 
-    /// Moves a session to where it is heard from, if its path has been silent for that long.
+    /// Moves a session from where str0m knows its viewer to where that has proved to be.
     pub(super) fn roam(
         &mut self,
         now: Instant,
         arrival: &Arrival<'_>,
-        route: Route,
-        silence: Duration,
-    ) -> Route {
-        let Some(told) = self.roams_from(now, arrival, route, silence) else { return route };
-        let Route { session, alias, .. } = route;
-        tracing::debug!(id = ?session, from = %told, to = %arrival.remote, "viewer roams");
+        session: SessionId,
+        told: SocketAddr,
+    ) {
+        let Arrival { via, alias, remote, .. } = *arrival;
+        tracing::debug!(id = ?session, from = %told, to = %remote, "viewer roams");
         self.stats.roams_total += 1;
         // One that only takes another of its own candidates, its relay say, has not moved.
-        let has_told = |viewer: &Session| viewer.told().contains(&arrival.remote);
+        let has_told = |viewer: &Session| viewer.told().contains(&remote);
         if !self.sessions.get(&session).is_some_and(|viewer| has_told(viewer)) {
             self.observe(session, |seen| seen.roams += 1);
         }
         self.on_signal(now, session, Signal::PathChanged);
-        let told = Some(told).filter(|told| *told != arrival.remote);
-        let route = Route { session, alias, told };
-        match told {
-            Some(_) => self.routes.add_remote(now, arrival.via, arrival.remote, route),
-            None => self.routes.come_home(session, arrival.remote),
+        let is_home = told == remote;
+        let route = Route { session, alias, told: (!is_home).then_some(told) };
+        self.routes.add_remote(now, via, remote, route);
+        if is_home {
+            self.routes.come_home(session, remote);
         }
-        route
-    }
-
-    /// Whether a check could make its session roam.
-    fn may_move(&self, now: Instant, arrival: &Arrival<'_>, route: Route) -> bool {
-        self.roams_from(now, arrival, route, SILENCE_BEFORE_KNOWN).is_some()
     }
 
     /// The address at which str0m knows the viewer that is now heard from another one, if its path
@@ -209,19 +207,19 @@ impl Endpoint {
         &self,
         now: Instant,
         arrival: &Arrival<'_>,
-        route: Route,
+        session: SessionId,
         silence: Duration,
     ) -> Option<SocketAddr> {
         let Arrival { via, local, remote, .. } = *arrival;
-        let viewer = self.sessions.get(&route.session)?;
+        let viewer = self.sessions.get(&session)?;
         let settled = matches!(viewer.state(), SessionState::Connected | SessionState::Interrupted);
         let pair = viewer.pair()?;
         let same_way = pair.protocol == protocol(via) && pair.source == local;
-        let is_there = self.routes.whereabouts(route.session, pair.destination) == remote;
+        let is_there = self.routes.whereabouts(session, pair.destination) == remote;
         if !settled || !same_way || is_there {
             return None;
         }
-        let silent = self.is_silent(now, route.session, via, pair.destination, silence);
+        let silent = self.is_silent(now, session, via, pair.destination, silence);
         silent.then_some(pair.destination)
     }
 

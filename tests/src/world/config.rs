@@ -10,8 +10,9 @@ use pinhole_core::portmap::PortMap;
 use pinhole_core::turn::Credentials;
 use pinhole_core::{Certificate, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
 
+use super::faults::Faults;
 use super::nat::{FORWARDED, Nat, NatKind, Side};
-use super::net::{Faults, INTERNET, NatId, Net, NodeId, Realm};
+use super::net::{INTERNET, NatId, Net, NodeId, Realm};
 use super::turn::Users;
 
 /// The STUN server's first address.
@@ -46,6 +47,8 @@ pub struct WorldConfig {
     pub fps: u32,
     /// A second interface of the server, public and without NAT.
     pub second_interface: bool,
+    /// The endpoint's bounds.
+    pub limits: Limits,
 }
 
 impl WorldConfig {
@@ -64,6 +67,7 @@ impl WorldConfig {
             paths: Paths::All,
             fps: 20,
             second_interface: false,
+            limits: Limits::default(),
         }
     }
 
@@ -97,7 +101,7 @@ impl WorldConfig {
             certificate: Certificate::generate().expect("the crypto library works"),
             gather,
             video: VideoFormat { profile_level_id: "42c01f".parse().expect("a profile") },
-            limits: Limits::default(),
+            limits: self.limits,
             estimator: None,
         }
     }

@@ -15,16 +15,21 @@
 //! [`nat`] is RFC 4787 as a machine; [`net`] carries packets; [`turn`] is a TURN server that is not
 //! ours.
 
+pub mod attack;
 mod config;
 mod events;
+pub mod faults;
 pub mod nat;
 pub mod net;
+pub mod plan;
 mod run;
 mod seeds;
 mod signalling;
 pub mod stun;
 pub mod turn;
+mod video;
 pub mod viewer;
+mod watch;
 
 pub use config::{STUN, STUN_OTHER, TURN, UNIX, WorldConfig};
 pub use run::{Sending, World};

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::faults::{Faults, Links};
 use super::nat::Nat;
 
 /// A network of addresses that reach each other: the Internet, or the inside of a NAT.
@@ -25,22 +26,6 @@ pub struct NatId(usize);
 /// A node that packets are delivered to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeId(pub usize);
-
-/// What links do to packets.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Faults {
-    /// Share of packets lost, 0..=1.
-    pub loss: f64,
-    /// Share of packets that come twice.
-    pub duplicates: f64,
-    /// Share of packets that come later by up to 20 ms, behind those sent after them.
-    pub late: f64,
-}
-
-impl Faults {
-    /// A network as it should be.
-    pub const NONE: Faults = Faults { loss: 0.0, duplicates: 0.0, late: 0.0 };
-}
 
 /// A packet that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +64,7 @@ struct Placed {
 /// The network.
 pub struct Net {
     seed: u64,
-    rng: fastrand::Rng,
+    links: Links,
     /// What links do to packets from now on.
     pub faults: Faults,
     owners: BTreeMap<(Realm, IpAddr), Owner>,
@@ -92,8 +77,6 @@ pub struct Net {
 const LATENCY_MS: std::ops::RangeInclusive<u64> = 5..=60;
 /// The same within one realm behind a NAT.
 const LAN_LATENCY: Duration = Duration::from_millis(1);
-/// The most that a late packet comes later.
-const LATE_MS_MAX: u64 = 20;
 /// NATs that a packet may cross.
 const HOPS_MAX: usize = 8;
 
@@ -102,7 +85,7 @@ impl Net {
     pub fn new(seed: u64) -> Net {
         Net {
             seed,
-            rng: fastrand::Rng::with_seed(seed ^ 0x006e_6574),
+            links: Links::new(seed ^ 0x006e_6574),
             faults: Faults::NONE,
             owners: BTreeMap::new(),
             nats: Vec::new(),
@@ -171,19 +154,11 @@ impl Net {
             realm = gateway.outside;
         }
         let latency = self.latency(realm, from.ip(), to.ip());
-        let packet = Packet { realm, from, to, bytes };
-        if self.draws(self.faults.loss) {
-            return;
+        let mut bytes = bytes;
+        for later in self.links.carry(now, &self.faults, from.ip(), &mut bytes) {
+            let packet = Packet { realm, from, to, bytes: bytes.clone() };
+            self.enqueue(now + latency + later, packet);
         }
-        if self.draws(self.faults.duplicates) {
-            let later = Duration::from_micros(self.rng.u64(0..LATE_MS_MAX * 1_000));
-            self.enqueue(now + latency + later, packet.clone());
-        }
-        let late = match self.draws(self.faults.late) {
-            true => Duration::from_micros(self.rng.u64(0..LATE_MS_MAX * 1_000)),
-            false => Duration::ZERO,
-        };
-        self.enqueue(now + latency + late, packet);
     }
 
     /// The next packet that has arrived by `now`. Those that nobody lets in are lost on the way.
@@ -219,10 +194,6 @@ impl Net {
     fn enqueue(&mut self, at: Instant, packet: Packet) {
         self.sent += 1;
         self.queue.insert((at, self.sent), packet);
-    }
-
-    fn draws(&mut self, share: f64) -> bool {
-        share > 0.0 && self.rng.f64() < share
     }
 
     /// The latency between two addresses: always the same, whoever asks first.

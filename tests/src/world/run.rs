@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use pinhole_core::{Datagram, Endpoint, Event, Frame, Transport};
+use pinhole_core::{Datagram, Endpoint, Event, Frame, Limits, Transport};
 
+use super::attack::{ATTACKER, ATTACKER_NODE, Attack};
 use super::config::{Place, STUN, STUN_OTHER, TURN, WorldConfig, at, place_server, place_viewer};
+use super::nat::Side;
 use super::net::{Arrived, INTERNET, NatId, Net, NodeId, Realm};
 use super::signalling::Message;
 use super::stun::StunServer;
 use super::turn::{Sent, TurnServer};
+use super::video;
 use super::viewer::{Habits, Viewer};
+use super::watch::Watch;
 
 /// Steps that any scenario may take. One that takes more goes in circles.
 const STEPS_MAX: u64 = 3_000_000;
@@ -19,8 +23,6 @@ const STEPS_MAX: u64 = 3_000_000;
 const TURNS_MAX: usize = 10_000;
 /// How often TURN servers look at their clocks.
 const TURN_TICK: Duration = Duration::from_secs(1);
-const DELTA_BYTES: usize = 900;
-const KEYFRAME_BYTES: usize = 4_000;
 
 const SERVER_NODE: NodeId = NodeId(0);
 const STUN_NODE: NodeId = NodeId(1);
@@ -58,9 +60,16 @@ pub struct World {
     pub answers: Vec<String>,
     /// All that the endpoint sent.
     pub schedule: Vec<Sending>,
+    /// Somebody on the way, while he is active.
+    pub attack: Option<Attack>,
+    /// Packets that he sent.
+    pub attacks: u64,
+    pub(super) attack_rng: fastrand::Rng,
+    pub(super) watch: Watch,
     pub(super) signals: VecDeque<(Instant, Message)>,
     pub(super) keyframe_wanted: bool,
     config: WorldConfig,
+    frames: u32,
     realms: BTreeMap<IpAddr, Realm>,
     next_frame: Instant,
     next_turn: Instant,
@@ -94,9 +103,9 @@ impl World {
             net.attach(INTERNET, at(known).ip(), STUN_NODE);
         }
         net.attach(INTERNET, at(TURN).ip(), TURN_NODE);
+        net.attach(INTERNET, at(ATTACKER).ip(), ATTACKER_NODE);
         let endpoint = Endpoint::new(now, config.endpoint(now, bases.clone()));
-        let stun =
-            StunServer { address: at(STUN), other: at(STUN_OTHER), alive: true, ignores: None };
+        let stun = StunServer::new(at(STUN), at(STUN_OTHER));
         World {
             now,
             start: now,
@@ -111,9 +120,14 @@ impl World {
             events: Vec::new(),
             answers: Vec::new(),
             schedule: Vec::new(),
+            attack: None,
+            attacks: 0,
+            attack_rng: fastrand::Rng::with_seed(config.seed ^ 0x6174_7461),
+            watch: Watch::default(),
             signals: VecDeque::new(),
             keyframe_wanted: false,
             config,
+            frames: 0,
             realms,
             next_frame: now,
             next_turn: now,
@@ -127,11 +141,18 @@ impl World {
     /// # Panics
     /// `side` is none, or there are too many viewers for the addresses.
     pub fn join(&mut self, side: &str, habits: Habits) -> usize {
+        self.join_behind(&side.parse().expect("a side"), habits)
+    }
+
+    /// The same, for a side that was parsed.
+    ///
+    /// # Panics
+    /// There are too many viewers for the addresses.
+    pub fn join_behind(&mut self, side: &Side, habits: Habits) -> usize {
         let index = self.viewers.len();
         let node = NodeId(FIRST_VIEWER + index);
         let number = u8::try_from(index).expect("a handful of viewers");
-        let side = side.parse().expect("a side");
-        let place = place_viewer(&mut self.net, &side, node, number, self.config.seed);
+        let place = place_viewer(&mut self.net, side, node, number, self.config.seed);
         let stun = self.stun.as_ref().map(|stun| stun.address);
         let (realm, address) = (place.realm, place.address);
         self.viewers.push(Viewer::new(self.now, node, (realm, address), habits, stun));
@@ -148,6 +169,16 @@ impl World {
             tells_host: seed.is_multiple_of(3),
             restarts: true,
         }
+    }
+
+    /// The bounds that the endpoint was given.
+    pub(super) fn limits(&self) -> Limits {
+        self.config.limits
+    }
+
+    /// Frames a second.
+    pub(super) fn fps(&self) -> f64 {
+        f64::from(self.config.fps)
     }
 
     /// Lets time pass.
@@ -183,7 +214,8 @@ impl World {
             self.deliver(arrived);
         }
         self.handle_signals();
-        if self.endpoint.poll_timeout().is_some_and(|(at, _)| at <= self.now) {
+        if let Some((_, reason)) = self.endpoint.poll_timeout().filter(|(at, _)| *at <= self.now) {
+            self.check_wake(reason);
             self.endpoint.handle_timeout(self.now);
             self.settle_endpoint();
         }
@@ -232,6 +264,7 @@ impl World {
                 let sent = self.turn.as_mut().map(|turn| turn.receive(now, to, from, bytes));
                 self.send_all(sent.unwrap_or_default());
             }
+            ATTACKER_NODE => self.check_attacker_gets(from, &bytes),
             NodeId(viewer) => {
                 if let Some(viewer) = self.viewers.get_mut(viewer - FIRST_VIEWER) {
                     viewer.receive(self.now, from, &bytes);
@@ -252,7 +285,8 @@ impl World {
             return;
         }
         let keyframe = std::mem::take(&mut self.keyframe_wanted);
-        let data = frame_bytes(keyframe);
+        self.frames += 1;
+        let data = video::frame(keyframe, self.frames);
         self.endpoint.send_frame(self.now, Frame { data: &data, captured: self.now });
         self.settle_endpoint();
     }
@@ -266,6 +300,7 @@ impl World {
                 while let Some((to, bytes)) = self.viewers[index].poll_transmit() {
                     moved = true;
                     let Viewer { realm, address, .. } = self.viewers[index];
+                    self.be_overheard(index, to, &bytes);
                     self.net.send(self.now, realm, address, to, bytes);
                 }
             }
@@ -286,6 +321,7 @@ impl World {
             self.schedule.push((self.now - self.start, out.remote, out.len));
             let Some(realm) = self.realms.get(&out.local.ip()).copied() else { continue };
             for datagram in buffer[..out.len].chunks(out.segment_size) {
+                self.check_transmit(out.local, out.remote, datagram);
                 self.net.send(self.now, realm, out.local, out.remote, datagram.to_vec());
             }
         }
@@ -293,17 +329,4 @@ impl World {
         self.collect_events();
         moved
     }
-}
-
-/// A frame as an encoder makes it.
-fn frame_bytes(keyframe: bool) -> Vec<u8> {
-    let mut data = Vec::new();
-    if keyframe {
-        data.extend_from_slice(&[0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16]);
-        data.extend_from_slice(&[0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
-    }
-    data.extend_from_slice(&[0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }]);
-    let bytes = if keyframe { KEYFRAME_BYTES } else { DELTA_BYTES };
-    data.extend((0..bytes).map(|index| (index % 250) as u8 + 1));
-    data
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use pinhole_core::Event;
+use pinhole_core::{Event, OfferError};
 
 use super::run::World;
 
@@ -54,6 +54,7 @@ impl World {
             let of = |id| self.viewers.iter().position(|viewer| viewer.session == Some(id));
             match &event {
                 Event::Candidate { id, candidate, .. } => {
+                    self.check_told(candidate);
                     if let Some(viewer) = of(*id) {
                         self.signal(Message::ToViewer { viewer, candidate: candidate.clone() });
                     }
@@ -77,8 +78,16 @@ impl World {
                 let known = self.viewers[viewer].session;
                 let sdp = match known {
                     None => {
-                        let accepted = self.endpoint.accept_offer(now, &sdp);
-                        let accepted = accepted.expect("the viewer's offer is a good one");
+                        let accepted = match self.endpoint.accept_offer(now, &sdp) {
+                            Ok(accepted) => accepted,
+                            Err(error @ OfferError::TooManyViewers(_)) => {
+                                let full = self.endpoint.sessions().len() >= self.limits().sessions;
+                                assert!(full, "refused although there is room");
+                                self.viewers[viewer].refused = Some(error);
+                                return;
+                            }
+                            Err(error) => panic!("the viewer's offer is a good one: {error}"),
+                        };
                         self.viewers[viewer].session = Some(accepted.session);
                         accepted.answer
                     }
@@ -88,6 +97,7 @@ impl World {
                         Err(_) => return,
                     },
                 };
+                self.check_told(&sdp);
                 self.answers.push(sdp.clone());
                 self.signal(Message::Answer { viewer, sdp });
             }

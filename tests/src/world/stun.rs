@@ -52,9 +52,29 @@ pub struct StunServer {
     pub alive: bool,
     /// Whom it does not answer.
     pub ignores: Option<IpAddr>,
+    /// How it lies, if it does.
+    pub lie: Option<Lie>,
+}
+
+/// How a STUN server is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lie {
+    /// Says that the client is at an address where it is not.
+    Elsewhere,
+    /// Says that it is at a private one.
+    Private,
+    /// Answers something that nobody asked.
+    OtherTransaction,
+    /// Stops in the middle of its answer.
+    Truncated,
 }
 
 impl StunServer {
+    /// Makes a server that is alive and honest.
+    pub fn new(address: SocketAddr, other: SocketAddr) -> StunServer {
+        StunServer { address, other, alive: true, ignores: None, lie: None }
+    }
+
     /// The answer to what came to one of its addresses.
     pub fn answer(&self, to: SocketAddr, from: SocketAddr, bytes: &[u8]) -> Option<Vec<u8>> {
         if !self.alive || self.ignores == Some(from.ip()) {
@@ -67,7 +87,19 @@ impl StunServer {
             swap(at(to, 0), at(self.address, 0), at(self.other, 0)).ip(),
             if to.port() == self.address.port() { self.other.port() } else { self.address.port() },
         );
-        binding_answer(from, Some(other), bytes)
+        let seen = match self.lie {
+            Some(Lie::Elsewhere) => SocketAddr::from(([203, 0, 113, 250], from.port())),
+            Some(Lie::Private) => SocketAddr::from(([10, 9, 9, 9], from.port())),
+            _ => from,
+        };
+        let mut answer = binding_answer(seen, Some(other), bytes)?;
+        match self.lie {
+            // The transaction id is the last twelve bytes of the header.
+            Some(Lie::OtherTransaction) => answer[19] ^= 1,
+            Some(Lie::Truncated) => answer.truncate(answer.len() - 5),
+            _ => {}
+        }
+        Some(answer)
     }
 }
 

@@ -69,6 +69,9 @@ pub struct TurnServer {
     pub alive: bool,
     /// Whether it is a STUN server too.
     pub answers_binding: bool,
+    /// Whether every second answer of its own has a wrong byte.
+    pub garbles: bool,
+    answers: u64,
     /// Datagrams that were relayed to clients or peers: what a direct path spares it.
     pub relayed_total: u64,
 }
@@ -87,6 +90,8 @@ impl TurnServer {
             start,
             alive: true,
             answers_binding: true,
+            garbles: false,
+            answers: 0,
             relayed_total: 0,
         }
     }
@@ -94,6 +99,11 @@ impl TurnServer {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many relayed addresses it has given and not taken back.
+    pub fn allocations(&self) -> usize {
+        self.relayed.len()
     }
 
     /// Forgets all allocations, nonces and users seen.
@@ -151,8 +161,13 @@ impl TurnServer {
         let received = Transmit::new(bytes, TransportType::Udp, from, to);
         let mut sent = Vec::new();
         if let Some(answer) = self.inner.recv(received, at) {
-            let built = Sent { from: answer.from, to: answer.to, bytes: answer.data.build() };
+            let mut built = Sent { from: answer.from, to: answer.to, bytes: answer.data.build() };
             let relays = to != self.address || built.from != self.address;
+            self.answers += u64::from(!relays);
+            if self.garbles && !relays && self.answers.is_multiple_of(2) {
+                let at = self.answers as usize * 7 % built.bytes.len().max(1);
+                built.bytes[at] ^= 0x55;
+            }
             self.relayed_total += u64::from(relays);
             sent.push(built);
         }

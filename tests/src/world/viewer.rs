@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use pinhole_core::SessionId;
+use pinhole_core::{OfferError, SessionId};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaData, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
@@ -12,6 +12,7 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
 use super::net::{NodeId, Realm};
 use super::stun::{binding_request, mapped_address};
+use super::video;
 
 /// Times that it asks the STUN server before it goes without.
 const QUESTIONS_MAX: u32 = 7;
@@ -47,6 +48,8 @@ pub struct Viewer {
     pub answered: Option<Instant>,
     /// When DTLS was through.
     pub connected: Option<Instant>,
+    /// Why its offer was refused, if it was.
+    pub refused: Option<OfferError>,
     /// Whether it was told that the session is over, or broke.
     pub closed: bool,
     /// When each picture came that could be decoded.
@@ -62,7 +65,10 @@ pub struct Viewer {
     mid: Mid,
     pending: Option<SdpPendingOffer>,
     offered: bool,
+    gone: bool,
     decodes: bool,
+    /// The number of the last picture.
+    picture: u32,
     asked_for_keyframe: Option<Instant>,
     /// When it is next to be woken.
     wake: Instant,
@@ -93,6 +99,7 @@ impl Viewer {
             session: None,
             answered: None,
             connected: None,
+            refused: None,
             closed: false,
             pictures: Vec::new(),
             selected: None,
@@ -103,7 +110,9 @@ impl Viewer {
             mid: Mid::from("none"),
             pending: None,
             offered: false,
+            gone: false,
             decodes: false,
+            picture: 0,
             asked_for_keyframe: None,
             wake: now,
             candidates: Vec::new(),
@@ -117,7 +126,7 @@ impl Viewer {
     /// The first offer, once it is due: at once, or when its candidates are gathered.
     pub fn poll_offer(&mut self, now: Instant) -> Option<String> {
         let gathered = self.question.is_none();
-        if self.offered || !(self.habits.trickles || gathered) {
+        if self.gone || self.offered || !(self.habits.trickles || gathered) {
             return None;
         }
         self.offered = true;
@@ -131,7 +140,7 @@ impl Viewer {
 
     /// A new offer with new ICE credentials; asks for its outside address anew.
     pub fn restart(&mut self, now: Instant) -> Option<String> {
-        if self.pending.is_some() || self.closed {
+        if self.pending.is_some() || self.closed || self.gone {
             return None;
         }
         let mut api = self.rtc.sdp_api();
@@ -181,6 +190,9 @@ impl Viewer {
 
     /// What it has to send: destination and bytes.
     pub fn poll_transmit(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+        if self.gone {
+            self.outgoing.clear();
+        }
         (!self.outgoing.is_empty()).then(|| self.outgoing.remove(0))
     }
 
@@ -203,6 +215,9 @@ impl Viewer {
 
     /// Takes a datagram.
     pub fn receive(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        if self.gone {
+            return;
+        }
         if Some(from) == self.stun {
             return self.on_mapped(now, mapped_address(bytes));
         }
@@ -216,6 +231,12 @@ impl Viewer {
             self.closed = true;
         }
         self.drain(now);
+    }
+
+    /// Goes without a word.
+    pub fn vanish(&mut self) {
+        self.gone = true;
+        self.outgoing.clear();
     }
 
     /// The longest time without a picture from `since` until `now`.
@@ -312,10 +333,17 @@ impl Viewer {
 
     /// A picture needs all that came before it since the last IDR.
     fn decode(&mut self, now: Instant, media: &MediaData) {
-        let is_idr = |window: &[u8]| window[..3] == [0, 0, 1] && window[3] & 31 == 5;
-        let keyframe = media.data.windows(4).any(is_idr);
-        self.decodes = keyframe || (self.decodes && media.contiguous);
+        let Some(slice) = video::parse(&media.data) else { return };
+        // What could be decoded comes once, in order and whole.
+        self.decodes = slice.keyframe || (self.decodes && media.contiguous);
         if self.decodes {
+            assert!(slice.index > self.picture, "picture {} after {}", slice.index, self.picture);
+            assert!(
+                slice.is_whole,
+                "picture {} has other bytes than it was sent with",
+                slice.index
+            );
+            self.picture = slice.index;
             self.pictures.push(now);
             return;
         }

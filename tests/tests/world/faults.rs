@@ -3,13 +3,13 @@
 use pinhole_core::PathKind;
 use pinhole_core::gather::{ServerConfig, ServerKind, TurnTransport};
 use pinhole_core::turn::Credentials;
-use pinhole_tests::world::net::Faults;
+use pinhole_tests::world::faults::Faults;
 use pinhole_tests::world::{World, WorldConfig, for_seeds};
 
 use crate::support::{RELAY, assert_path, connects, report, seconds, time_to_connect};
 
 /// Bad, and not broken.
-const BAD: Faults = Faults { loss: 0.1, duplicates: 0.05, late: 0.1 };
+const BAD: Faults = Faults { loss: 0.1, duplicates: 0.05, late: 0.1, ..Faults::NONE };
 
 #[test]
 fn a_tenth_of_all_packets_lost_keeps_nobody_out() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinhole_tests::world::net::Faults;
+use pinhole_tests::world::faults::Faults;
 use pinhole_tests::world::{Sending, World, WorldConfig, for_seeds};
 
 use crate::support::seconds;
@@ -75,7 +75,7 @@ fn disturb(world: &mut World, rng: &mut fastrand::Rng) {
     match rng.usize(0..8) {
         0 => {
             let (loss, duplicates, late) = (share(rng), share(rng), share(rng));
-            world.net.faults = Faults { loss, duplicates, late };
+            world.net.faults = Faults { loss, duplicates, late, ..Faults::NONE };
         }
         1 => world.net.faults = Faults::NONE,
         2 => {

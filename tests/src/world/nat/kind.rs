@@ -125,18 +125,27 @@ pub fn parse_kinds(names: &str) -> Result<Vec<NatKind>, String> {
     names.split('+').map(kind).collect()
 }
 
+impl Side {
+    /// Whether its sockets have another port for each destination.
+    fn maps_per_destination(&self) -> bool {
+        !self.map && self.nats.iter().any(|nat| nat.maps_per_destination())
+    }
+
+    /// Whether only the very ports that it sent to get in.
+    pub fn filters_by_port(&self) -> bool {
+        !self.map && self.nats.iter().any(|nat| nat.filters_by_port())
+    }
+}
+
 /// Whether a direct path exists: unless one side maps per destination and the other filters by
 /// port, or both map per destination. A forward that is told is as good as a public address, and so
 /// is one by which packets leave too. A side that counts its ports is predicted where the server is
 /// that side.
 pub fn goes_direct(server: &Side, viewer: &Side) -> bool {
-    let per_destination =
-        |side: &Side| !side.map && side.nats.iter().any(|nat| nat.maps_per_destination());
-    let by_port = |side: &Side| !side.map && side.nats.iter().any(|nat| nat.filters_by_port());
-    let (server_maps, viewer_maps) = (per_destination(server), per_destination(viewer));
+    let (server_maps, viewer_maps) = (server.maps_per_destination(), viewer.maps_per_destination());
     let predicted = server.nats == [NatKind::SymSeq] && !viewer_maps;
-    let blocked = (server_maps && by_port(viewer) && !predicted)
-        || (viewer_maps && by_port(server))
+    let blocked = (server_maps && viewer.filters_by_port() && !predicted)
+        || (viewer_maps && server.filters_by_port())
         || (server_maps && viewer_maps);
     !blocked
 }

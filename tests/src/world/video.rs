@@ -1,0 +1,61 @@
+//! Frames as an encoder makes them, with a number in each, and a decoder's view of one.
+
+const DELTA_BYTES: usize = 900;
+const KEYFRAME_BYTES: usize = 4_000;
+/// Bytes 1 to 250 stand for digits, so that no start code comes about.
+const BASE: u32 = 250;
+const DIGITS: usize = 4;
+
+/// The access unit of this number in Annex B: an IDR with its parameter sets, or a slice.
+pub(super) fn frame(keyframe: bool, index: u32) -> Vec<u8> {
+    let mut data = Vec::new();
+    if keyframe {
+        data.extend_from_slice(&[0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16]);
+        data.extend_from_slice(&[0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
+    }
+    data.extend_from_slice(&[0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }]);
+    data.extend(payload(keyframe, index));
+    data
+}
+
+/// The frame's own bytes: its number, and a row that depends on it.
+fn payload(keyframe: bool, index: u32) -> impl Iterator<Item = u8> {
+    let len = if keyframe { KEYFRAME_BYTES } else { DELTA_BYTES };
+    let digits = (0..DIGITS as u32).map(move |digit| index / BASE.pow(digit) % BASE);
+    digits.chain((0..len as u32).map(move |at| (at + index) % BASE)).map(|digit| digit as u8 + 1)
+}
+
+/// A frame as it came.
+pub(super) struct Slice {
+    pub(super) index: u32,
+    pub(super) keyframe: bool,
+    pub(super) is_whole: bool,
+}
+
+/// Reads the one slice of an access unit in Annex B.
+pub(super) fn parse(data: &[u8]) -> Option<Slice> {
+    let is_slice = |window: &[u8]| window[..3] == [0, 0, 1] && matches!(window[3] & 31, 1 | 5);
+    let at = data.windows(4).position(is_slice)?;
+    let keyframe = data[at + 3] & 31 == 5;
+    let bytes = &data[at + 4..];
+    let digits = bytes.get(..DIGITS)?.iter().rev();
+    let index =
+        digits.fold(0_u32, |number, digit| number.wrapping_mul(BASE) + u32::from(*digit) - 1);
+    Some(Slice { index, keyframe, is_whole: payload(keyframe, index).eq(bytes.iter().copied()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_read_as_it_was_written() {
+        for (keyframe, index) in [(true, 1), (false, 249), (false, 250), (true, 70_000)] {
+            let bytes = frame(keyframe, index);
+            let slice = parse(&bytes).unwrap();
+            assert_eq!((slice.index, slice.keyframe, slice.is_whole), (index, keyframe, true));
+            let short = parse(&bytes[..bytes.len() - 1]).unwrap();
+            assert!(!short.is_whole);
+        }
+    }
+}
