@@ -5,6 +5,16 @@ const KEYFRAME_BYTES: usize = 4_000;
 /// Bytes 1 to 250 stand for digits, so that no start code comes about.
 const BASE: u32 = 250;
 const DIGITS: usize = 4;
+/// Digits in a row, over and over.
+static ROW: [u8; KEYFRAME_BYTES + BASE as usize] = {
+    let mut row = [0; KEYFRAME_BYTES + BASE as usize];
+    let mut at = 0;
+    while at < row.len() {
+        row[at] = (at % BASE as usize) as u8 + 1;
+        at += 1;
+    }
+    row
+};
 
 /// The access unit of this number in Annex B: an IDR with its parameter sets, or a slice.
 pub(super) fn frame(keyframe: bool, index: u32) -> Vec<u8> {
@@ -14,15 +24,23 @@ pub(super) fn frame(keyframe: bool, index: u32) -> Vec<u8> {
         data.extend_from_slice(&[0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
     }
     data.extend_from_slice(&[0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }]);
-    data.extend(payload(keyframe, index));
+    let (digits, row) = payload(keyframe, index);
+    data.extend_from_slice(&digits);
+    data.extend_from_slice(row);
     data
 }
 
 /// The frame's own bytes: its number, and a row that depends on it.
-fn payload(keyframe: bool, index: u32) -> impl Iterator<Item = u8> {
+fn payload(keyframe: bool, index: u32) -> ([u8; DIGITS], &'static [u8]) {
     let len = if keyframe { KEYFRAME_BYTES } else { DELTA_BYTES };
-    let digits = (0..DIGITS as u32).map(move |digit| index / BASE.pow(digit) % BASE);
-    digits.chain((0..len as u32).map(move |at| (at + index) % BASE)).map(|digit| digit as u8 + 1)
+    let mut rest = index;
+    let digits = [(); DIGITS].map(|()| {
+        let digit = rest % BASE;
+        rest /= BASE;
+        digit as u8 + 1
+    });
+    let from = (index % BASE) as usize;
+    (digits, &ROW[from..from + len])
 }
 
 /// A frame as it came.
@@ -41,7 +59,9 @@ pub(super) fn parse(data: &[u8]) -> Option<Slice> {
     let digits = bytes.get(..DIGITS)?.iter().rev();
     let index =
         digits.fold(0_u32, |number, digit| number.wrapping_mul(BASE) + u32::from(*digit) - 1);
-    Some(Slice { index, keyframe, is_whole: payload(keyframe, index).eq(bytes.iter().copied()) })
+    let (number, row) = payload(keyframe, index);
+    let is_whole = bytes[..DIGITS] == number && bytes[DIGITS..] == *row;
+    Some(Slice { index, keyframe, is_whole })
 }
 
 #[cfg(test)]
