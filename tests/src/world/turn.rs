@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::config::UNIX;
+use super::nonces::Nonces;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use stun_types::message::{
@@ -19,6 +20,7 @@ use turn_server_proto::types::{AddressFamily, Instant as TurnInstant, TransportT
 
 /// Where relayed ports begin.
 const RELAYED_FROM: u16 = 49_152;
+const REALM: &str = "world";
 /// How long nonces are good: longer than any test, unless they are made stale.
 const NONCE_LIFE: Duration = Duration::from_secs(24 * 3_600);
 
@@ -57,6 +59,7 @@ pub struct Sent {
 pub struct TurnServer {
     address: SocketAddr,
     inner: server::TurnServer,
+    nonces: Nonces,
     users: Users,
     /// Names made known to `inner`.
     known: BTreeMap<String, String>,
@@ -79,6 +82,7 @@ impl TurnServer {
         TurnServer {
             address,
             inner: inner(address),
+            nonces: Nonces::new(REALM),
             users,
             known: BTreeMap::new(),
             relayed: BTreeSet::new(),
@@ -143,18 +147,22 @@ impl TurnServer {
             let answer = answer.filter(|_| self.answers_binding);
             return answer.map(|bytes| Sent { from: to, to: from, bytes }).into_iter().collect();
         }
-        if to == self.address {
+        let bytes = if to == self.address {
             self.clients.insert(from);
             self.make_users_known(now);
-        }
+            self.nonces.inwards(bytes, &self.known)
+        } else {
+            bytes
+        };
         let at = self.at(now);
         let received = Transmit::new(bytes, TransportType::Udp, from, to);
         let mut sent = Vec::new();
         if let Some(answer) = self.inner.recv(received, at) {
-            let built = Sent { from: answer.from, to: answer.to, bytes: answer.data.build() };
-            let relays = to != self.address || built.from != self.address;
+            let relays = to != self.address || answer.from != self.address;
             self.relayed_total += u64::from(relays);
-            sent.push(built);
+            let bytes = answer.data.build();
+            let bytes = if relays { bytes } else { self.nonces.outwards(bytes, &self.known) };
+            sent.push(Sent { from: answer.from, to: answer.to, bytes });
         }
         sent.extend(self.poll(now));
         sent
@@ -243,7 +251,7 @@ fn is_binding(bytes: &[u8]) -> bool {
 }
 
 fn inner(address: SocketAddr) -> server::TurnServer {
-    let mut inner = server::TurnServer::new(TransportType::Udp, address, "world".to_owned());
+    let mut inner = server::TurnServer::new(TransportType::Udp, address, REALM.to_owned());
     inner.set_nonce_expiry_duration(NONCE_LIFE);
     inner
 }
