@@ -8,12 +8,13 @@ use pinhole_core::gather::{
 };
 use pinhole_core::portmap::PortMap;
 use pinhole_core::turn::Credentials;
-use pinhole_core::{Certificate, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
+use pinhole_core::{EndpointConfig, Limits, Seed, VideoFormat, WallClock};
 
 use super::faults::Faults;
 use super::nat::{FORWARDED, Nat, NatKind, Side};
 use super::net::{INTERNET, NatId, Net, NodeId, Realm};
 use super::turn::Users;
+use crate::crypto;
 
 /// The STUN server's first address.
 pub const STUN: &str = "192.0.2.1:3478";
@@ -98,7 +99,7 @@ impl WorldConfig {
         EndpointConfig {
             seed: Seed::new(seed),
             wall_clock: WallClock { unix: UNIX, at: now },
-            certificate: Certificate::generate().expect("the crypto library works"),
+            certificate: crypto::endpoint_certificate(),
             gather,
             video: VideoFormat { profile_level_id: "42c01f".parse().expect("a profile") },
             limits: self.limits,

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! [`World`] owns all of it and the clock, and moves from event to event; nothing sleeps. All that
-//! is drawn comes from one seed, the DTLS handshakes aside, so a run is repeated by its number:
-//! [`for_seeds`] prints it when a test fails. A step limit ends what would go on for ever.
+//! is drawn comes from one seed, the DTLS handshakes included ([`crate::crypto`]), so a run is
+//! repeated by its number, byte for byte: [`for_seeds`] prints it when a test fails. A step limit ends what would go on for ever.
 //!
 //! [`nat`] is RFC 4787 as a machine; [`net`] carries packets; [`turn`] is a TURN server that is not
 //! ours.
@@ -21,6 +21,7 @@ mod events;
 pub mod faults;
 pub mod nat;
 pub mod net;
+mod nonces;
 pub mod plan;
 mod run;
 mod seeds;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use pinhole_core::{Datagram, Endpoint, Event, Frame, Limits, Transport};
+use aws_lc_rs::digest;
+use pinhole_core::{Datagram, Endpoint, Event, Frame, Limits, Transmit, Transport};
 
 use super::attack::{ATTACKER, ATTACKER_NODE, Attack};
 use super::config::{Place, STUN, STUN_OTHER, TURN, WorldConfig, at, place_server, place_viewer};
@@ -16,6 +17,7 @@ use super::turn::{Sent, TurnServer};
 use super::video;
 use super::viewer::{Habits, Viewer};
 use super::watch::Watch;
+use crate::crypto;
 
 /// Steps that any scenario may take. One that takes more goes in circles.
 const STEPS_MAX: u64 = 3_000_000;
@@ -66,8 +68,12 @@ pub struct World {
     pub attacks: u64,
     pub(super) attack_rng: fastrand::Rng,
     pub(super) watch: Watch,
+    /// SHA-256 of all bytes that the endpoint handed out, with their times and addresses: after
+    /// each entry of the schedule.
+    pub trail: Vec<[u8; 32]>,
     pub(super) signals: VecDeque<(Instant, Message)>,
     pub(super) keyframe_wanted: bool,
+    handed_out: digest::Context,
     config: WorldConfig,
     frames: u32,
     realms: BTreeMap<IpAddr, Realm>,
@@ -78,14 +84,15 @@ pub struct World {
 }
 
 impl World {
-    /// Makes a world without viewers. Viewers draw from the thread's generator, so a thread has one
-    /// world at a time.
+    /// Makes a world without viewers. Both ends draw from the thread's generators, so a thread has
+    /// one world at a time.
     ///
     /// # Panics
     /// The configuration is none for an endpoint.
     pub fn new(config: WorldConfig) -> World {
         fastrand::seed(config.seed);
-        let now = Instant::now();
+        crypto::install(config.seed);
+        let now = crypto::beginning();
         let mut net = Net::new(config.seed);
         net.faults = config.faults;
         let place = place_server(&mut net, &config.server, SERVER_NODE, config.seed);
@@ -124,6 +131,8 @@ impl World {
             attacks: 0,
             attack_rng: fastrand::Rng::with_seed(config.seed ^ 0x6174_7461),
             watch: Watch::default(),
+            trail: Vec::new(),
+            handed_out: digest::Context::new(&digest::SHA256),
             signals: VecDeque::new(),
             keyframe_wanted: false,
             config,
@@ -318,7 +327,7 @@ impl World {
         while let Some(out) = self.endpoint.poll_transmit(self.now, &mut buffer) {
             moved = true;
             assert_eq!(out.transport, Transport::Udp, "there are no streams in this world");
-            self.schedule.push((self.now - self.start, out.remote, out.len));
+            self.note(&out, &buffer[..out.len]);
             let Some(realm) = self.realms.get(&out.local.ip()).copied() else { continue };
             for datagram in buffer[..out.len].chunks(out.segment_size) {
                 self.check_transmit(out.local, out.remote, datagram);
@@ -328,5 +337,15 @@ impl World {
         self.buffer = buffer;
         self.collect_events();
         moved
+    }
+
+    fn note(&mut self, out: &Transmit, bytes: &[u8]) {
+        let at = self.now - self.start;
+        self.schedule.push((at, out.remote, out.len));
+        let head = format!("{} {} {} {}", at.as_nanos(), out.local, out.remote, out.segment_size);
+        self.handed_out.update(head.as_bytes());
+        self.handed_out.update(bytes);
+        let so_far = self.handed_out.clone().finish();
+        self.trail.push(so_far.as_ref().try_into().expect("SHA-256 has 32 bytes"));
     }
 }

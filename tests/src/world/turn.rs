@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::config::UNIX;
+use super::nonces::Nonces;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use stun_types::message::{
@@ -19,6 +20,7 @@ use turn_server_proto::types::{AddressFamily, Instant as TurnInstant, TransportT
 
 /// Where relayed ports begin.
 const RELAYED_FROM: u16 = 49_152;
+const REALM: &str = "world";
 /// How long nonces are good: longer than any test, unless they are made stale.
 const NONCE_LIFE: Duration = Duration::from_secs(24 * 3_600);
 
@@ -57,6 +59,7 @@ pub struct Sent {
 pub struct TurnServer {
     address: SocketAddr,
     inner: server::TurnServer,
+    nonces: Nonces,
     users: Users,
     /// Names made known to `inner`.
     known: BTreeMap<String, String>,
@@ -82,6 +85,7 @@ impl TurnServer {
         TurnServer {
             address,
             inner: inner(address),
+            nonces: Nonces::new(REALM),
             users,
             known: BTreeMap::new(),
             relayed: BTreeSet::new(),
@@ -153,23 +157,25 @@ impl TurnServer {
             let answer = answer.filter(|_| self.answers_binding);
             return answer.map(|bytes| Sent { from: to, to: from, bytes }).into_iter().collect();
         }
-        if to == self.address {
+        let bytes = if to == self.address {
             self.clients.insert(from);
             self.make_users_known(now);
-        }
+            self.nonces.inwards(bytes, &self.known)
+        } else {
+            bytes
+        };
         let at = self.at(now);
         let received = Transmit::new(bytes, TransportType::Udp, from, to);
         let mut sent = Vec::new();
         if let Some(answer) = self.inner.recv(received, at) {
-            let mut built = Sent { from: answer.from, to: answer.to, bytes: answer.data.build() };
-            let relays = to != self.address || built.from != self.address;
-            self.answers += u64::from(!relays);
-            if self.garbles && !relays && self.answers.is_multiple_of(2) {
-                let at = self.answers as usize * 7 % built.bytes.len().max(1);
-                built.bytes[at] ^= 0x55;
-            }
+            let relays = to != self.address || answer.from != self.address;
             self.relayed_total += u64::from(relays);
-            sent.push(built);
+            let mut bytes = answer.data.build();
+            if !relays {
+                bytes = self.nonces.outwards(bytes, &self.known);
+                self.garble(&mut bytes);
+            }
+            sent.push(Sent { from: answer.from, to: answer.to, bytes });
         }
         sent.extend(self.poll(now));
         sent
@@ -211,6 +217,14 @@ impl TurnServer {
             sent.push(Sent { from: out.from, to: out.to, bytes: out.data });
         }
         sent
+    }
+
+    fn garble(&mut self, answer: &mut [u8]) {
+        self.answers += 1;
+        if self.garbles && self.answers.is_multiple_of(2) {
+            let at = self.answers as usize * 7 % answer.len().max(1);
+            answer[at] ^= 0x55;
+        }
     }
 
     fn allocate(
@@ -258,7 +272,7 @@ fn is_binding(bytes: &[u8]) -> bool {
 }
 
 fn inner(address: SocketAddr) -> server::TurnServer {
-    let mut inner = server::TurnServer::new(TransportType::Udp, address, "world".to_owned());
+    let mut inner = server::TurnServer::new(TransportType::Udp, address, REALM.to_owned());
     inner.set_nonce_expiry_duration(NONCE_LIFE);
     inner
 }
