@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use stun_types::attribute::{
     Attribute, AttributeStaticType, Fingerprint, MessageIntegrity, MessageIntegritySha256, Nonce,
+    PasswordAlgorithms, RawAttribute,
 };
 use stun_types::message::{
-    LongTermCredentials, Message, MessageIntegrityCredentials, MessageWrite, MessageWriteExt,
-    MessageWriteVec,
+    LongTermCredentials, Message, MessageClass, MessageIntegrityCredentials, MessageWrite,
+    MessageWriteExt, MessageWriteVec,
 };
 
 /// Characters of a nonce that are drawn; what stands before them says what the server can
@@ -23,6 +24,8 @@ pub(super) struct Nonces {
     realm: String,
     outside: BTreeMap<String, String>,
     inside: BTreeMap<String, String>,
+    /// PASSWORD-ALGORITHMS as the server names them.
+    algorithms: Option<Vec<u8>>,
 }
 
 impl Nonces {
@@ -33,12 +36,16 @@ impl Nonces {
             realm: realm.to_owned(),
             outside: BTreeMap::new(),
             inside: BTreeMap::new(),
+            algorithms: None,
         }
     }
 
     /// A message of the server's, as it leaves. `users`: names and passwords.
     pub(super) fn outwards(&mut self, bytes: Vec<u8>, users: &BTreeMap<String, String>) -> Vec<u8> {
         let Some(theirs) = nonce_of(&bytes) else { return bytes };
+        if let Some(named) = algorithms_of(&bytes) {
+            self.algorithms = Some(named);
+        }
         if !self.outside.contains_key(&theirs) {
             let kept = theirs.len().saturating_sub(DRAWN);
             let drawn = (kept..theirs.len()).map(|_| self.rng.alphanumeric());
@@ -75,7 +82,10 @@ impl Nonces {
         let mut out = Message::builder(kind, id, MessageWriteVec::new());
         for (_, attribute) in message.iter_attributes() {
             match attribute.get_type() {
-                Nonce::TYPE => out.add_attribute(&Nonce::new(nonce).ok()?).ok()?,
+                Nonce::TYPE => {
+                    out.add_attribute(&Nonce::new(nonce).ok()?).ok()?;
+                    self.add_algorithms(&message, &mut out);
+                }
                 MessageIntegrity::TYPE | MessageIntegritySha256::TYPE if signed.is_some() => {
                     let (algorithm, key) = signed.as_ref()?;
                     out.add_message_integrity(key, *algorithm).ok()?;
@@ -86,6 +96,24 @@ impl Nonces {
         }
         Some(out.finish())
     }
+}
+
+impl Nonces {
+    /// The crate (stun-proto 2.0.4) leaves the algorithms out of a 401 to whoever was known before,
+    /// though the nonce says that they are named. A client must take that for an attack (RFC 8489
+    /// §9.2.5), and ours does.
+    fn add_algorithms(&self, message: &Message<'_>, out: &mut MessageWriteVec) {
+        let is_error = message.has_class(MessageClass::Error);
+        let has_some = message.raw_attribute(PasswordAlgorithms::TYPE).is_some();
+        if let Some(named) = self.algorithms.as_ref().filter(|_| is_error && !has_some) {
+            out.push_attribute_unchecked(&RawAttribute::new(PasswordAlgorithms::TYPE, named));
+        }
+    }
+}
+
+fn algorithms_of(bytes: &[u8]) -> Option<Vec<u8>> {
+    let message = Message::from_bytes(bytes).ok()?;
+    Some(message.raw_attribute(PasswordAlgorithms::TYPE)?.value.to_vec())
 }
 
 fn nonce_of(bytes: &[u8]) -> Option<String> {

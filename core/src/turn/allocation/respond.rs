@@ -135,7 +135,14 @@ impl Allocation {
         } else {
             let again = unauthorized + u8::from(it.was_signed);
             let objections = Objections { stale, unauthorized: again };
-            (self.auth.on_unauthorized(now, response, it.was_signed), objections)
+            // One bit that turned on the way spoils a proof, too. To come with other credentials at
+            // once would end an allocation that is good (441).
+            let once_more = again == 1 && it.purpose.ask() != Ask::Allocate;
+            let learned = match it.was_signed && once_more {
+                true => self.auth.on_stale_nonce(now, response),
+                false => self.auth.on_unauthorized(now, response, it.was_signed),
+            };
+            (learned, objections)
         };
         if let Err(why) = learned {
             tracing::debug!(server = %self.server, ?why, "a TURN server cannot be satisfied");
