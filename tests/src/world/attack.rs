@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::net::{INTERNET, NodeId};
 use super::run::World;
+use super::viewer::Viewer;
 
 /// Where he is.
 pub const ATTACKER: &str = "203.0.113.200:7777";
@@ -31,10 +32,12 @@ impl World {
     /// A viewer's packet goes by.
     pub(super) fn be_overheard(&mut self, viewer: usize, to: SocketAddr, bytes: &[u8]) {
         let Some(attack) = self.attack else { return };
-        // One turned bit of a handshake that is not encrypted yet ends it: nothing in DTLS 1.2 heals a
-        // transcript. Whoever can send from a viewer's address keeps that viewer out.
+        // Who sees and repeats or spoils a handshake that is not encrypted yet ends it: nothing in DTLS
+        // 1.2 heals a transcript. So he waits until nobody shakes hands.
         let is_stun = bytes.first().is_some_and(|first| *first < 4);
-        if attack == Attack::Spoofs && !is_stun && self.viewers[viewer].connected.is_none() {
+        let shakes_hands =
+            |viewer: &Viewer| viewer.answered.is_some() && viewer.connected.is_none();
+        if !is_stun && self.viewers.iter().any(shakes_hands) {
             return;
         }
         if self.attack_rng.f64() >= SHARE {

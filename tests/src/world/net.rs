@@ -155,6 +155,8 @@ impl Net {
         }
         let latency = self.latency(realm, from.ip(), to.ip());
         let mut bytes = bytes;
+        let (len, first) = (bytes.len(), bytes.first().copied().unwrap_or_default());
+        tracing::trace!(%from, %to, len, first, "sent");
         for later in self.links.carry(now, &self.faults, from.ip(), &mut bytes) {
             let packet = Packet { realm, from, to, bytes: bytes.clone() };
             self.enqueue(now + latency + later, packet);
@@ -165,8 +167,11 @@ impl Net {
     pub fn receive(&mut self, now: Instant) -> Option<Arrived> {
         while self.next_at().is_some_and(|at| at <= now) {
             let (_, packet) = self.queue.pop_first()?;
-            if let Some(arrived) = self.deliver(now, packet) {
-                return Some(arrived);
+            let (from, to, len) = (packet.from, packet.to, packet.bytes.len());
+            let arrived = self.deliver(now, packet);
+            tracing::trace!(%from, %to, len, arrives = arrived.is_some(), "arrived");
+            if arrived.is_some() {
+                return arrived;
             }
         }
         None

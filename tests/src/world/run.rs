@@ -219,6 +219,7 @@ impl World {
             return false;
         }
         self.now = self.now.max(next);
+        tracing::trace!(at = ?self.now - self.start, "time");
         while let Some(arrived) = self.net.receive(self.now) {
             self.deliver(arrived);
         }
