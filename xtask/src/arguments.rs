@@ -8,6 +8,9 @@ pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
     STEP: format lints program tests docs web clients lab
 cargo xtask nat-matrix [--only SERVER×VIEWER] [--jobs N] [--repeat N] [--watch-s N]
+cargo xtask world [--seeds FIRST..END] [--jobs N] [--failures N]
+cargo xtask world --seed N [--without PART[,PART…]] [--shrink] [--log]
+cargo xtask plants
 cargo xtask bench";
 
 /// What to do.
@@ -17,6 +20,9 @@ pub(crate) enum Command {
     Bench,
     /// With the words for the program that plays it.
     NatMatrix(Vec<String>),
+    /// With the words for the program that plays them.
+    World(Vec<String>),
+    Plants,
     Test {
         only: Vec<Step>,
         install: bool,
@@ -28,6 +34,8 @@ impl Command {
         let command = match words.next().as_deref() {
             Some("test") => return Command::parse_test(words),
             Some("nat-matrix") => return Ok(Command::NatMatrix(words.collect())),
+            Some("world") => return Ok(Command::World(words.collect())),
+            Some("plants") => Command::Plants,
             Some("bench") => Command::Bench,
             Some("help" | "--help" | "-h") | None => Command::Help,
             Some(other) => bail!("there is no command {other:?}"),

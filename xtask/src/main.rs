@@ -6,6 +6,8 @@
 //! cargo xtask test --only clients,web    only these steps
 //! cargo xtask test --no-install    installs nothing; steps whose tools are missing are named and skipped
 //! cargo xtask nat-matrix           every server NAT against every viewer NAT, real ones; writes docs/nat-matrix.md
+//! cargo xtask world --seeds 0..1000000  simulated worlds, in as many as are asked for; --seed N [--shrink] [--log] for one
+//! cargo xtask plants               faults put into a copy of the core, each of which the worlds must find
 //! cargo xtask bench                figures of signalling, release build
 //! ```
 //!
@@ -19,6 +21,7 @@ mod paths;
 mod report;
 mod run;
 mod steps;
+mod world;
 
 use std::process::ExitCode;
 
@@ -53,6 +56,8 @@ fn execute(command: &Command) -> Result<bool> {
         }
         Command::Bench => steps::bench(),
         Command::NatMatrix(words) => steps::nat_matrix(words),
+        Command::World(words) => world::play(words),
+        Command::Plants => world::plants(),
         Command::Test { only, install } => steps::test(only, *install),
     }
 }

@@ -34,13 +34,47 @@ const FAULTS_MAX: usize = 6;
 const REST: Duration = Duration::from_secs(35);
 /// How long the last viewer is watched.
 const LAST_LOOK: Duration = Duration::from_secs(12);
+/// How many worlds in a thousand are long.
+const LONG_PER_MILLE: u32 = 15;
+/// Longer than an allocation, a channel and a permission live.
+const LONG: Duration = Duration::from_secs(800);
 /// How long a world without faults is watched.
 const CALM: Duration = Duration::from_secs(14);
 
 pub(super) fn draw(seed: u64) -> Plan {
     // Not the generator of the world's links, which has the same seed.
     let mut rng = fastrand::Rng::with_seed(seed ^ 0x706c_616e_706c_616e);
-    let rng = &mut rng;
+    match rng.u32(0..1_000) < LONG_PER_MILLE {
+        true => draw_long(seed, &mut rng),
+        false => draw_short(seed, &mut rng),
+    }
+}
+
+/// One viewer who stays behind a relay, until everything that can end has to be refreshed.
+fn draw_long(seed: u64, rng: &mut fastrand::Rng) -> Plan {
+    let side = |name: &str| name.parse().expect("a side");
+    let habits = Habits { trickles: rng.bool(), tells_host: false, restarts: true };
+    let viewer = What::Viewer(side(pick(rng, &["sym", "symadr", "port+sym"])), habits);
+    let mut parts = vec![Part { at: ms(rng.u64(1_000..4_000)), what: viewer }];
+    if rng.bool() {
+        let fault = What::Fault(Disturbance::TurnStaleNonces);
+        parts.push(Part { at: ms(rng.u64(20_000..500_000)), what: fault });
+    }
+    Plan {
+        seed,
+        server: side(pick(rng, &["sym", "port", "port+sym"])),
+        stun: true,
+        turn: if rng.bool() { TurnUse::Password } else { TurnUse::Rest },
+        dead_servers: false,
+        fps: 2,
+        sessions_max: 64,
+        parts: parts.into_iter().enumerate().collect(),
+        peace: Duration::ZERO,
+        end: LONG,
+    }
+}
+
+fn draw_short(seed: u64, rng: &mut fastrand::Rng) -> Plan {
     let server: Side = pick(rng, &SERVERS).parse().expect("a side from the list");
     let turn = match rng.u32(0..10) {
         0..3 => TurnUse::None,

@@ -1,0 +1,163 @@
+//! Simulated worlds: many at once, and the plants, faults put into a copy of the core on purpose, each of which the
+//! worlds must find.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::paths;
+use crate::report::Report;
+use crate::run::{cargo, program, run};
+
+/// A build of the core and its tests from nothing.
+const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+/// A million worlds.
+const WORLDS_LIMIT: Duration = Duration::from_secs(12 * 60 * 60);
+/// A plant that nobody finds takes this many worlds.
+const WORLDS_FOR_A_PLANT: u64 = 2_000;
+/// Planting is a handful of seconds; one that is not found takes a minute.
+const PLANT_LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// What the core gets, so that one build holds all plants.
+const SWITCH: &str = "
+/// Whether this fault is to be made in this run.
+pub(crate) fn planted(name: &str) -> bool {
+    static PLANT: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    PLANT.get_or_init(|| std::env::var(\"PLANT\").ok()).as_deref() == Some(name)
+}
+";
+
+/// Plays worlds; true if everything held in each.
+///
+/// # Errors
+/// It does not build.
+pub(crate) fn play(words: &[String]) -> Result<bool> {
+    run(&mut cargo("build --workspace --bin world"), BUILD_LIMIT)?;
+    let mut world = program(paths::target().join("debug/world"), "");
+    Ok(run(world.args(words), WORLDS_LIMIT).is_ok())
+}
+
+/// One fault that is put into the copy.
+#[derive(Debug, PartialEq, Eq)]
+struct Plant {
+    name: String,
+    /// What is wrong, in a sentence.
+    says: String,
+    file: PathBuf,
+    instead_of: String,
+    this: String,
+}
+
+/// Builds the worlds around a copy of the core with every plant in it, and turns on one after another; true if each
+/// was found.
+///
+/// # Errors
+/// A plant does not fit the source any more, or the copy does not build.
+pub(crate) fn plants() -> Result<bool> {
+    let plants = read_all(&paths::root().join("tests/plants"))?;
+    let copy = paths::target().join("plants");
+    copy_tree(&copy)?;
+    for plant in &plants {
+        sow(&copy, plant)?;
+    }
+    let lib = copy.join("core/src/lib.rs");
+    let source = fs::read_to_string(&lib)? + SWITCH;
+    fs::write(&lib, source)?;
+    run(cargo("build --workspace --bin world").current_dir(&copy), BUILD_LIMIT)?;
+    // Beside the one that it would be taken for.
+    let world = copy.join("world");
+    fs::rename(paths::target().join("debug/world"), &world)?;
+    let mut report = Report::new();
+    for plant in &plants {
+        report.step(&format!("{}: {}", plant.name, plant.says), || find(&world, plant));
+    }
+    Ok(report.close())
+}
+
+fn find(world: &Path, plant: &Plant) -> Result<()> {
+    let seeds = format!("--failures 1 --seeds 0..{WORLDS_FOR_A_PLANT}");
+    let mut search = program(world, &seeds);
+    search.env("PLANT", &plant.name).env("RUST_BACKTRACE", "0").stderr(Stdio::null());
+    // It ends with a failure when it finds one.
+    let found = run(&mut search, PLANT_LIMIT).is_err();
+    ensure!(found, "{WORLDS_FOR_A_PLANT} worlds were played, and none of them showed it");
+    Ok(())
+}
+
+fn read_all(folder: &Path) -> Result<Vec<Plant>> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.sort();
+    files.iter().map(|file| read(file).with_context(|| file.display().to_string())).collect()
+}
+
+/// `SENTENCE`, `in FILE`, `--- instead of`, lines, `--- this`, lines.
+fn read(file: &Path) -> Result<Plant> {
+    let text = fs::read_to_string(file)?;
+    let (head, rest) = text.split_once("\n--- instead of\n").context("no `--- instead of`")?;
+    let (instead_of, this) = rest.split_once("\n--- this\n").context("no `--- this`")?;
+    let (says, place) = head.split_once("\nin ").context("no line `in FILE`")?;
+    let name = file.file_stem().context("a file without a name")?.to_string_lossy();
+    Ok(Plant {
+        name: name.into_owned(),
+        says: says.to_owned(),
+        file: place.trim().into(),
+        instead_of: instead_of.to_owned(),
+        this: this.trim_end().to_owned(),
+    })
+}
+
+fn sow(copy: &Path, plant: &Plant) -> Result<()> {
+    let file = copy.join(&plant.file);
+    let source = fs::read_to_string(&file)?;
+    let places = source.matches(&plant.instead_of).count();
+    ensure!(
+        places == 1,
+        "the plant {} stands at {places} places of {}: what it replaces was changed; mend tests/plants",
+        plant.name,
+        plant.file.display()
+    );
+    fs::write(&file, source.replacen(&plant.instead_of, &plant.this, 1))?;
+    Ok(())
+}
+
+/// All files that git knows or would, as they lie here.
+fn copy_tree(copy: &Path) -> Result<()> {
+    let list = program("git", "ls-files -z --cached --others --exclude-standard")
+        .current_dir(paths::root())
+        .output()?;
+    if !list.status.success() {
+        bail!("git cannot list the files: {}", String::from_utf8_lossy(&list.stderr));
+    }
+    let _ = fs::remove_dir_all(copy);
+    for name in String::from_utf8(list.stdout)?.split_terminator('\0') {
+        let (from, to) = (paths::root().join(name), copy.join(name));
+        if !from.is_file() {
+            continue;
+        }
+        fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
+        fs::copy(&from, &to).with_context(|| name.to_owned())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_plant_still_fits_the_source() {
+        let plants = read_all(&paths::root().join("tests/plants")).unwrap();
+        assert!(plants.len() >= 10);
+        for plant in plants {
+            let source = fs::read_to_string(paths::root().join(&plant.file)).unwrap();
+            let places = source.matches(&plant.instead_of).count();
+            assert_eq!(places, 1, "{}: {}", plant.name, plant.file.display());
+            assert!(plant.this.contains(&format!("planted(\"{}\")", plant.name)), "{}", plant.name);
+        }
+    }
+}
