@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo xtask test                 installs what is missing, then runs every step: formatting, lints, the program,
-//!                                  all Rust tests, documentation, the player's tests, real clients, real NATs
+//!                                  all Rust tests, simulated worlds, documentation, the player's tests, real clients, real NATs
 //! cargo xtask test --only clients,web    only these steps
 //! cargo xtask test --no-install    installs nothing; steps whose tools are missing are named and skipped
 //! cargo xtask nat-matrix           every server NAT against every viewer NAT, real ones; writes docs/nat-matrix.md
@@ -56,8 +56,8 @@ fn execute(command: &Command) -> Result<bool> {
         }
         Command::Bench => steps::bench(),
         Command::NatMatrix(words) => steps::nat_matrix(words),
-        Command::World(words) => world::play(words),
-        Command::Plants => world::plants(),
+        Command::World(words) => world::play(words).map(|()| true),
+        Command::Plants => world::plants().map(|()| true),
         Command::Test { only, install } => steps::test(only, *install),
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::install::{self, Missing};
 use crate::report::Report;
 use crate::run::{cargo, program, run};
-use crate::{clients, paths};
+use crate::{clients, paths, world};
 
 /// A step can be chosen by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) enum Step {
     Lints,
     Program,
     Tests,
+    World,
+    Plants,
     Docs,
     Web,
     Clients,
@@ -26,17 +28,21 @@ pub(crate) enum Step {
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// All Rust tests with their build.
 const TESTS_LIMIT: Duration = Duration::from_secs(25 * 60);
+/// Simulated worlds of every test run; the same ones each time.
+const WORLDS: u64 = 20_000;
 /// Every pair of NATs, several times.
 const MATRIX_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// Steps that build nothing.
 const SHORT_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 impl Step {
-    pub(crate) const ALL: [Step; 8] = [
+    pub(crate) const ALL: [Step; 10] = [
         Step::Format,
         Step::Lints,
         Step::Program,
         Step::Tests,
+        Step::World,
+        Step::Plants,
         Step::Docs,
         Step::Web,
         Step::Clients,
@@ -58,6 +64,8 @@ impl Step {
             Step::Lints => "lints",
             Step::Program => "program",
             Step::Tests => "tests",
+            Step::World => "world",
+            Step::Plants => "plants",
             Step::Docs => "docs",
             Step::Web => "web",
             Step::Clients => "clients",
@@ -75,6 +83,8 @@ impl Step {
             // `cargo test` and not nextest: one binary at a time, so that tests with a load have the machine, and
             // doc tests run too.
             Step::Tests => run(&mut cargo("test --workspace --no-fail-fast"), TESTS_LIMIT),
+            Step::World => world::play(&["--seeds".to_owned(), format!("0..{WORLDS}")]),
+            Step::Plants => world::plants(),
             Step::Docs => {
                 let mut doc = cargo("doc --workspace --no-deps");
                 // Modules tell their story with links into what they hide; those stay plain text in public pages.

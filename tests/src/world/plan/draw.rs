@@ -31,7 +31,7 @@ const VIEWERS: [&str; 12] = [
 const VIEWERS_MAX: usize = 3;
 const FAULTS_MAX: usize = 6;
 /// From peace until the last viewer comes: long enough for every server to be found again.
-const REST: Duration = Duration::from_secs(35);
+const REST: Duration = Duration::from_secs(30);
 /// How long the last viewer is watched.
 const LAST_LOOK: Duration = Duration::from_secs(12);
 /// How many worlds in a thousand are long.
@@ -117,7 +117,7 @@ fn draw_short(seed: u64, rng: &mut fastrand::Rng) -> Plan {
         stun: !is_open || rng.u32(0..100) < 60,
         turn,
         dead_servers: rng.u32(0..100) < 12,
-        fps: [5, 10, 20][rng.usize(..3)],
+        fps: [3, 5, 10][rng.usize(..3)],
         sessions_max: if rng.u32(0..100) < 5 { 2 } else { 64 },
         parts: parts.into_iter().enumerate().collect(),
         peace,

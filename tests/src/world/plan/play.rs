@@ -13,7 +13,8 @@ use crate::world::{World, WorldConfig};
 
 /// From the offer to the first picture, where nothing is broken.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
-/// The longest time without a picture that counts as none, or three frames.
+/// The longest time without a picture that counts as none, or the time of two and a half
+/// frames.
 const GAP_MAX: Duration = Duration::from_millis(700);
 /// From peace until pictures flow again where no path was lost.
 const HEALS_WITHIN: Duration = Duration::from_secs(4);
@@ -297,7 +298,7 @@ impl<'a> Played<'a> {
         }
         let since = self.world.start + watched_since;
         let gap = self.gap(index, since);
-        let most = GAP_MAX.max(Duration::from_secs(3) / self.plan.fps);
+        let most = GAP_MAX.max(Duration::from_millis(2_500) / self.plan.fps);
         assert!(
             gap <= most,
             "viewer {index} saw nothing for {gap:?} after {watched_since:?}: {states:?}, path {:?}",
