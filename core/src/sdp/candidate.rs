@@ -52,7 +52,11 @@ pub(crate) fn parse_candidate(text: &str) -> Result<RemoteCandidate, String> {
     let Ok(address) = address.parse::<IpAddr>() else {
         return Err("its address is neither an IP address nor an mDNS name".to_owned());
     };
-    if address.is_unspecified() || address.is_multicast() || port == 0 {
+    let receives = match address.to_canonical() {
+        IpAddr::V4(v4) => !(v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast()),
+        IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_multicast()),
+    };
+    if !receives || port == 0 {
         return Ok(Ignored("address that nothing can be sent to"));
     }
     let at = SocketAddr::new(address, port);
@@ -101,6 +105,14 @@ mod tests {
             ("", "ignored: end of candidates"),
             (
                 "candidate:1 1 udp 5 0.0.0.0 5 typ host",
+                "ignored: address that nothing can be sent to",
+            ),
+            (
+                "candidate:1 1 udp 5 255.255.255.255 5 typ host",
+                "ignored: address that nothing can be sent to",
+            ),
+            (
+                "candidate:1 1 udp 5 ::ffff:224.0.0.251 5 typ host",
                 "ignored: address that nothing can be sent to",
             ),
             ("hello", "wrong: it does not begin with \"candidate:\""),
