@@ -6,6 +6,7 @@
 //! cargo xtask test --only clients,web    only these steps
 //! cargo xtask test --no-install    installs nothing; steps whose tools are missing are named and skipped
 //! cargo xtask nat-matrix           every server NAT against every viewer NAT, real ones; writes docs/nat-matrix.md
+//! cargo xtask fuzz --minutes 60    libFuzzer on every target in turn; needs a nightly toolchain
 //! cargo xtask bench                figures of signalling, release build
 //! ```
 //!
@@ -14,6 +15,7 @@
 
 mod arguments;
 mod clients;
+mod fuzz;
 mod install;
 mod paths;
 mod report;
@@ -52,6 +54,7 @@ fn execute(command: &Command) -> Result<bool> {
             Ok(true)
         }
         Command::Bench => steps::bench(),
+        Command::Fuzz(wish) => fuzz::fuzz(wish),
         Command::NatMatrix(words) => steps::nat_matrix(words),
         Command::Test { only, install } => steps::test(only, *install),
     }

@@ -50,3 +50,9 @@ pub const TARGETS: &[Target] = &[
     ("messages", messages),
     ("ice_servers", ice_servers),
 ];
+
+/// Puts back the panic hook that only tells. libFuzzer's own ends the process, also where a session
+/// catches a panic of str0m's and goes on; a panic that nobody catches is still the end.
+pub fn only_tell_panics() {
+    drop(std::panic::take_hook());
+}
