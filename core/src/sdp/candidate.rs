@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::wire::can_receive;
+
 /// A remote candidate, as far as it is of use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RemoteCandidate {
@@ -52,14 +54,10 @@ pub(crate) fn parse_candidate(text: &str) -> Result<RemoteCandidate, String> {
     let Ok(address) = address.parse::<IpAddr>() else {
         return Err("its address is neither an IP address nor an mDNS name".to_owned());
     };
-    let receives = match address.to_canonical() {
-        IpAddr::V4(v4) => !(v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast()),
-        IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_multicast()),
-    };
-    if !receives || port == 0 {
+    let at = SocketAddr::new(address, port);
+    if !can_receive(at) {
         return Ok(Ignored("address that nothing can be sent to"));
     }
-    let at = SocketAddr::new(address, port);
     Ok(RemoteCandidate::Usable(canonical(&fields, at)))
 }
 

@@ -11,17 +11,17 @@ mod viewer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use pinhole_core::gather::{GatherConfig, ServerConfig, ServerKind, TurnTransport};
 use pinhole_core::portmap::{Audience, PortMap};
 use pinhole_core::turn::Credentials;
 use pinhole_core::{
-    Certificate, Datagram, Endpoint, EndpointConfig, Limits, Seed, SessionId, StreamId, Transport,
-    VideoFormat, WallClock,
+    Datagram, Endpoint, EndpointConfig, Limits, Seed, SessionId, StreamId, Transport, VideoFormat,
+    WallClock,
 };
 
+use crate::endpoint::certificate;
 pub(super) use cast::{
     BASE, BASE_V6, LOCALS, MUTE, PASSWORD, REALM, SERVERS, SOURCES, TCP_BASE, USER, VIEWER,
 };
@@ -167,13 +167,6 @@ impl Stage {
         let more = self.overheard.len().saturating_sub(OVERHEARD_MAX);
         self.overheard.drain(..more);
     }
-}
-
-/// Made once: a certificate takes longer than all the rest.
-fn certificate() -> Certificate {
-    static CERTIFICATE: OnceLock<Certificate> = OnceLock::new();
-    let make = || Certificate::generate().expect("the crypto library works");
-    CERTIFICATE.get_or_init(make).clone()
 }
 
 fn config(now: Instant) -> EndpointConfig {
