@@ -2,14 +2,15 @@
 
 use anyhow::{Result, bail};
 
-use crate::fuzz::Wish;
 use crate::steps::Step;
+use crate::{coverage, fuzz};
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
     STEP: format lints program tests docs web clients lab
 cargo xtask nat-matrix [--only SERVER×VIEWER] [--jobs N] [--repeat N] [--watch-s N]
 cargo xtask fuzz [--minutes N] [--only TARGET[,TARGET…]] [--jobs N] [--minimise] [--no-build]
+cargo xtask coverage [--least PER_CENT] [--lines]
 cargo xtask bench";
 
 /// What to do.
@@ -17,7 +18,8 @@ cargo xtask bench";
 pub(crate) enum Command {
     Help,
     Bench,
-    Fuzz(Wish),
+    Coverage(coverage::Wish),
+    Fuzz(fuzz::Wish),
     /// With the words for the program that plays it.
     NatMatrix(Vec<String>),
     Test {
@@ -31,7 +33,8 @@ impl Command {
         let command = match words.next().as_deref() {
             Some("test") => return Command::parse_test(words),
             Some("nat-matrix") => return Ok(Command::NatMatrix(words.collect())),
-            Some("fuzz") => return Ok(Command::Fuzz(Wish::parse(words)?)),
+            Some("fuzz") => return Ok(Command::Fuzz(fuzz::Wish::parse(words)?)),
+            Some("coverage") => return Ok(Command::Coverage(coverage::Wish::parse(words)?)),
             Some("bench") => Command::Bench,
             Some("help" | "--help" | "-h") | None => Command::Help,
             Some(other) => bail!("there is no command {other:?}"),

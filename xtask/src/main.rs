@@ -7,6 +7,7 @@
 //! cargo xtask test --no-install    installs nothing; steps whose tools are missing are named and skipped
 //! cargo xtask nat-matrix           every server NAT against every viewer NAT, real ones; writes docs/nat-matrix.md
 //! cargo xtask fuzz --minutes 60    libFuzzer on every target in turn; needs a nightly toolchain
+//! cargo xtask coverage             which of the core's own lines its tests, corpora and world reach
 //! cargo xtask bench                figures of signalling, release build
 //! ```
 //!
@@ -15,6 +16,7 @@
 
 mod arguments;
 mod clients;
+mod coverage;
 mod fuzz;
 mod install;
 mod paths;
@@ -54,6 +56,7 @@ fn execute(command: &Command) -> Result<bool> {
             Ok(true)
         }
         Command::Bench => steps::bench(),
+        Command::Coverage(wish) => coverage::coverage(wish),
         Command::Fuzz(wish) => fuzz::fuzz(wish),
         Command::NatMatrix(words) => steps::nat_matrix(words),
         Command::Test { only, install } => steps::test(only, *install),
