@@ -110,6 +110,9 @@ impl<'a> Script<'a> {
         self.stage.pass(Duration::from_millis(500));
         assert!(self.stage.endpoint.sessions().is_empty());
         assert!(self.stage.endpoint.is_idle());
+        self.stage.endpoint.leave(self.stage.now);
+        self.stage.settle("leave");
+        self.stage.pass(Duration::from_millis(500));
     }
 
     fn byte(&mut self) -> u8 {

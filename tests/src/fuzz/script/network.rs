@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use pinhole_core::StreamId;
+use pinhole_core::gather::LocalCandidate;
+use pinhole_core::portmap::Protocol;
 use stun_types::message::{LongTermKeyCredentials, MessageType, TransactionId};
 
 use super::Script;
@@ -92,10 +94,17 @@ impl Script<'_> {
         self.stage.streams.iter().nth(index).copied()
     }
 
-    /// Interfaces come and go.
+    /// Interfaces come and go, or one more becomes known.
     pub(super) fn bases(&mut self) {
         let which = self.byte();
         self.is_harmless = false;
+        if which & 0x10 != 0 {
+            let late = LocalCandidate::host(Protocol::Udp, LOCALS[2]);
+            self.stage.owns(&[LOCALS[2]]);
+            self.stage.endpoint.add_local_candidate(self.stage.now, late);
+            self.stage.settle("a late address");
+            return;
+        }
         let chosen = |all: &[SocketAddr]| -> Vec<SocketAddr> {
             let chosen = all.iter().enumerate().filter(|(bit, _)| which & 1 << bit != 0);
             chosen.map(|(_, base)| *base).collect()
