@@ -76,6 +76,7 @@ fn canonical(fields: &[&str], at: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn candidates_are_sorted_into_usable_ignored_and_wrong() {
@@ -143,6 +144,38 @@ mod tests {
         ] {
             let Ok(RemoteCandidate::Usable(line)) = parse_candidate(text) else { panic!("{text}") };
             str0m::Candidate::from_sdp_string(&line).unwrap();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_usable_is_read_by_the_ice_agent_and_stays_usable(
+            address: std::net::IpAddr,
+            port: u16,
+            priority: u32,
+            kind in 0usize..4,
+            more in "( [a-z0-9.:]{1,12}){0,6}",
+        ) {
+            let kind = ["host", "srflx", "prflx", "relay"][kind];
+            let text = format!("a=candidate:x1 1 UDP {priority} {address} {port} typ {kind}{more}");
+            let at = SocketAddr::new(address, port);
+            match parse_candidate(&text).unwrap() {
+                RemoteCandidate::Usable(line) => {
+                    prop_assert!(can_receive(at));
+                    prop_assert_eq!(parse_candidate(&line), Ok(RemoteCandidate::Usable(line.clone())));
+                    let read = str0m::Candidate::from_sdp_string(&line).unwrap();
+                    prop_assert_eq!(read.addr(), at);
+                }
+                other => prop_assert!(!can_receive(at), "{other:?} of {text}"),
+            }
+        }
+
+        #[test]
+        fn any_text_is_sorted_somewhere(text in "(a=)?(candidate:)?[ -~äé]{0,80}") {
+            // Taken, ignored or refused, never a panic; what is usable the ICE agent can read.
+            if let Ok(RemoteCandidate::Usable(line)) = parse_candidate(&text) {
+                prop_assert!(line.starts_with("candidate:"), "{line}");
+            }
         }
     }
 }
