@@ -42,6 +42,6 @@ fn estimated(now: std::time::Instant, estimator: Option<u64>) -> pinhole_core::E
 fn an_idle_viewer_wakes_nobody_often_whether_its_path_is_estimated_or_not() {
     for estimator in [None, Some(3_000_000)] {
         let wakeups = wakeups_in_an_idle_second(estimator);
-        assert!(wakeups <= 300, "{wakeups} wake-ups a second with {estimator:?}");
+        assert!(wakeups <= 150, "{wakeups} wake-ups a second with {estimator:?}");
     }
 }

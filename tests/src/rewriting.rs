@@ -22,8 +22,11 @@ const REWRITTEN: [&str; 5] = ["m=", "c=", "a=candidate:", "a=rtcp:", "a=remote-c
 pub fn rewritten(text: &str, map: &PortMap, audience: Audience) -> Result<String, RewriteError> {
     let rewriter = Rewriter::new(map, audience);
     let out = rewriter.rewrite(text)?;
-    let again = rewriter.rewrite(&out);
-    assert_eq!(again.as_ref(), Ok(&out), "a second rewriting changes something of {text:?}");
+    // Nothing is left of a fragment whose only candidate is private; and nothing is no SDP.
+    if !out.is_empty() {
+        let again = rewriter.rewrite(&out);
+        assert_eq!(again.as_ref(), Ok(&out), "a second rewriting changes something of {text:?}");
+    }
     match audience {
         Audience::Lan => assert_eq!(out, text),
         Audience::Both => nothing_is_lost(text, &out),

@@ -11,6 +11,7 @@ cargo xtask test [--only STEP[,STEP…]] [--no-install]
 cargo xtask nat-matrix [--only SERVER×VIEWER] [--jobs N] [--repeat N] [--watch-s N]
 cargo xtask fuzz [--minutes N] [--only TARGET[,TARGET…]] [--jobs N] [--minimise] [--no-build]
 cargo xtask coverage [--least PER_CENT] [--lines]
+cargo xtask mutants [packetizer] [rewriter] [portmap] [turn]
 cargo xtask bench";
 
 /// What to do.
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Bench,
     Coverage(coverage::Wish),
     Fuzz(fuzz::Wish),
+    /// Of these parts, or of all.
+    Mutants(Vec<String>),
     /// With the words for the program that plays it.
     NatMatrix(Vec<String>),
     Test {
@@ -35,6 +38,7 @@ impl Command {
             Some("nat-matrix") => return Ok(Command::NatMatrix(words.collect())),
             Some("fuzz") => return Ok(Command::Fuzz(fuzz::Wish::parse(words)?)),
             Some("coverage") => return Ok(Command::Coverage(coverage::Wish::parse(words)?)),
+            Some("mutants") => return Ok(Command::Mutants(words.collect())),
             Some("bench") => Command::Bench,
             Some("help" | "--help" | "-h") | None => Command::Help,
             Some(other) => bail!("there is no command {other:?}"),

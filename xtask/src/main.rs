@@ -8,6 +8,7 @@
 //! cargo xtask nat-matrix           every server NAT against every viewer NAT, real ones; writes docs/nat-matrix.md
 //! cargo xtask fuzz --minutes 60    libFuzzer on every target in turn; needs a nightly toolchain
 //! cargo xtask coverage             which of the core's own lines its tests, corpora and world reach
+//! cargo xtask mutants              parts of the core with one thing changed: does a test notice?
 //! cargo xtask bench                figures of signalling, release build
 //! ```
 //!
@@ -19,6 +20,7 @@ mod clients;
 mod coverage;
 mod fuzz;
 mod install;
+mod mutants;
 mod paths;
 mod report;
 mod run;
@@ -57,6 +59,7 @@ fn execute(command: &Command) -> Result<bool> {
         }
         Command::Bench => steps::bench(),
         Command::Coverage(wish) => coverage::coverage(wish),
+        Command::Mutants(parts) => mutants::mutants(parts.iter().cloned()),
         Command::Fuzz(wish) => fuzz::fuzz(wish),
         Command::NatMatrix(words) => steps::nat_matrix(words),
         Command::Test { only, install } => steps::test(only, *install),
