@@ -58,6 +58,7 @@
 //!
 //! Adaptation to bandwidth, and running a recording again.
 
+#![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod base;

@@ -1,3 +1,3 @@
 #![no_main]
-use libfuzzer_sys::fuzz_target;
-fuzz_target!(|data: &[u8]| pinhole_tests::fuzz::nat_discovery(data));
+use pinhole_tests::fuzz;
+libfuzzer_sys::fuzz_target!(init: fuzz::only_tell_panics(), |data: &[u8]| fuzz::nat_discovery(data));

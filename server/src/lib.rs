@@ -36,6 +36,8 @@ pub mod ice_servers;
 mod ice_tcp;
 mod ice_url;
 pub mod origin;
+#[doc(hidden)]
+pub mod parsers;
 mod rate;
 pub mod reflect;
 pub mod rewrite_sdp;

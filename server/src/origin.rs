@@ -50,6 +50,10 @@ impl Origin {
             return None;
         }
         let authority: Authority = authority.parse().ok()?;
+        // `Authority` takes a port alone.
+        if authority.host().is_empty() {
+            return None;
+        }
         let default = match scheme {
             "http" => Some(80),
             "https" => Some(443),
@@ -127,6 +131,7 @@ mod tests {
             "http://a:99999",
             "://a",
             "http://a b",
+            "http://:80",
         ] {
             assert_eq!(Origin::parse(text), None, "{text}");
         }

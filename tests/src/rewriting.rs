@@ -22,8 +22,11 @@ const REWRITTEN: [&str; 5] = ["m=", "c=", "a=candidate:", "a=rtcp:", "a=remote-c
 pub fn rewritten(text: &str, map: &PortMap, audience: Audience) -> Result<String, RewriteError> {
     let rewriter = Rewriter::new(map, audience);
     let out = rewriter.rewrite(text)?;
-    let again = rewriter.rewrite(&out);
-    assert_eq!(again.as_ref(), Ok(&out), "a second rewriting changes something of {text:?}");
+    // Nothing is left of a fragment whose only candidate is private; and nothing is no SDP.
+    if !out.is_empty() {
+        let again = rewriter.rewrite(&out);
+        assert_eq!(again.as_ref(), Ok(&out), "a second rewriting changes something of {text:?}");
+    }
     match audience {
         Audience::Lan => assert_eq!(out, text),
         Audience::Both => nothing_is_lost(text, &out),
@@ -70,15 +73,20 @@ fn other_lines_stay(text: &str, out: &str) {
             assert_eq!(was.trim_end_matches(['\r', '\n']), is.trim_end_matches(['\r', '\n']));
         }
     }
-    let kinds = |text: &str| -> Vec<String> {
-        let lines = text.lines().filter(|line| line.starts_with("m="));
-        lines
-            .map(|line| {
-                line.split(' ').filter(|word| !word.starts_with(char::is_numeric)).collect()
-            })
-            .collect()
+    let media = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| line.starts_with("m=")).map(str::to_owned).collect()
     };
-    assert_eq!(kinds(text), kinds(out));
+    let kinds = |line: &str| -> String {
+        line.split(' ').filter(|word| !word.starts_with(char::is_numeric)).collect()
+    };
+    let (was, is) = (media(text), media(out));
+    assert_eq!(was.len(), is.len(), "{text:?}\n{out:?}");
+    for (was, is) in was.iter().zip(&is) {
+        // An m-line that holds an address, where none belongs, is masked like any other.
+        if private_addresses(was, &[]).is_empty() {
+            assert_eq!(kinds(was), kinds(is));
+        }
+    }
 }
 
 /// RFC 8839 §4.2.1: the default destination is a candidate, or there is none yet.

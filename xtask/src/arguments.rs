@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::steps::Step;
+use crate::{coverage, fuzz};
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
@@ -11,6 +12,9 @@ cargo xtask nat-matrix [--only SERVER×VIEWER] [--jobs N] [--repeat N] [--watch-
 cargo xtask world [--seeds FIRST..END] [--jobs N] [--failures N]
 cargo xtask world --seed N [--without PART[,PART…]] [--shrink] [--log]
 cargo xtask plants
+cargo xtask fuzz [--minutes N] [--only TARGET[,TARGET…]] [--jobs N] [--minimise] [--no-build]
+cargo xtask coverage [--least PER_CENT] [--lines]
+cargo xtask mutants [packetizer] [rewriter] [portmap] [turn]
 cargo xtask bench";
 
 /// What to do.
@@ -18,6 +22,10 @@ cargo xtask bench";
 pub(crate) enum Command {
     Help,
     Bench,
+    Coverage(coverage::Wish),
+    Fuzz(fuzz::Wish),
+    /// Of these parts, or of all.
+    Mutants(Vec<String>),
     /// With the words for the program that plays it.
     NatMatrix(Vec<String>),
     /// With the words for the program that plays them.
@@ -36,6 +44,9 @@ impl Command {
             Some("nat-matrix") => return Ok(Command::NatMatrix(words.collect())),
             Some("world") => return Ok(Command::World(words.collect())),
             Some("plants") => Command::Plants,
+            Some("fuzz") => return Ok(Command::Fuzz(fuzz::Wish::parse(words)?)),
+            Some("coverage") => return Ok(Command::Coverage(coverage::Wish::parse(words)?)),
+            Some("mutants") => return Ok(Command::Mutants(words.collect())),
             Some("bench") => Command::Bench,
             Some("help" | "--help" | "-h") | None => Command::Help,
             Some(other) => bail!("there is no command {other:?}"),

@@ -8,6 +8,9 @@
 //! cargo xtask nat-matrix           every server NAT against every viewer NAT, real ones; writes docs/nat-matrix.md
 //! cargo xtask world --seeds 0..1000000  simulated worlds, in as many as are asked for; --seed N [--shrink] [--log] for one
 //! cargo xtask plants               faults put into a copy of the core, each of which the worlds must find
+//! cargo xtask fuzz --minutes 60    libFuzzer on every target in turn; needs a nightly toolchain
+//! cargo xtask coverage             which of the core's own lines its tests, corpora and world reach
+//! cargo xtask mutants              parts of the core with one thing changed: does a test notice?
 //! cargo xtask bench                figures of signalling, release build
 //! ```
 //!
@@ -16,7 +19,10 @@
 
 mod arguments;
 mod clients;
+mod coverage;
+mod fuzz;
 mod install;
+mod mutants;
 mod paths;
 mod report;
 mod run;
@@ -55,6 +61,9 @@ fn execute(command: &Command) -> Result<bool> {
             Ok(true)
         }
         Command::Bench => steps::bench(),
+        Command::Coverage(wish) => coverage::coverage(wish),
+        Command::Mutants(parts) => mutants::mutants(parts.iter().cloned()),
+        Command::Fuzz(wish) => fuzz::fuzz(wish),
         Command::NatMatrix(words) => steps::nat_matrix(words),
         Command::World(words) => world::play(words).map(|()| true),
         Command::Plants => world::plants().map(|()| true),

@@ -54,6 +54,7 @@ impl<K: Ord + Copy> Deadlines<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::time::Duration;
 
     #[test]
@@ -75,5 +76,32 @@ mod tests {
         assert_eq!(deadlines.pop_due(at(20)), None);
         assert_eq!(deadlines.pop_due(at(30)), Some('c'));
         assert_eq!(deadlines.earliest(), None);
+    }
+
+    /// The same as a plain list: whatever is set, moved, removed and fired.
+    fn earliest_of(model: &BTreeMap<u8, Instant>) -> Option<(Instant, u8)> {
+        model.iter().map(|(key, at)| (*at, *key)).min()
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_set_moved_and_fired_the_earliest_is_told(
+            steps in prop::collection::vec((0u8..6, prop::option::of(0u64..50), 0u64..50), 0..60),
+        ) {
+            let start = crate::test_clock();
+            let at = |ms| start + Duration::from_millis(ms);
+            let (mut deadlines, mut model) = (Deadlines::new(), BTreeMap::new());
+            for (key, set, now) in steps {
+                deadlines.set(key, set.map(at));
+                match set {
+                    Some(ms) => drop(model.insert(key, at(ms))),
+                    None => drop(model.remove(&key)),
+                }
+                prop_assert_eq!(deadlines.earliest(), earliest_of(&model));
+                let due = earliest_of(&model).filter(|(due, _)| *due <= at(now));
+                prop_assert_eq!(deadlines.pop_due(at(now)), due.map(|(_, key)| key));
+                due.map(|(_, key)| model.remove(&key));
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::{Endpoint, Event, Key, SessionId, SessionState};
 use crate::gather::{CandidateKind, GatherEvent, LocalCandidate, Paths, candidate_line};
 use crate::portmap::Protocol;
 use crate::session::{Local, Session};
+use crate::wire::can_receive;
 
 /// How often sessions are looked at for silence.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
@@ -17,13 +18,15 @@ const SUSPICIOUS_SILENCE: Duration = Duration::from_millis(1_500);
 
 impl Endpoint {
     /// Tells the addresses of a server whose name was resolved, the preferred first. `server` is its
-    /// place in [`GatherConfig::servers`](crate::gather::GatherConfig::servers).
+    /// place in [`GatherConfig::servers`](crate::gather::GatherConfig::servers). Those at which nobody
+    /// can be, a name may lead anywhere, are left out.
     pub fn set_server_addresses(
         &mut self,
         now: Instant,
         server: usize,
-        addresses: Vec<SocketAddr>,
+        mut addresses: Vec<SocketAddr>,
     ) {
+        addresses.retain(|address| can_receive(*address));
         self.gatherer.set_server_addresses(now, server, addresses);
         self.after_gathering(now);
     }

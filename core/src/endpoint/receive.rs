@@ -9,7 +9,7 @@ use super::routes::{Route, Via};
 use super::{Datagram, DropReason, Endpoint, SessionId, SessionState};
 use crate::gather::Inbound;
 use crate::session::{CheckWay, Session, Signal};
-use crate::wire::{BindingRequest, Kind, StunKind, demux, parse_stun};
+use crate::wire::{BindingRequest, Kind, StunKind, can_receive, demux, parse_stun};
 
 /// How long a path must be silent before another address takes its place, by what came from there.
 /// A viewer's reports come about every second and its checks every few seconds; a mapping that
@@ -61,6 +61,9 @@ impl Endpoint {
     /// Hands a datagram to the session that it belongs to.
     pub(super) fn route(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<(), DropReason> {
         let Arrival { via, local, remote, payload, .. } = *arrival;
+        if !can_receive(remote) {
+            return Err(DropReason::NoRoute);
+        }
         let kind = demux(payload).ok_or(DropReason::Unknown)?;
         let route = match (kind, self.routes.by_remote(via, remote)) {
             (Kind::Stun, known) => match self.route_stun(now, arrival, known)? {

@@ -98,6 +98,7 @@ pub fn candidate_line(candidate: &LocalCandidate, place: usize) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use proptest::prelude::*;
     use str0m::Candidate;
 
     const UDP: Protocol = Protocol::Udp;
@@ -193,5 +194,45 @@ mod tests {
             assert_ne!(foundation(&mapped), foundation(&different));
         }
         assert_eq!(foundation(&mapped).len(), 8);
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_reads_as_the_candidate_that_it_was_written_for(
+            base: SocketAddr,
+            outside: SocketAddr,
+            kind in 0u8..5,
+            place in 0usize..70_000,
+        ) {
+            let base = SocketAddr::new(base.ip(), base.port());
+            let outside = SocketAddr::new(outside.ip(), outside.port());
+            let candidate = match kind {
+                0 => LocalCandidate::host(Protocol::Udp, base),
+                1 => LocalCandidate::host(Protocol::Tcp, base),
+                2 => LocalCandidate::server_reflexive(Protocol::Udp, base, outside),
+                3 => LocalCandidate::server_reflexive(Protocol::Tcp, base, outside),
+                _ => relayed(&outside.to_string(), TurnTransport::Udp),
+            };
+
+            let line = candidate_line(&candidate, place);
+
+            let read = Candidate::from_sdp_string(&line).unwrap();
+            prop_assert_eq!(read.addr(), candidate.address);
+            prop_assert_eq!(read.prio(), priority(candidate.kind, candidate.protocol, place));
+            let shows_base = line.contains(&format!("raddr {} ", base.ip()));
+            prop_assert!(!shows_base || base.ip().is_unspecified(), "{line} tells {base}");
+        }
+
+        #[test]
+        fn a_better_place_and_a_better_kind_rank_higher(place in 0usize..65_000, further in 1usize..500) {
+            for protocol in [Protocol::Udp, Protocol::Tcp] {
+                let host = |place| priority(CandidateKind::Host, protocol, place);
+                prop_assert!(host(place) > host(place + further));
+            }
+            let udp = |kind| priority(kind, Protocol::Udp, place);
+            prop_assert!(udp(CandidateKind::Host) > udp(CandidateKind::ServerReflexive));
+            let relay = CandidateKind::Relayed(TurnTransport::Udp);
+            prop_assert!(udp(CandidateKind::ServerReflexive) > udp(relay));
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::wire::can_receive;
+
 /// A remote candidate, as far as it is of use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RemoteCandidate {
@@ -52,10 +54,10 @@ pub(crate) fn parse_candidate(text: &str) -> Result<RemoteCandidate, String> {
     let Ok(address) = address.parse::<IpAddr>() else {
         return Err("its address is neither an IP address nor an mDNS name".to_owned());
     };
-    if address.is_unspecified() || address.is_multicast() || port == 0 {
+    let at = SocketAddr::new(address, port);
+    if !can_receive(at) {
         return Ok(Ignored("address that nothing can be sent to"));
     }
-    let at = SocketAddr::new(address, port);
     Ok(RemoteCandidate::Usable(canonical(&fields, at)))
 }
 
@@ -74,6 +76,7 @@ fn canonical(fields: &[&str], at: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn candidates_are_sorted_into_usable_ignored_and_wrong() {
@@ -101,6 +104,14 @@ mod tests {
             ("", "ignored: end of candidates"),
             (
                 "candidate:1 1 udp 5 0.0.0.0 5 typ host",
+                "ignored: address that nothing can be sent to",
+            ),
+            (
+                "candidate:1 1 udp 5 255.255.255.255 5 typ host",
+                "ignored: address that nothing can be sent to",
+            ),
+            (
+                "candidate:1 1 udp 5 ::ffff:224.0.0.251 5 typ host",
                 "ignored: address that nothing can be sent to",
             ),
             ("hello", "wrong: it does not begin with \"candidate:\""),
@@ -133,6 +144,38 @@ mod tests {
         ] {
             let Ok(RemoteCandidate::Usable(line)) = parse_candidate(text) else { panic!("{text}") };
             str0m::Candidate::from_sdp_string(&line).unwrap();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_usable_is_read_by_the_ice_agent_and_stays_usable(
+            address: std::net::IpAddr,
+            port: u16,
+            priority: u32,
+            kind in 0usize..4,
+            more in "( [a-z0-9.:]{1,12}){0,6}",
+        ) {
+            let kind = ["host", "srflx", "prflx", "relay"][kind];
+            let text = format!("a=candidate:x1 1 UDP {priority} {address} {port} typ {kind}{more}");
+            let at = SocketAddr::new(address, port);
+            match parse_candidate(&text).unwrap() {
+                RemoteCandidate::Usable(line) => {
+                    prop_assert!(can_receive(at));
+                    prop_assert_eq!(parse_candidate(&line), Ok(RemoteCandidate::Usable(line.clone())));
+                    let read = str0m::Candidate::from_sdp_string(&line).unwrap();
+                    prop_assert_eq!(read.addr(), at);
+                }
+                other => prop_assert!(!can_receive(at), "{other:?} of {text}"),
+            }
+        }
+
+        #[test]
+        fn any_text_is_sorted_somewhere(text in "(a=)?(candidate:)?[ -~äé]{0,80}") {
+            // Taken, ignored or refused, never a panic; what is usable the ICE agent can read.
+            if let Ok(RemoteCandidate::Usable(line)) = parse_candidate(&text) {
+                prop_assert!(line.starts_with("candidate:"), "{line}");
+            }
         }
     }
 }

@@ -53,6 +53,14 @@ const AHEAD: Duration = Duration::from_millis(5);
 /// A timeout further away than this is str0m's way to say that there is none.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 
+/// With the estimator on, and no report of the viewer for two round trips, str0m wants to be woken
+/// once a round trip: thousands of times a second on a LAN, and without end where the round trip is
+/// none. It is woken for that no sooner than this after the last time, which is how often it wants to
+/// be woken otherwise, and while packets wait in its
+/// pacer, whose timeout may stand behind that one, a little sooner.
+const ESTIMATOR_PAUSE: Duration = Duration::from_millis(25);
+const ESTIMATOR_PAUSE_SENDING: Duration = Duration::from_millis(1);
+
 /// One viewer.
 pub(crate) struct Session {
     id: SessionId,
@@ -77,6 +85,8 @@ pub(crate) struct Session {
     drained: bool,
     /// When str0m wants its next timeout.
     wake: Option<Instant>,
+    /// When it was last given one.
+    timed_at: Option<Instant>,
     /// Whether str0m's clock may run ahead by [`AHEAD`] while a frame leaves.
     runs_ahead: bool,
     /// When its latest credentials were agreed.
@@ -183,6 +193,7 @@ impl Session {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.drained = false;
         self.wake = None;
+        self.timed_at = Some(now);
         if let Some(Err(error)) = self.call(|rtc| rtc.handle_input(RtcInput::Timeout(now))) {
             tracing::debug!(id = ?self.id, %error, "session failed");
             self.observed.on_error(&error);
@@ -263,14 +274,14 @@ impl Session {
             match self.call(Rtc::poll_output) {
                 Some(Ok(Output::Transmit(datagram))) => return Some(datagram),
                 Some(Ok(Output::Event(event))) => self.on_event(now, event, signal),
-                Some(Ok(Output::Timeout(at)))
-                    if timeouts < TIMEOUTS_IN_A_ROW_MAX
-                        && (at <= now || self.is_paced(now, at)) =>
-                {
-                    timeouts += 1;
-                    self.handle_timeout(at.max(now));
-                }
                 Some(Ok(Output::Timeout(at))) => {
+                    let at = self.put_off(at);
+                    let is_due = at <= now || self.is_paced(now, at);
+                    if is_due && timeouts < TIMEOUTS_IN_A_ROW_MAX {
+                        timeouts += 1;
+                        self.handle_timeout(at.max(now));
+                        continue;
+                    }
                     self.wake = (at < now + TIMEOUT_MAX).then_some(at.max(now));
                     break;
                 }
@@ -290,6 +301,17 @@ impl Session {
             self.life.on(now, closed).map(Signal::State).into_iter().for_each(signal);
         }
         None
+    }
+
+    /// When a timeout is given that str0m wants at `at`.
+    fn put_off(&mut self, at: Instant) -> Instant {
+        let Session { rtc, outlet, timed_at, .. } = self;
+        let is_estimator = rtc.last_timeout_reason() == Reason::BweDelayControl;
+        let Some(last) = timed_at.filter(|_| is_estimator) else { return at };
+        match outlet.queued_since(rtc) {
+            Some(_) => at.max(last + ESTIMATOR_PAUSE_SENDING),
+            None => at.max(last + ESTIMATOR_PAUSE),
+        }
     }
 
     /// Whether a timeout only spaces out packets that may as well leave now.

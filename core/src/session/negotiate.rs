@@ -68,6 +68,7 @@ impl Session {
             drained: false,
             wake: None,
             runs_ahead: setup.estimator.is_some(),
+            timed_at: None,
             offered_at: now,
             relays_wait,
             pair: None,

@@ -6,7 +6,7 @@
 //! must be that of the datagram, FINGERPRINT must fit if it is there, and an address must be one
 //! that can be reached.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use stun_types::attribute::{
     AttributeFromRaw, AttributeStaticType, AttributeWrite, ErrorCode, XorMappedAddress,
@@ -18,7 +18,7 @@ use stun_types::message::{
 
 use super::attributes::{MappedAddress, OtherAddress, ResponseOrigin};
 use crate::base::SeedRng;
-use crate::wire::DropReason;
+use crate::wire::{DropReason, can_receive};
 
 /// The longest Binding request that we write: a header and one attribute of four bytes.
 pub(crate) const REQUEST_BYTES_MAX: usize = MessageHeader::LENGTH + 8;
@@ -132,12 +132,8 @@ fn parse_error_code(message: &Message<'_>) -> Option<u16> {
 /// An address that datagrams can be sent to, in its plain form: an IPv4 address is never wrapped
 /// into IPv6, as servers with one socket for both families may write it.
 fn reachable(address: SocketAddr) -> Option<SocketAddr> {
-    let ip = address.ip().to_canonical();
-    let is_nobody = match ip {
-        IpAddr::V4(ip) => ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast(),
-        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_multicast(),
-    };
-    (!is_nobody && address.port() != 0).then(|| SocketAddr::new(ip, address.port()))
+    let plain = SocketAddr::new(address.ip().to_canonical(), address.port());
+    can_receive(plain).then_some(plain)
 }
 
 #[cfg(test)]

@@ -98,6 +98,7 @@ fn id(token: &str, sequence: u16) -> Option<TransactionId> {
 mod tests {
     use super::*;
     use crate::stun::read_answer;
+    use proptest::prelude::*;
 
     const TOKEN: &str = "0123456789abcdefABCDEF0123456789";
 
@@ -163,5 +164,26 @@ mod tests {
         }
         let seen = "192.0.2.1:7".parse().unwrap();
         assert_eq!(write_sighting(&mut buffer, b"what else", seen), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_probe_comes_back_as_it_was_written(token in "[A-Za-z0-9]{10,32}", sequence: u16) {
+            let mut buffer = [0; PROOF_BYTES_MAX];
+            let length = write_proof(&mut buffer, &token, sequence).unwrap();
+
+            prop_assert_eq!(read_proof(&buffer[..length]), Some((token.as_str(), sequence)));
+            for cut in 0..length {
+                prop_assert_eq!(read_proof(&buffer[..cut]), None);
+            }
+        }
+
+        #[test]
+        fn any_other_token_is_refused(token in "[ -~]{0,40}") {
+            let mut buffer = [0; PROOF_BYTES_MAX];
+            let is_token = (10..=32).contains(&token.len())
+                && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            prop_assert_eq!(write_proof(&mut buffer, &token, 1).is_some(), is_token);
+        }
     }
 }

@@ -145,6 +145,7 @@ pub fn next_message(bytes: &[u8]) -> Result<Option<usize>, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use stun_types::message::Message;
 
     #[test]
@@ -233,5 +234,55 @@ mod tests {
         assert_eq!(next_message(&[0, 1, 0, 0, 0x21]), Ok(Some(20)));
         assert_eq!(next_message(&[0x40, 0, 0]), Ok(None));
         assert_eq!(next_message(&[]), Ok(None));
+    }
+
+    proptest! {
+        #[test]
+        fn channel_data_comes_back_as_it_was_written(
+            number in 0x4000u16..=0x4FFF,
+            payload in prop::collection::vec(any::<u8>(), 0..200),
+            padded: bool,
+        ) {
+            let number = ChannelNumber::new(number).unwrap();
+            let envelope = Envelope::channel_data(number, payload.len(), padded).unwrap();
+            let padding = vec![0; envelope.padding()];
+            let bytes = [envelope.prefix(), &payload, &padding].concat();
+
+            prop_assert_eq!(parse_channel_data(&bytes), Some((number, payload.as_slice())));
+            if padded {
+                prop_assert_eq!(next_message(&bytes), Ok(Some(bytes.len())));
+            }
+        }
+
+        #[test]
+        fn an_indication_ends_where_its_header_says(
+            peer: SocketAddr,
+            id in 0u128..1 << 96,
+            len in 0usize..2_000,
+        ) {
+            let envelope = Envelope::indication(id, peer, len).unwrap();
+            let size = envelope.prefix().len() + len + envelope.padding();
+            let bytes = [envelope.prefix(), &vec![7; size - envelope.prefix().len()]].concat();
+
+            prop_assert_eq!(next_message(&bytes), Ok(Some(size)));
+            prop_assert!(Message::from_bytes(&bytes).is_ok());
+        }
+
+        #[test]
+        fn what_a_stream_begins_with_is_the_same_however_much_of_it_is_there(
+            bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(0), Just(0x40)], 0..24),
+        ) {
+            let whole = next_message(&bytes);
+            for seen in 0..bytes.len() {
+                match next_message(&bytes[..seen]) {
+                    Ok(None) => {}
+                    Ok(Some(length)) => {
+                        // The cookie, if it is there by now, may still show that it is none.
+                        prop_assert!(whole == Ok(Some(length)) || seen < 8);
+                    }
+                    Err(Malformed) => prop_assert_eq!(whole, Err(Malformed)),
+                }
+            }
+        }
     }
 }

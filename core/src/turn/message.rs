@@ -225,6 +225,7 @@ impl<'a> Parsed<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn addresses_are_read_as_they_were_written() {
@@ -268,6 +269,37 @@ mod tests {
         assert!(Parsed::parse(&[&bytes[..], &[0; 4]].concat()).is_none());
         for length in 0..bytes.len() {
             assert!(Parsed::parse(&bytes[..length]).is_none(), "{length} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn attributes_come_back_as_they_were_written(
+            id in 0u128..1 << 96,
+            attributes in prop::collection::vec(
+                (0xC100u16..0xC200, prop::collection::vec(any::<u8>(), 0..40)),
+                0..8,
+            ),
+            address: SocketAddr,
+        ) {
+            // Flow and scope have no place in STUN.
+            let address = SocketAddr::new(address.ip(), address.port());
+            let kind = message_type(Method::Allocate, Class::Success);
+            let mut writer = Writer::new(kind, id);
+            for (kind, value) in &attributes {
+                writer.attribute(*kind, value);
+            }
+            writer.xor_address(XOR_RELAYED_ADDRESS, address, id);
+            let bytes = writer.finish();
+
+            let parsed = Parsed::parse(&bytes).unwrap();
+
+            prop_assert_eq!((parsed.kind(), parsed.id()), (kind, id));
+            prop_assert!(parsed.xor_addresses(XOR_RELAYED_ADDRESS).eq([address]));
+            for (kind, _) in &attributes {
+                let first = attributes.iter().find(|(other, _)| other == kind);
+                prop_assert_eq!(parsed.value(*kind), first.map(|(_, value)| value.as_slice()));
+            }
         }
     }
 }

@@ -54,6 +54,7 @@ impl Envelope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_datagram_stands_between_prefix_and_padding() {
@@ -70,5 +71,28 @@ mod tests {
         assert_eq!(Envelope::rfc4571(258).unwrap().prefix(), [1, 2]);
         assert_eq!(Envelope::rfc4571(65_536), None);
         assert_eq!(Envelope::new(&[0; 49], 0), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_prefix_datagram_and_zeros(
+            prefix in prop::collection::vec(any::<u8>(), 0..=48),
+            padding in 0u8..4,
+            datagram in prop::collection::vec(any::<u8>(), 0..100),
+            room in 0usize..160,
+        ) {
+            let envelope = Envelope::new(&prefix, padding).unwrap();
+            let expected = [&prefix[..], &datagram, &vec![0; padding.into()]].concat();
+            prop_assert_eq!(envelope.size(datagram.len()), expected.len());
+
+            let mut out = vec![9; room];
+            let written = envelope.write(&datagram, &mut out);
+
+            prop_assert_eq!(written, (expected.len() <= room).then_some(expected.len()));
+            if let Some(written) = written {
+                prop_assert_eq!(&out[..written], &expected[..]);
+                prop_assert!(out[written..].iter().all(|byte| *byte == 9));
+            }
+        }
     }
 }

@@ -143,7 +143,7 @@ impl Viewer {
         self.drain();
     }
 
-    pub(super) fn timeout(&mut self, now: Instant) {
+    pub fn timeout(&mut self, now: Instant) {
         if self.wake <= now && self.rtc.is_alive() {
             self.rtc.handle_input(Input::Timeout(now)).unwrap();
             self.drain();

@@ -18,9 +18,9 @@ mod markdown;
 mod metrics;
 mod page;
 mod refusal;
-mod report;
+pub(crate) mod report;
 mod whep;
-mod ws;
+pub(crate) mod ws;
 
 use std::sync::Arc;
 

@@ -24,7 +24,7 @@ const TEXT_CHARS_MAX: usize = 256;
 const LIST_MAX: usize = 16;
 
 /// Reads a report. The error names the field that is wrong.
-pub(super) fn parse(fields: &Map<String, Value>) -> Result<BrowserReport, String> {
+pub(crate) fn parse(fields: &Map<String, Value>) -> Result<BrowserReport, String> {
     let errors = list(fields, "errors")?.iter().map(ice_error).collect::<Result<_, _>>()?;
     let types = list(fields, "candidate_types")?;
     let candidate_types = types

@@ -10,6 +10,10 @@ mod nat;
 mod recording;
 mod relay;
 mod rewrite;
+mod script;
+mod signalling;
+mod stage;
+mod streams;
 mod texts;
 
 pub use datagrams::{datagrams, record};
@@ -19,6 +23,9 @@ pub use nat::nat_discovery;
 pub use recording::recording;
 pub use relay::allocation;
 pub use rewrite::rewrite;
+pub use script::{script, wire};
+pub use signalling::{ice_servers, messages};
+pub use streams::streams;
 pub use texts::{candidate, fragment, offer, port_map};
 
 /// A target: its name, which is that of its folder in `fuzz/corpus/`, and its body.
@@ -37,4 +44,15 @@ pub const TARGETS: &[Target] = &[
     ("nat_discovery", nat_discovery),
     ("allocation", allocation),
     ("recording", recording),
+    ("wire", wire),
+    ("script", script),
+    ("streams", streams),
+    ("messages", messages),
+    ("ice_servers", ice_servers),
 ];
+
+/// Puts back the panic hook that only tells. libFuzzer's own ends the process, also where a session
+/// catches a panic of str0m's and goes on; a panic that nobody catches is still the end.
+pub fn only_tell_panics() {
+    drop(std::panic::take_hook());
+}

@@ -1,8 +1,10 @@
 //! What a viewer's offer holds and where it listens.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::OnceLock;
 use std::time::Instant;
 
+use str0m::config::DtlsCert;
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::{Rtc, RtcConfig, change::SdpPendingOffer};
 
@@ -61,6 +63,7 @@ impl ViewerConfig {
     pub(crate) fn make_offer(&self, now: Instant, candidate: &str0m::Candidate) -> Option<Offered> {
         let mut config: RtcConfig =
             Rtc::builder().set_rtp_mode(true).clear_codecs().enable_opus(self.audio, false);
+        config = config.set_dtls_cert(certificate()?);
         for (index, profile) in self.profile_level_ids.iter().enumerate() {
             let pt = 96 + 2 * u8::try_from(index).ok().filter(|index| *index < 8)?;
             config.codec_config().add_h264(pt.into(), Some((pt + 1).into()), true, *profile);
@@ -88,6 +91,13 @@ impl ViewerConfig {
         }
         Some(Offered { rtc, video, pending, sdp })
     }
+}
+
+/// One for all viewers of a test's process: making it takes longer than an offer.
+fn certificate() -> Option<DtlsCert> {
+    static CERTIFICATE: OnceLock<Option<DtlsCert>> = OnceLock::new();
+    let make = || str0m::crypto::from_feature_flags().dtls_provider.generate_certificate();
+    CERTIFICATE.get_or_init(make).clone()
 }
 
 /// Puts a candidate with a random `.local` name at the end of the last section, where browsers' first one is too

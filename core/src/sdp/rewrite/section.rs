@@ -104,6 +104,10 @@ impl Rewriter<'_> {
         if self.audience != Audience::Public {
             return true;
         }
+        if let Host::Name(name) = candidate.host {
+            // With a private address in it (`10.0.0.5.nip.io`) it would be masked into another name.
+            return self.finished(name).as_deref() == Some(name);
+        }
         let Some(base) = candidate.address() else { return true };
         if base.ip().is_unspecified() || self.privacy().hides(base.ip()) {
             return false;

@@ -109,6 +109,19 @@ fn mdns_names_go_or_stay_as_the_policy_says() {
 }
 
 #[test]
+fn a_name_that_holds_a_private_address_goes_and_other_names_stay() {
+    let at = |host: &str| format!("candidate:1 1 udp 1 {host} 5000 typ host");
+    for gone in ["10.0.0.5.nip.io", ";:ffff:10.0.0.5", "host-192.168.1.5.example.org"] {
+        assert!(
+            becomes("5000/udp=203.0.113.10:30000", Audience::Public, &at(gone)).is_empty(),
+            "{gone}"
+        );
+    }
+    let other = becomes("5000/udp=203.0.113.10:30000", Audience::Public, &at("media.example.org"));
+    assert_eq!(other, ["media.example.org 5000 host"]);
+}
+
+#[test]
 fn the_default_destination_is_a_candidate_that_stays() {
     let map = "5000-5001/udp=203.0.113.10:30000-30001";
     let relay = "a=candidate:9 1 udp 5 192.0.2.9 49152 typ relay raddr 10.0.0.5 rport 5000";

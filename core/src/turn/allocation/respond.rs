@@ -12,7 +12,7 @@ use crate::turn::message::{
 };
 use crate::turn::transactions::{Objections, Purpose, Transaction};
 use crate::turn::verdict::{Ask, Verdict, judge, judge_unauthorized};
-use crate::wire::DropReason;
+use crate::wire::{DropReason, can_receive};
 
 /// 438s to one request in a row that are answered with another try.
 const STALE_MAX: u8 = 4;
@@ -158,7 +158,7 @@ impl Allocation {
         let to = response.alternate_server().filter(|to| {
             let is_known = *to == self.server || *to == self.home || self.visited.contains(to);
             let is_like = to.is_ipv4() == self.server.is_ipv4();
-            !is_known && is_like && to.port() != 0 && self.visited.len() < MOVES_MAX
+            !is_known && is_like && can_receive(*to) && self.visited.len() < MOVES_MAX
         });
         let Some(to) = to else { return self.refuse(now, Input::Refused, 300) };
         tracing::debug!(from = %self.server, %to, "a TURN server sends us on");
@@ -215,7 +215,7 @@ fn read(purpose: Purpose, response: &Parsed<'_>) -> Option<Answer> {
 fn relayed(response: &Parsed<'_>) -> Option<Relayed> {
     let mut relayed = Relayed::default();
     for address in response.xor_addresses(XOR_RELAYED_ADDRESS) {
-        if address.port() == 0 || address.ip().is_unspecified() {
+        if !can_receive(address) {
             continue;
         }
         let place = if address.is_ipv4() { &mut relayed.v4 } else { &mut relayed.v6 };

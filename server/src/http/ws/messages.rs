@@ -35,7 +35,7 @@ const USER_ID_BYTES_MAX: usize = 128;
 
 /// What a viewer says.
 #[derive(Debug, PartialEq)]
-pub(super) enum Request {
+pub(crate) enum Request {
     /// `webrtc_offer`; its `session_id` is that of the WebSocket's path, and not read.
     Offer { user_id: String, sdp: String },
     /// `webrtc_ice_candidate`; an empty or null candidate, the end of them, is an empty string.
@@ -48,7 +48,7 @@ pub(super) enum Request {
 
 /// What is wrong with a message, or with what it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// For programs.
     pub(super) code: &'static str,
     /// For people.
@@ -69,7 +69,7 @@ impl Fault {
     }
 
     /// The message that tells it.
-    pub(super) fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         let mut fault = json!({"type": "error", "code": self.code, "message": self.message});
         if let Some(diagnosis) = &self.diagnosis {
             fault["verdict"] = json!(diagnosis.verdict.code());
@@ -81,7 +81,7 @@ impl Fault {
 }
 
 /// Reads a message.
-pub(super) fn parse(text: &str) -> Result<Request, Fault> {
+pub(crate) fn parse(text: &str) -> Result<Request, Fault> {
     if text.len() > MESSAGE_BYTES_MAX {
         let message =
             format!("the message has {} bytes; at most {MESSAGE_BYTES_MAX} are taken", text.len());

@@ -4,7 +4,7 @@
 //! viewer. `session_id` is a name of the front
 //! end's choice: it and the `user_id` of an offer tell one viewer from another, across reconnects.
 
-mod messages;
+pub(crate) mod messages;
 mod offers;
 mod socket;
 

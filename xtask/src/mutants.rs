@@ -1,0 +1,95 @@
+//! `cargo xtask mutants`: cargo-mutants on the machines whose every decision a test should know of.
+//!
+//! A mutant is the core with one function or operator replaced; it is caught when a test of that part
+//! fails. Survivors are explained in `docs/mutants.md`, or killed by a new test. It works on a copy of
+//! the sources, builds in the target folder, and takes about half a minute a mutant.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::paths;
+use crate::report::Report;
+use crate::run::{program, run};
+
+/// All mutants of one part, on two slow cores.
+const PART_LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
+const INSTALL_LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// What is mutated together.
+struct Part {
+    name: &'static str,
+    files: &'static [&'static str],
+    /// Which of the core's unit tests judge.
+    tests: &'static str,
+}
+
+const PARTS: [Part; 4] = [
+    Part {
+        name: "packetizer",
+        files: &["core/src/h264/packetizer.rs", "core/src/h264/nal.rs"],
+        tests: "h264::",
+    },
+    Part { name: "rewriter", files: &["core/src/sdp/rewrite/*.rs"], tests: "sdp::" },
+    Part { name: "portmap", files: &["core/src/portmap/*.rs"], tests: "portmap::" },
+    Part {
+        name: "turn",
+        files: &[
+            "core/src/turn/life.rs",
+            "core/src/turn/channel.rs",
+            "core/src/turn/permission.rs",
+            "core/src/turn/peers.rs",
+            "core/src/turn/verdict.rs",
+            "core/src/turn/framing.rs",
+        ],
+        tests: "turn::",
+    },
+];
+
+/// Mutates the parts named, or all; true if every mutant is caught.
+///
+/// # Errors
+/// There is no such part, or cargo-mutants cannot be installed.
+pub(crate) fn mutants(words: impl Iterator<Item = String>) -> Result<bool> {
+    let mut chosen = Vec::new();
+    for word in words {
+        let part = PARTS.iter().find(|part| part.name == word);
+        let names = PARTS.map(|part| part.name).join(", ");
+        chosen.push(part.with_context(|| format!("there is no part {word:?}; there are {names}"))?);
+    }
+    if chosen.is_empty() {
+        chosen.extend(&PARTS);
+    }
+    let tools = paths::target().join("tools");
+    if !tools.join("bin/cargo-mutants").exists() {
+        let mut install = program("cargo", "install --locked --quiet cargo-mutants --root");
+        install.arg(&tools).env("CARGO_TARGET_DIR", tools.join("build"));
+        run(&mut install, INSTALL_LIMIT)?;
+    }
+    let mut report = Report::new();
+    for part in chosen {
+        report.step(part.name, || mutate(part));
+    }
+    Ok(report.close())
+}
+
+fn mutate(part: &Part) -> Result<()> {
+    let output = paths::target().join("mutants").join(part.name);
+    std::fs::create_dir_all(&output)?;
+    let mut mutants = program(paths::target().join("tools/bin/cargo-mutants"), "mutants");
+    mutants.args(["--package", "pinhole-core", "--output"]).arg(&output);
+    mutants.args(["--timeout", "90", "--build-timeout", "600", "--no-shuffle", "--colors=never"]);
+    for file in part.files {
+        mutants.args(["--file", file]);
+    }
+    mutants.args(["--", "--lib", part.tests]);
+    // One place for all parts: the dependencies are built once.
+    mutants.env("CARGO_TARGET_DIR", paths::target().join("mutants/build"));
+    let outcome = run(&mut mutants, PART_LIMIT);
+    let missed = std::fs::read_to_string(output.join("mutants.out/missed.txt")).unwrap_or_default();
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(_) if !missed.is_empty() => bail!("not caught:\n{missed}"),
+        Err(error) => Err(error),
+    }
+}
