@@ -80,7 +80,14 @@ impl Recorder {
     pub fn on_sessions(&mut self, now: Instant, sessions: &[SessionStats]) {
         self.sessions_due = (!sessions.is_empty()).then(|| now + SESSIONS_INTERVAL);
         self.paths.retain(|id, _| sessions.iter().any(|session| session.id == *id));
+        self.losses.retain(|id, _| sessions.iter().any(|session| session.id == *id));
         for session in sessions {
+            if let Some(loss) = session.loss {
+                let lost = (loss * 256.0).clamp(0.0, 255.0) as u8;
+                if self.losses.insert(session.id, lost).unwrap_or(0) != lost {
+                    self.tell(now, What::Heard { session: session.id.0, lost });
+                }
+            }
             let Some(path) = session.path else { continue };
             if self.paths.insert(session.id, path) != Some(path) {
                 let (local, remote) = (path.local, path.remote);

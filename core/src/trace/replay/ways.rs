@@ -1,0 +1,114 @@
+//! The ways that packets go, told apart by their ends rather than by how TURN wraps them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::trace::entry::{Entry, What};
+use crate::trace::packet::{Leg, Packet, StunAttribute, StunMessage, Via};
+
+/// Channels that are told apart; more are not known.
+const CHANNELS_MAX: usize = 65_536;
+
+/// Between whom a packet goes: over a leg, and where a TURN server relays, from or to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Way {
+    /// Streams by their number in the recording.
+    pub(super) leg: Leg,
+    pub(super) peer: Option<SocketAddr>,
+}
+
+/// The peers behind channel numbers (RFC 8656 §12).
+#[derive(Debug, Default)]
+pub(super) struct Channels {
+    peers: BTreeMap<(Leg, u16), SocketAddr>,
+}
+
+impl Channels {
+    /// Learns what a ChannelBind request asks for.
+    pub(super) fn learn(&mut self, leg: Leg, number: u16, peer: SocketAddr) {
+        if self.peers.len() < CHANNELS_MAX {
+            self.peers.insert((leg, number), peer);
+        }
+    }
+
+    /// Learns from a recorded packet of ours.
+    pub(super) fn learn_from(&mut self, leg: Leg, packet: &Packet) {
+        let Packet::Stun(message) = packet else { return };
+        if let Some((number, peer)) = binding(message) {
+            self.learn(leg, number, peer);
+        }
+    }
+
+    /// The way of a packet that was wrapped so.
+    pub(super) fn way(&self, leg: Leg, via: Option<Via>) -> Way {
+        let peer = match via {
+            None => None,
+            Some(Via::Peer(peer)) => Some(peer),
+            Some(Via::Channel(number)) => self.peers.get(&(leg, number)).copied(),
+        };
+        Way { leg, peer }
+    }
+
+    /// The number that stands for a peer.
+    pub(super) fn number(&self, way: Way) -> Option<u16> {
+        let of_leg = self.peers.iter().filter(|((leg, _), _)| *leg == way.leg);
+        of_leg.filter(|(_, peer)| Some(**peer) == way.peer).map(|((_, number), _)| *number).next()
+    }
+}
+
+fn binding(message: &StunMessage) -> Option<(u16, SocketAddr)> {
+    let asks = message.method == "channel_bind" && message.class == "request";
+    let find = |wanted: fn(&StunAttribute) -> bool| {
+        message.attributes.iter().find(|attribute| asks && wanted(attribute))
+    };
+    let number = find(|attribute| matches!(attribute, StunAttribute::ChannelNumber(_)))?;
+    let peer = find(|attribute| matches!(attribute, StunAttribute::XorPeerAddress(_)))?;
+    match (number, peer) {
+        (StunAttribute::ChannelNumber(number), StunAttribute::XorPeerAddress(peer)) => {
+            Some((*number, *peer))
+        }
+        _ => None,
+    }
+}
+
+/// Which session each way belongs to, by the ufrags in checks on it. Where several used one, the
+/// first: what comes on a way is asked for before its first check only after a viewer has moved.
+pub(super) fn owners(entries: &[Entry]) -> BTreeMap<Way, u64> {
+    let mut sessions: BTreeMap<String, u64> = BTreeMap::new();
+    let mut channels = Channels::default();
+    let mut owners = BTreeMap::new();
+    for entry in entries {
+        match &entry.what {
+            What::Answer { session, sdp } | What::FragmentAnswer { session, sdp } => {
+                for (ufrag, _) in super::sdp::credentials(sdp) {
+                    sessions.insert(ufrag, *session);
+                }
+            }
+            What::PacketIn { leg, via, packet: Packet::Stun(message), .. } => {
+                let ufrag = username(message).and_then(|name| name.split(':').next());
+                if let Some(session) = ufrag.and_then(|ufrag| sessions.get(ufrag)) {
+                    owners.entry(channels.way(*leg, *via)).or_insert(*session);
+                }
+            }
+            What::PacketOut { leg, via, packet, .. } => {
+                channels.learn_from(*leg, packet);
+                let Packet::Stun(message) = packet else { continue };
+                let ufrag = username(message).and_then(|name| name.split(':').nth(1));
+                if let Some(session) = ufrag.and_then(|ufrag| sessions.get(ufrag)) {
+                    owners.entry(channels.way(*leg, *via)).or_insert(*session);
+                }
+            }
+            _ => {}
+        }
+    }
+    owners
+}
+
+/// The user name of an ICE check.
+pub(super) fn username(message: &StunMessage) -> Option<&str> {
+    let name = message.attributes.iter().find_map(|attribute| match attribute {
+        StunAttribute::Username(name) => Some(name.as_str()),
+        _ => None,
+    });
+    name.filter(|_| message.method == "binding" && message.class == "request")
+}
