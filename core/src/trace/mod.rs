@@ -44,6 +44,6 @@ pub use packet::{
 pub use read::{ENTRIES_MAX, LINE_BYTES_MAX, RecordError, Recording};
 pub use recorder::Recorder;
 pub use replay::{
-    Caveat, Comparison, Difference, ReplayError, Replayed, STEPS_MAX, compare, replay,
+    Caveat, Comparison, Difference, ReplayError, Replayed, STEPS_MAX, Whose, compare, replay,
 };
 pub use told::{BrowserError, BrowserTold, FindingsTold, NatTold, PortTold};

@@ -1,6 +1,7 @@
 //! `--record`: a file that tells what happened, and no secret.
 #![allow(clippy::unwrap_used)]
 
+mod again;
 mod refusal;
 mod secrets;
 mod sniffer;

@@ -33,10 +33,12 @@ use std::time::Instant;
 
 use super::entry::Entry;
 use super::read::Recording;
+use crate::diagnose::Diagnosis;
 use crate::endpoint::ConfigError;
 use crate::session::Certificate;
 
 pub use compare::{Comparison, Difference, compare};
+pub use ways::Whose;
 
 /// Steps of a re-run that nobody bounds otherwise: calls of the endpoint and runs of packets.
 pub const STEPS_MAX: u64 = 50_000_000;
@@ -46,6 +48,8 @@ pub const STEPS_MAX: u64 = 50_000_000;
 pub struct Replayed {
     /// What the re-run decided, with the numbers of sessions and connections of the recording.
     pub decisions: Vec<Entry>,
+    /// What it said of sessions in full, with their numbers in the recording.
+    pub diagnoses: Vec<(u64, Diagnosis)>,
     /// Entries of the recording that were run.
     pub entries: usize,
     /// The time of the last of them, microseconds since the start.

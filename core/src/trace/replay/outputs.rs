@@ -7,7 +7,7 @@ use super::packets::messages;
 use super::run::Run;
 use super::ways::Way;
 use crate::Endpoint;
-use crate::endpoint::{Event, Transmit, Transport};
+use crate::endpoint::{Event, SessionId, Transmit, Transport};
 use crate::trace::entry::{Entry, What};
 use crate::trace::packet::Leg;
 use crate::trace::recorder::Framing;
@@ -17,6 +17,8 @@ use crate::wire::{Kind, demux};
 
 /// Runs of one turn; an endpoint that has more is broken, and the next turn goes on.
 const RUNS_MAX: usize = 100_000;
+/// Diagnoses that are kept in full.
+const DIAGNOSES_MAX: usize = 10_000;
 
 impl Run<'_> {
     /// Takes all output, and hands over what waited for it.
@@ -35,9 +37,17 @@ impl Run<'_> {
         }
         while let Some(event) = self.endpoint.poll_event() {
             self.recorder.on_event(self.now, &event);
-            if let Event::Connect { stream, remote, .. } = event {
-                self.streams.wanted.1.push((remote, stream));
-                self.pair_streams();
+            match event {
+                Event::Connect { stream, remote, .. } => {
+                    self.streams.wanted.1.push((remote, stream));
+                    self.pair_streams();
+                }
+                Event::Diagnosed { id, diagnosis: Some(diagnosis) }
+                    if self.diagnoses.len() < DIAGNOSES_MAX =>
+                {
+                    self.diagnoses.push((self.number_of(id), *diagnosis));
+                }
+                _ => {}
             }
         }
         self.recorder.on_dropped(self.now, self.endpoint.dropped_total());
@@ -96,8 +106,8 @@ impl Run<'_> {
 
     fn on_dtls(&mut self, way: Way, bytes: &[u8]) {
         let (now, certificate) = (self.now, self.certificate);
-        let session = self.owners.get(&way);
-        let Some(viewer) = session.and_then(|session| self.viewers.get_mut(session)) else {
+        let session = self.whose.of_way(way);
+        let Some(viewer) = session.and_then(|session| self.viewers.get_mut(&session)) else {
             return;
         };
         if viewer.guest.is_none() {
@@ -108,12 +118,15 @@ impl Run<'_> {
         }
     }
 
+    /// The number that a session has in the recording.
+    fn number_of(&self, id: SessionId) -> u64 {
+        let known = self.viewers.iter().find(|(_, viewer)| viewer.id == id);
+        known.map_or(id.0, |(there, _)| *there)
+    }
+
     /// With the numbers that sessions and connections have in the recording.
     fn renumbered(&self, mut entry: Entry) -> Entry {
-        let there = |number: &mut u64| {
-            let known = self.viewers.iter().find(|(_, viewer)| viewer.id.0 == *number);
-            *number = known.map_or(*number, |(there, _)| *there);
-        };
+        let there = |number: &mut u64| *number = self.number_of(SessionId(*number));
         match &mut entry.what {
             What::Answer { session, .. }
             | What::FragmentAnswer { session, .. }

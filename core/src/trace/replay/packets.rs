@@ -105,7 +105,7 @@ impl Run<'_> {
     /// Media that came, one packet of a sum.
     pub(super) fn media(&mut self, arrival: &Arrival) {
         let way = self.channels.0.way(arrival.leg, arrival.via);
-        let viewer = self.owners.get(&way).and_then(|session| self.viewers.get_mut(session));
+        let viewer = self.whose.of_way(way).and_then(|session| self.viewers.get_mut(&session));
         let bytes = match (arrival.kind, viewer) {
             (Kind::Media(ssrc, sequence, bytes), _) => media::stray_media(ssrc, sequence, bytes),
             (Kind::Report, Some(viewer)) => {
@@ -198,7 +198,7 @@ impl Run<'_> {
             return Some(Vec::new());
         }
         let (now, certificate) = (self.now, self.certificate);
-        let viewer = self.viewers.get_mut(self.owners.get(&way)?)?;
+        let viewer = self.viewers.get_mut(&self.whose.of_way(way)?)?;
         if viewer.guest.is_none() && viewer.is_client {
             viewer.guest = Guest::new(now, certificate, true);
         }

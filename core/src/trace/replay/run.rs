@@ -9,9 +9,10 @@ use super::config::endpoint_config;
 use super::dtls::Guest;
 use super::media::{Arrival, arrivals};
 use super::packets::Owed;
-use super::ways::{Channels, Way, owners};
+use super::ways::{Channels, Whose};
 use super::{Caveat, ReplayError, Replayed, sdp};
 use crate::base::StreamId;
+use crate::diagnose::Diagnosis;
 use crate::endpoint::SessionId;
 use crate::session::Certificate;
 use crate::trace::addresses::{AddressPolicy, Addresses};
@@ -42,7 +43,7 @@ pub(super) struct Run<'a> {
     pub(super) asked: Asked,
     /// Channels of the recording, and of the re-run.
     pub(super) channels: (Channels, Channels),
-    pub(super) owners: BTreeMap<Way, u64>,
+    pub(super) whose: Whose,
     pub(super) viewers: BTreeMap<u64, Viewer>,
     pub(super) streams: Streams,
     /// Ufrag of the recorded server's to ufrag and password of now, and passwords of viewers.
@@ -54,6 +55,7 @@ pub(super) struct Run<'a> {
     pub(super) last_answer: Option<(SessionId, String)>,
     pub(super) owed: Vec<Owed>,
     pub(super) decisions: Vec<Entry>,
+    pub(super) diagnoses: Vec<(u64, Diagnosis)>,
     pub(super) counts: Counts,
     arrivals: VecDeque<Arrival>,
     steps_left: u64,
@@ -110,7 +112,7 @@ impl<'a> Run<'a> {
             scrub: Scrub { names: Names::default(), addresses },
             asked: Asked::default(),
             channels: (Channels::default(), Channels::default()),
-            owners: owners(&recording.entries),
+            whose: Whose::of(recording),
             viewers: BTreeMap::new(),
             streams: Streams::default(),
             ours: BTreeMap::new(),
@@ -120,6 +122,7 @@ impl<'a> Run<'a> {
             last_answer: None,
             owed: Vec::new(),
             decisions: Vec::new(),
+            diagnoses: Vec::new(),
             counts: Counts::default(),
             arrivals: arrivals(&recording.entries).into(),
             steps_left: steps_max,
@@ -145,7 +148,8 @@ impl<'a> Run<'a> {
         }
         let until_us = self.now_us();
         self.say_what_is_left_out(&mut caveats, used);
-        Replayed { decisions: self.decisions, entries: used, until_us, caveats }
+        let (decisions, diagnoses) = (self.decisions, self.diagnoses);
+        Replayed { decisions, diagnoses, entries: used, until_us, caveats }
     }
 
     fn say_what_is_left_out(&self, caveats: &mut Vec<Caveat>, used: usize) {

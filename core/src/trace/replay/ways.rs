@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::trace::entry::{Entry, What};
 use crate::trace::packet::{Leg, Packet, StunAttribute, StunMessage, Via};
+use crate::trace::read::Recording;
 
 /// Channels that are told apart; more are not known.
 const CHANNELS_MAX: usize = 65_536;
@@ -72,36 +73,66 @@ fn binding(message: &StunMessage) -> Option<(u16, SocketAddr)> {
 }
 
 /// Which session each way belongs to, by the ufrags in checks on it. Where several used one, the
-/// first: what comes on a way is asked for before its first check only after a viewer has moved.
-pub(super) fn owners(entries: &[Entry]) -> BTreeMap<Way, u64> {
-    let mut sessions: BTreeMap<String, u64> = BTreeMap::new();
-    let mut channels = Channels::default();
-    let mut owners = BTreeMap::new();
-    for entry in entries {
+/// first: what comes on a way comes before its first check only after a viewer has moved.
+#[derive(Debug, Default)]
+pub struct Whose {
+    owners: BTreeMap<Way, u64>,
+    channels: Channels,
+    /// By the ufrags of our answers.
+    sessions: BTreeMap<String, u64>,
+}
+
+impl Whose {
+    /// Reads it from a recording.
+    pub fn of(recording: &Recording) -> Whose {
+        let mut whose = Whose::default();
+        for entry in &recording.entries {
+            whose.learn(entry);
+        }
+        whose
+    }
+
+    /// The session whose packets go over a leg, wrapped or not. `None`: nobody's, or that of a server.
+    pub fn session(&self, leg: Leg, via: Option<Via>) -> Option<u64> {
+        self.of_way(self.channels.way(leg, via))
+    }
+
+    /// The peer behind a relay: that of the wrapping, or the one whose channel it is.
+    pub fn peer(&self, leg: Leg, via: Option<Via>) -> Option<SocketAddr> {
+        self.channels.way(leg, via).peer
+    }
+
+    pub(super) fn of_way(&self, way: Way) -> Option<u64> {
+        self.owners.get(&way).copied()
+    }
+
+    fn learn(&mut self, entry: &Entry) {
         match &entry.what {
             What::Answer { session, sdp } | What::FragmentAnswer { session, sdp } => {
                 for (ufrag, _) in super::sdp::credentials(sdp) {
-                    sessions.insert(ufrag, *session);
+                    self.sessions.insert(ufrag, *session);
                 }
             }
             What::PacketIn { leg, via, packet: Packet::Stun(message), .. } => {
-                let ufrag = username(message).and_then(|name| name.split(':').next());
-                if let Some(session) = ufrag.and_then(|ufrag| sessions.get(ufrag)) {
-                    owners.entry(channels.way(*leg, *via)).or_insert(*session);
-                }
+                self.learn_owner(*leg, *via, message, 0);
             }
             What::PacketOut { leg, via, packet, .. } => {
-                channels.learn_from(*leg, packet);
-                let Packet::Stun(message) = packet else { continue };
-                let ufrag = username(message).and_then(|name| name.split(':').nth(1));
-                if let Some(session) = ufrag.and_then(|ufrag| sessions.get(ufrag)) {
-                    owners.entry(channels.way(*leg, *via)).or_insert(*session);
+                self.channels.learn_from(*leg, packet);
+                if let Packet::Stun(message) = packet {
+                    self.learn_owner(*leg, *via, message, 1);
                 }
             }
             _ => {}
         }
     }
-    owners
+
+    /// `place`: where our ufrag stands in the user name.
+    fn learn_owner(&mut self, leg: Leg, via: Option<Via>, message: &StunMessage, place: usize) {
+        let ufrag = username(message).and_then(|name| name.split(':').nth(place));
+        if let Some(session) = ufrag.and_then(|ufrag| self.sessions.get(ufrag)) {
+            self.owners.entry(self.channels.way(leg, via)).or_insert(*session);
+        }
+    }
 }
 
 /// The user name of an ICE check.
