@@ -120,8 +120,8 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<String>,
     },
-    /// What a viewer reports lost of what was sent to it, in 256ths (RFC 3550 §6.4.1). An input, told
-    /// when it has changed; reports themselves are among the sums. Since minor 1.
+    /// What a viewer reports lost of what was sent to it, of 255. An input, told when it has changed;
+    /// reports themselves are among the sums. Since minor 1.
     Heard { session: u64, lost: u8 },
     /// The way that a session's packets go from now on.
     Path { session: u64, path: String, local: SocketAddr, remote: SocketAddr },

@@ -1,6 +1,5 @@
 //! The story for a terminal: time, who, what, wrapped under its own column.
 
-
 use pinhole_core::trace::{Difference, Entry, What};
 
 use super::Again;

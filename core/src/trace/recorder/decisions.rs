@@ -83,8 +83,8 @@ impl Recorder {
         self.losses.retain(|id, _| sessions.iter().any(|session| session.id == *id));
         for session in sessions {
             if let Some(loss) = session.loss {
-                let lost = (loss * 256.0).clamp(0.0, 255.0) as u8;
-                if self.losses.insert(session.id, lost).unwrap_or(0) != lost {
+                let lost = (loss * 255.0).round().clamp(0.0, 255.0) as u8;
+                if self.losses.insert(session.id, lost) != Some(lost) {
                     self.tell(now, What::Heard { session: session.id.0, lost });
                 }
             }

@@ -36,11 +36,6 @@ impl Run<'_> {
                 self.streams.wanted.0.push((*remote, *stream));
                 self.pair_streams();
             }
-            What::Heard { session, lost } => {
-                if let Some(viewer) = self.viewers.get_mut(session) {
-                    viewer.lost = *lost;
-                }
-            }
             other if self.command(other) || self.stream(other) || self.network(other) => {}
             // Decisions are compared, not taken; the rest tells of the recording.
             _ => return,
@@ -225,7 +220,7 @@ impl Run<'_> {
             id,
             is_client,
             ssrc: None,
-            lost: 0,
+            sequence: None,
             reports: 0,
             guest: None,
         });

@@ -1,8 +1,11 @@
 //! Media that the recording has as sums, spread over the time in which it came; and pictures of
 //! the sizes that were sent.
 
+use std::collections::BTreeMap;
+
 use crate::trace::entry::{Entry, What};
 use crate::trace::packet::{Direction, Leg, Via};
+use crate::trace::read::Recording;
 
 /// Packets of one sum that are made anew; what a viewer sends in a second is far less.
 const OF_SUM_MAX: u64 = 512;
@@ -60,6 +63,39 @@ pub(super) fn arrivals(entries: &[Entry]) -> Vec<Arrival> {
     }
     all.sort_by_key(|arrival| arrival.at_us);
     all
+}
+
+/// What each viewer reports lost, and when that was known.
+#[derive(Debug)]
+pub(super) struct Losses {
+    known: BTreeMap<u64, Vec<(u64, u8)>>,
+    /// Where the recording does not tell.
+    otherwise: Option<u8>,
+}
+
+/// A loss is known this long after the reports that tell of it at most: two of them and a look.
+const KNOWN_AFTER_US: u64 = 2_000_000;
+
+impl Losses {
+    pub(super) fn of(recording: &Recording) -> Losses {
+        let mut known: BTreeMap<u64, Vec<(u64, u8)>> = BTreeMap::new();
+        for entry in &recording.entries {
+            if let What::Heard { session, lost } = entry.what {
+                known.entry(session).or_default().push((entry.at_us, lost));
+            }
+        }
+        // Before minor 1 losses were not recorded; most viewers have none.
+        Losses { known, otherwise: (recording.header.minor < 1).then_some(0) }
+    }
+
+    /// What a report at this time tells: what is known soon after, or was before. `None`: nothing.
+    pub(super) fn at(&self, session: u64, at_us: u64) -> Option<u8> {
+        let Some(known) = self.known.get(&session) else { return self.otherwise };
+        let next = known.partition_point(|(at, _)| *at < at_us);
+        let soon = known.get(next).filter(|(at, _)| at - at_us <= KNOWN_AFTER_US);
+        let before = next.checked_sub(1).and_then(|last| known.get(last));
+        soon.or(before).map(|(_, lost)| *lost).or(self.otherwise)
+    }
 }
 
 /// An SRTP packet that nobody can decrypt: those of viewers, who send none, are no part of what is

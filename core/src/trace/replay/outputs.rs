@@ -89,7 +89,8 @@ impl Run<'_> {
         match demux(inner) {
             Some(Kind::Stun) => self.on_stun(way, inner),
             Some(Kind::Dtls) => self.on_dtls(way, inner),
-            Some(Kind::Media) | None => {}
+            Some(Kind::Media) => self.on_media(way, inner),
+            None => {}
         }
     }
 
@@ -102,6 +103,24 @@ impl Run<'_> {
         };
         let raw = (text(0x0006), text(0x0014));
         self.asked.on_sent(self.now_us(), way, &message, fields.id, raw);
+    }
+
+    /// Notes how far the stream to a viewer is: its reports tell that they have it all.
+    fn on_media(&mut self, way: Way, bytes: &[u8]) {
+        let session = self.whose.of_way(way);
+        let viewer = session.and_then(|session| self.viewers.get_mut(&session));
+        let (Some(viewer), Some(&[a, b]), Some(&[c, d, e, f])) =
+            (viewer, bytes.get(2..4), bytes.get(8..12))
+        else {
+            return;
+        };
+        if viewer.ssrc == Some(u32::from_be_bytes([c, d, e, f])) {
+            let new = u32::from(u16::from_be_bytes([a, b]));
+            let last = viewer.sequence.unwrap_or(new);
+            let forward = (new.wrapping_sub(last) & 0xffff) < 0x8000;
+            let ahead = last.wrapping_add(new.wrapping_sub(last) & 0xffff);
+            viewer.sequence = Some(if forward { ahead } else { last });
+        }
     }
 
     fn on_dtls(&mut self, way: Way, bytes: &[u8]) {

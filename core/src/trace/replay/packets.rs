@@ -10,6 +10,7 @@ use super::config::{PASSWORD, USER};
 use super::dtls::Guest;
 use super::inputs::token_of;
 use super::media::{self, Arrival, Kind};
+use super::report::About;
 use super::run::Run;
 use super::stun::{self, Anew};
 use super::ways::{Way, username};
@@ -32,6 +33,8 @@ pub(super) struct Owed {
 
 /// How long such a packet waits.
 const OWED_FOR_US: u64 = 250_000;
+/// Entries within which the pieces of a message follow each other.
+const PIECES_WITHIN: usize = 16;
 /// How many wait; further ones are given up at once.
 const OWED_MAX: usize = 256;
 /// Bytes of a packet that nobody speaks.
@@ -59,6 +62,7 @@ impl Run<'_> {
                 self.answer(index, way, message)
             }
             Packet::Stun(message) => Some(self.request(index, message)),
+            Packet::Dtls(records) if self.goes_on(index, leg, via, records) => Some(Vec::new()),
             Packet::Dtls(records) => self.records(way, records),
         };
         match bytes {
@@ -105,17 +109,9 @@ impl Run<'_> {
     /// Media that came, one packet of a sum.
     pub(super) fn media(&mut self, arrival: &Arrival) {
         let way = self.channels.0.way(arrival.leg, arrival.via);
-        let viewer = self.whose.of_way(way).and_then(|session| self.viewers.get_mut(&session));
-        let bytes = match (arrival.kind, viewer) {
-            (Kind::Media(ssrc, sequence, bytes), _) => media::stray_media(ssrc, sequence, bytes),
-            (Kind::Report, Some(viewer)) => {
-                viewer.reports += 1;
-                let about = viewer.ssrc.map(|ssrc| (ssrc, viewer.lost));
-                let reporter = viewer.guest.as_mut().and_then(Guest::reporter);
-                let report = reporter.and_then(|reporter| reporter.write(about));
-                report.unwrap_or_else(|| media::stray_report(viewer.reports))
-            }
-            (Kind::Report, None) => media::stray_report(0),
+        let bytes = match arrival.kind {
+            Kind::Media(ssrc, sequence, bytes) => media::stray_media(ssrc, sequence, bytes),
+            Kind::Report => self.report(way),
         };
         self.counts.media += 1;
         // What becomes of it hangs on bytes that are not recorded, and is not compared.
@@ -125,6 +121,22 @@ impl Run<'_> {
         let after = self.decisions.split_off(before);
         let told = after.into_iter().filter(|it| !matches!(it.what, What::Dropped { .. }));
         self.decisions.extend(told);
+    }
+
+    /// A report of the viewer's who is behind a way.
+    fn report(&mut self, way: Way) -> Vec<u8> {
+        let (session, now_us) = (self.whose.of_way(way), self.now_us());
+        let lost = session.and_then(|session| self.losses.at(session, now_us));
+        let viewer = session.and_then(|session| self.viewers.get_mut(&session));
+        let Some(viewer) = viewer else { return media::stray_report(0) };
+        viewer.reports += 1;
+        let about = match (viewer.ssrc, viewer.sequence, lost) {
+            (Some(ssrc), Some(sequence), Some(lost)) => Some(About { ssrc, lost, sequence }),
+            _ => None,
+        };
+        let reporter = viewer.guest.as_mut().and_then(Guest::reporter);
+        let report = reporter.and_then(|reporter| reporter.write(about));
+        report.unwrap_or_else(|| media::stray_report(viewer.reports))
     }
 
     /// A check, an indication or a probe.
@@ -189,6 +201,28 @@ impl Run<'_> {
         let after = index.checked_add(1).and_then(|at| self.recording.entries.get(at));
         matches!(after.map(|entry| &entry.what),
             Some(What::Dropped { reason, .. }) if reason == "bad_integrity")
+    }
+
+    /// Whether the last message of this datagram goes on in the next that came: a stand-in's is not
+    /// cut at the same place, and leaves when all of the recorded one was there.
+    fn goes_on(&self, index: usize, leg: Leg, via: Option<Via>, records: &[DtlsRecord]) -> bool {
+        let after = self.recording.entries.get(index + 1..).unwrap_or_default();
+        let next = after.iter().take(PIECES_WITHIN).find_map(|entry| match &entry.what {
+            What::PacketIn { leg: its, via: wrapped, packet: Packet::Dtls(next), .. }
+                if (*its, *wrapped) == (leg, via) =>
+            {
+                Some(next.first())
+            }
+            What::PacketOut { leg: its, packet: Packet::Dtls(_), .. } if *its == leg => Some(None),
+            _ => None,
+        });
+        let last = records.last().filter(|last| last.handshake.is_some());
+        match (last, next.flatten()) {
+            (Some(last), Some(next)) => {
+                (last.handshake, last.epoch) == (next.handshake, next.epoch)
+            }
+            _ => false,
+        }
     }
 
     /// Records of the viewer's handshake. `None`: its stand-in has not got that far.

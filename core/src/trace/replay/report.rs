@@ -15,6 +15,17 @@ const ENCRYPTED: u32 = 1 << 31;
 const SENDER: u32 = 1;
 const HEADER_BYTES: usize = 8;
 
+/// What a report is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About {
+    /// The stream.
+    pub(super) ssrc: u32,
+    /// What of it was lost since the last, of 255.
+    pub(super) lost: u8,
+    /// The extended number of the last packet that came.
+    pub(super) sequence: u32,
+}
+
 /// Writes the reports of one viewer.
 pub(super) struct Reporter {
     key: [u8; KEY],
@@ -36,16 +47,16 @@ impl Reporter {
         Some(Reporter { key, salt: derive::<SALT>(&master, salt, LABEL_SALT), index: 0 })
     }
 
-    /// The next report: of so many 256ths lost of the stream `ssrc`. Without a stream it says nothing
-    /// but that somebody is there.
-    pub(super) fn write(&mut self, about: Option<(u32, u8)>) -> Option<Vec<u8>> {
+    /// The next report. About nothing it says that somebody is there.
+    pub(super) fn write(&mut self, about: Option<About>) -> Option<Vec<u8>> {
         self.index = self.index.wrapping_add(1) & !ENCRYPTED;
         let mut plain = Vec::new();
-        if let Some((ssrc, lost)) = about {
+        if let Some(About { ssrc, lost, sequence }) = about {
             plain.extend(ssrc.to_be_bytes());
-            // Fraction lost; the sum, the sequence number, jitter and sender report are not told.
+            // The sum of losses, jitter and the sender's report are not told.
             plain.extend([lost, 0, 0, 0]);
-            plain.extend([0; 16]);
+            plain.extend(sequence.to_be_bytes());
+            plain.extend([0; 12]);
         }
         let words = 1 + plain.len() as u16 / 4;
         let count = u8::from(about.is_some());

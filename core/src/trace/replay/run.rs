@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::asked::Asked;
 use super::config::endpoint_config;
 use super::dtls::Guest;
-use super::media::{Arrival, arrivals};
+use super::media::{Arrival, Losses, arrivals};
 use super::packets::Owed;
 use super::ways::{Channels, Whose};
 use super::{Caveat, ReplayError, Replayed, sdp};
@@ -57,6 +57,7 @@ pub(super) struct Run<'a> {
     pub(super) decisions: Vec<Entry>,
     pub(super) diagnoses: Vec<(u64, Diagnosis)>,
     pub(super) counts: Counts,
+    pub(super) losses: Losses,
     arrivals: VecDeque<Arrival>,
     steps_left: u64,
 }
@@ -76,8 +77,8 @@ pub(super) struct Viewer {
     pub(super) id: SessionId,
     pub(super) is_client: bool,
     pub(super) ssrc: Option<u32>,
-    /// What it reports lost, in 256ths.
-    pub(super) lost: u8,
+    /// The extended number of the last packet that was sent to it (RFC 3550 §6.4.1).
+    pub(super) sequence: Option<u32>,
     pub(super) reports: u32,
     pub(super) guest: Option<Guest>,
 }
@@ -124,6 +125,7 @@ impl<'a> Run<'a> {
             decisions: Vec::new(),
             diagnoses: Vec::new(),
             counts: Counts::default(),
+            losses: Losses::of(recording),
             arrivals: arrivals(&recording.entries).into(),
             steps_left: steps_max,
         })
