@@ -8,6 +8,7 @@ pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
     STEP: format lints program tests docs web clients lab
 cargo xtask nat-matrix [--only SERVER×VIEWER] [--jobs N] [--repeat N] [--watch-s N]
+cargo xtask keep FILE NAME [--addresses as-recorded] [--decisions as-replayed]
 cargo xtask bench";
 
 /// What to do.
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     Bench,
     /// With the words for the program that plays it.
     NatMatrix(Vec<String>),
+    /// With the words for the program that does it.
+    Keep(Vec<String>),
     Test {
         only: Vec<Step>,
         install: bool,
@@ -28,6 +31,7 @@ impl Command {
         let command = match words.next().as_deref() {
             Some("test") => return Command::parse_test(words),
             Some("nat-matrix") => return Ok(Command::NatMatrix(words.collect())),
+            Some("keep") => return Ok(Command::Keep(words.collect())),
             Some("bench") => Command::Bench,
             Some("help" | "--help" | "-h") | None => Command::Help,
             Some(other) => bail!("there is no command {other:?}"),

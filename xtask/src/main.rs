@@ -6,6 +6,7 @@
 //! cargo xtask test --only clients,web    only these steps
 //! cargo xtask test --no-install    installs nothing; steps whose tools are missing are named and skipped
 //! cargo xtask nat-matrix           every server NAT against every viewer NAT, real ones; writes docs/nat-matrix.md
+//! cargo xtask keep FILE NAME       makes a test of a recording: tests/recordings/NAME.jsonl
 //! cargo xtask bench                figures of signalling, release build
 //! ```
 //!
@@ -52,6 +53,7 @@ fn execute(command: &Command) -> Result<bool> {
             Ok(true)
         }
         Command::Bench => steps::bench(),
+        Command::Keep(words) => steps::keep(words),
         Command::NatMatrix(words) => steps::nat_matrix(words),
         Command::Test { only, install } => steps::test(only, *install),
     }

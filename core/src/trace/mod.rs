@@ -20,6 +20,7 @@ mod addresses;
 mod budget;
 mod entry;
 mod header;
+mod hide;
 mod names;
 mod packet;
 mod read;

@@ -125,9 +125,11 @@ impl Teller<'_> {
                 let text = format!("a {kind} of {bytes} bytes leaves for {viewers} viewers");
                 self.push(at, "program", None, text);
             }
-            What::Heard { session, lost } if self.verbose || self.last_lost.abs_diff(*lost) > 4 => {
+            What::Heard { session, lost, .. }
+                if self.verbose || self.last_lost.abs_diff(*lost) > 4 =>
+            {
                 self.last_lost = *lost;
-                let percent = u32::from(*lost) * 100 / 256;
+                let percent = u32::from(*lost) * 100 / 255;
                 self.viewer(at, *session, format!("reports {percent} % of its packets lost"));
             }
             other => self.tell_program(at, other),

@@ -3,6 +3,7 @@
 
 mod again;
 mod refusal;
+mod scenes;
 mod secrets;
 mod sniffer;
 mod spellings;

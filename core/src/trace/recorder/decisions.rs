@@ -11,7 +11,7 @@ use crate::endpoint::{
     CloseCause, DropReason, Event, PathKind, SessionId, SessionState, SessionStats,
 };
 use crate::gather::ServerReport;
-use crate::trace::entry::What;
+use crate::trace::entry::{What, micros};
 use crate::trace::header::turn;
 
 /// How often sessions are looked at for another path.
@@ -85,7 +85,9 @@ impl Recorder {
             if let Some(loss) = session.loss {
                 let lost = (loss * 255.0).round().clamp(0.0, 255.0) as u8;
                 if self.losses.insert(session.id, lost) != Some(lost) {
-                    self.tell(now, What::Heard { session: session.id.0, lost });
+                    let before = session.loss_at.map(|at| now.saturating_duration_since(at));
+                    let before_us = before.map_or(0, micros);
+                    self.tell(now, What::Heard { session: session.id.0, lost, before_us });
                 }
             }
             let Some(path) = session.path else { continue };

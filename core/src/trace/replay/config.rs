@@ -76,7 +76,7 @@ pub(super) fn endpoint_config(
             recovery_timeout: span(limits.recovery_timeout_ms),
             sdp_bytes: limits.sdp_bytes.min(SDP_BYTES_MAX),
         },
-        estimator: header.estimator,
+        estimator: header.estimator.map(|most| most.clamp(10_000, 1_000_000_000)),
     })
 }
 

@@ -73,18 +73,20 @@ pub(super) struct Losses {
     otherwise: Option<u8>,
 }
 
-/// A loss is known this long after the reports that tell of it at most: two of them and a look.
-const KNOWN_AFTER_US: u64 = 2_000_000;
+/// A loss is known this long after the reports that tell of it at most: how often a session counts.
+const KNOWN_AFTER_US: u64 = 1_000_000;
 
 impl Losses {
     pub(super) fn of(recording: &Recording) -> Losses {
         let mut known: BTreeMap<u64, Vec<(u64, u8)>> = BTreeMap::new();
         for entry in &recording.entries {
-            if let What::Heard { session, lost } = entry.what {
-                known.entry(session).or_default().push((entry.at_us, lost));
+            if let What::Heard { session, lost, before_us } = entry.what {
+                let at_us = entry.at_us.saturating_sub(before_us);
+                known.entry(session).or_default().push((at_us, lost));
             }
         }
         // Before minor 1 losses were not recorded; most viewers have none.
+        known.values_mut().for_each(|known| known.sort_unstable());
         Losses { known, otherwise: (recording.header.minor < 1).then_some(0) }
     }
 

@@ -46,7 +46,7 @@ pub(super) fn normal(what: &What, hides_addresses: bool) -> What {
         }
         What::Diagnosis { evidence, .. } => {
             for line in evidence {
-                *line = without_figures(line);
+                *line = without_figures(&without_realm(line));
             }
         }
         What::Probed { token, .. } => *token = "*".to_owned(),
@@ -111,6 +111,17 @@ fn stand_in(word: &str) -> String {
         }
     }
     word.to_owned()
+}
+
+/// Evidence without the realm of a TURN server: it has a stand-in, or a piece of one.
+fn without_realm(line: &str) -> String {
+    match line.split_once("realm \"") {
+        Some((before, after)) => {
+            let after = after.split_once('"').map_or("", |(_, after)| after);
+            format!("{before}realm *{after}")
+        }
+        None => line.to_owned(),
+    }
 }
 
 /// Evidence without its counts and spans; addresses stay.
