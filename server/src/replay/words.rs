@@ -81,10 +81,8 @@ fn way(path: &str) -> &str {
 
 fn why_path(path: &str) -> &'static str {
     match path {
-        "direct" => "of the pairs that work, the viewer chose this one",
         "tunnel" => "the viewer comes from this machine though it was told a forwarded address",
-        "tcp" => "the viewer connected, and chose it",
-        _ => "no direct pair worked, or the viewer preferred this one",
+        _ => "of the pairs that work, the viewer chose this one",
     }
 }
 
@@ -125,7 +123,7 @@ fn why_dropped(reason: &str) -> &str {
         "bad_stun" => "damaged STUN",
         "no_session" => "for a session that there is not, or no more",
         "bad_integrity" => "signed with a wrong password",
-        "no_route" => "from an address that belongs to nobody",
+        "no_route" => "from an address that no viewer uses yet, or any more",
         "no_transaction" => "answers to what was not asked",
         "malformed" => "damaged",
         other => other,

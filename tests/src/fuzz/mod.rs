@@ -9,6 +9,7 @@ mod media;
 mod nat;
 mod recording;
 mod relay;
+mod replay;
 mod rewrite;
 mod texts;
 
@@ -18,6 +19,7 @@ pub use media::{annex_b, parameter_sets};
 pub use nat::nat_discovery;
 pub use recording::recording;
 pub use relay::allocation;
+pub use replay::replayed;
 pub use rewrite::rewrite;
 pub use texts::{candidate, fragment, offer, port_map};
 
@@ -37,4 +39,5 @@ pub const TARGETS: &[Target] = &[
     ("nat_discovery", nat_discovery),
     ("allocation", allocation),
     ("recording", recording),
+    ("replay", replayed),
 ];
