@@ -54,8 +54,8 @@ fn damaged(text: &str, seed: u64) -> String {
             }
             // Time runs away, or back.
             3 => lines[at]["at_us"] = NUMBERS[random.usize(..NUMBERS.len())].into(),
-            4 if random.bool() => bend(&mut random, &mut lines[0], 0),
-            _ => bend(&mut random, &mut lines[at], 0),
+            4 if random.bool() => bend(&mut random, &mut lines[0]),
+            _ => bend(&mut random, &mut lines[at]),
         }
         if lines.len() < 3 {
             break;
@@ -65,12 +65,12 @@ fn damaged(text: &str, seed: u64) -> String {
 }
 
 /// Changes one value somewhere below.
-fn bend(random: &mut Rng, value: &mut Value, depth: usize) {
+fn bend(random: &mut Rng, value: &mut Value) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             let at = random.usize(..fields.len());
             if let Some((_, value)) = fields.iter_mut().nth(at) {
-                bend(random, value, depth + 1);
+                bend(random, value);
             }
         }
         Value::Array(values) if !values.is_empty() => {
@@ -78,7 +78,7 @@ fn bend(random: &mut Rng, value: &mut Value, depth: usize) {
             match random.u8(..4) {
                 0 => drop(values.remove(at)),
                 1 => values.push(values[at].clone()),
-                _ => bend(random, &mut values[at], depth + 1),
+                _ => bend(random, &mut values[at]),
             }
         }
         Value::Number(_) => *value = NUMBERS[random.usize(..NUMBERS.len())].into(),

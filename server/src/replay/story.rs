@@ -1,6 +1,7 @@
 //! What of a recording is told: commands and decisions, and of packets the first of each kind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use pinhole_core::trace::{
     Direction, Entry, Integrity, Leg, Packet, Recording, StunAttribute, StunMessage, Via, What,
@@ -55,6 +56,7 @@ pub(super) fn rows(
         diagnoses: 0,
         last_browser: String::new(),
         last_lost: 0,
+        paths: BTreeMap::new(),
         rows: Vec::new(),
     };
     for line in words::header(&recording.header) {
@@ -78,6 +80,8 @@ struct Teller<'a> {
     diagnoses: usize,
     last_browser: String,
     last_lost: u8,
+    /// Our end and the viewer's of each session.
+    paths: BTreeMap<u64, (SocketAddr, SocketAddr)>,
     rows: Vec<Row>,
 }
 
@@ -137,7 +141,13 @@ impl Teller<'_> {
     }
 
     fn tell_decision(&mut self, at: u64, what: &What) -> bool {
-        let Some(text) = words::decision(what) else { return false };
+        let Some(mut text) = words::decision(what) else { return false };
+        if let What::Path { session, local, remote, .. } = what
+            && let Some((ours, theirs)) = self.paths.insert(*session, (*local, *remote))
+            && ours == *local
+        {
+            text = words::moved(theirs, *remote);
+        }
         if let What::Dropped { reason, .. } = what
             && !self.is_new(format!("dropped {reason}"))
         {

@@ -81,12 +81,23 @@ fn pair(difference: &Difference, columns: usize) -> String {
         None => format!("nothing {}", whose.trim_end_matches(": ")),
     };
     let mut text = under("  recorded  ", &said(&difference.recorded), columns);
-    text += &under("  replayed  ", &said(&difference.replayed), columns);
+    text += &match when_alone(difference) {
+        Some(when) => under("  replayed  ", &when, columns),
+        None => under("  replayed  ", &said(&difference.replayed), columns),
+    };
     for line in lines_that_differ(difference) {
         text += &under("            ", &line, columns);
     }
     text.push('\n');
     text
+}
+
+/// Where nothing differs but the time: by how much.
+fn when_alone(difference: &Difference) -> Option<String> {
+    let (then, now) = (difference.recorded.as_ref()?, difference.replayed.as_ref()?);
+    let by = seconds(then.at_us.abs_diff(now.at_us));
+    let when = if then.at_us < now.at_us { "later" } else { "earlier" };
+    (then.what == now.what).then(|| format!("the same, {} {when}", by.trim_start()))
 }
 
 /// Of two answers, the lines that only one has.

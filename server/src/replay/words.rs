@@ -1,6 +1,8 @@
 //! What entries say, in the words of the field. Decisions come with their reasons where an entry or
 //! its kind has one.
 
+use std::net::SocketAddr;
+
 use pinhole_core::trace::{
     BrowserTold, FindingsTold, Header, Leg, NatTold, StunAttribute, StunMessage, What,
 };
@@ -79,6 +81,11 @@ fn way(path: &str) -> &str {
     }
 }
 
+/// A path whose other end is another.
+pub(super) fn moved(before: SocketAddr, now: SocketAddr) -> String {
+    format!("sends to {now} now: the viewer is heard from there, and no more from {before}")
+}
+
 fn why_path(path: &str) -> &'static str {
     match path {
         "tunnel" => "the viewer comes from this machine though it was told a forwarded address",
@@ -86,7 +93,7 @@ fn why_path(path: &str) -> &'static str {
     }
 }
 
-fn server(report: &str, addresses: &[std::net::SocketAddr], code: Option<u16>) -> String {
+fn server(report: &str, addresses: &[SocketAddr], code: Option<u16>) -> String {
     match (report, addresses, code) {
         ("mapped", [base, outside], _) => format!("sees {base} as {outside}"),
         ("relayed", addresses, _) => format!("relays at {}", list(addresses)),
@@ -270,7 +277,7 @@ pub(super) fn plain(word: &str) -> String {
     word.replace('_', " ")
 }
 
-pub(super) fn list(addresses: &[std::net::SocketAddr]) -> String {
+pub(super) fn list(addresses: &[SocketAddr]) -> String {
     let words: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }

@@ -77,14 +77,12 @@ impl Asked {
         if let Some(sent) = self.known.get(&answer.transaction) {
             return Some(sent.clone());
         }
-        let open = self.sent.iter_mut().filter(|sent| !sent.answered);
+        let mut open = self.sent.iter_mut().filter(|sent| !sent.answered);
         let found = match self.recorded.get(&answer.transaction) {
             Some((way, wish, at_us)) => open
                 .filter(|sent| sent.way == *way && sent.wish == *wish)
                 .min_by_key(|sent| sent.at_us.abs_diff(*at_us)),
-            None => {
-                open.filter(|sent| sent.way == way && sent.wish.method == answer.method).next_back()
-            }
+            None => open.rfind(|sent| sent.way == way && sent.wish.method == answer.method),
         };
         let sent = found?;
         sent.answered = true;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::run::{Run, Viewer};
+use super::run::{Run, Streams, Viewer};
 use super::{media, sdp, told};
 use crate::endpoint::{Frame, SessionId};
 use crate::trace::entry::{Entry, What};
@@ -33,7 +33,7 @@ impl Run<'_> {
                 self.pair_answers(*session, sdp);
             }
             What::Connect { stream, remote, .. } => {
-                self.streams.wanted.0.push((*remote, *stream));
+                self.streams.wanted_there.push((*remote, *stream));
                 self.pair_streams();
             }
             other if self.command(other) || self.stream(other) || self.network(other) => {}
@@ -244,13 +244,13 @@ impl Run<'_> {
 
     /// Pairs connections that both runs asked for: the first to an address with the first.
     pub(super) fn pair_streams(&mut self) {
-        let (there, here) = &mut self.streams.wanted;
-        there.retain(|(remote, number)| {
+        let Streams { here, there, wanted_there, wanted_here } = &mut self.streams;
+        wanted_there.retain(|(remote, number)| {
             let is_same = |(other, _): &(SocketAddr, _)| other == remote;
-            let Some(at) = here.iter().position(is_same) else { return true };
-            let (_, id) = here.remove(at);
-            self.streams.here.insert(*number, (id, Framing::Turn));
-            self.streams.there.insert(id, *number);
+            let Some(at) = wanted_here.iter().position(is_same) else { return true };
+            let (_, id) = wanted_here.remove(at);
+            here.insert(*number, (id, Framing::Turn));
+            there.insert(id, *number);
             false
         });
     }

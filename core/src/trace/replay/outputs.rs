@@ -39,7 +39,7 @@ impl Run<'_> {
             self.recorder.on_event(self.now, &event);
             match event {
                 Event::Connect { stream, remote, .. } => {
-                    self.streams.wanted.1.push((remote, stream));
+                    self.streams.wanted_here.push((remote, stream));
                     self.pair_streams();
                 }
                 Event::Diagnosed { id, diagnosis: Some(diagnosis) }

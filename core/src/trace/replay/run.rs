@@ -88,8 +88,10 @@ pub(super) struct Viewer {
 pub(super) struct Streams {
     pub(super) here: BTreeMap<u64, (StreamId, Framing)>,
     pub(super) there: BTreeMap<StreamId, u64>,
-    /// Asked for and not paired yet, there and here.
-    pub(super) wanted: (Vec<(SocketAddr, u64)>, Vec<(SocketAddr, StreamId)>),
+    /// Asked for in the recording, and not paired yet.
+    pub(super) wanted_there: Vec<(SocketAddr, u64)>,
+    /// The same here.
+    pub(super) wanted_here: Vec<(SocketAddr, StreamId)>,
 }
 
 impl<'a> Run<'a> {
