@@ -119,7 +119,7 @@ impl Teller<'_> {
                 let reports = tally.rtcp_packets;
                 let remote = words::remote(tally.leg);
                 let text = format!("media {way} {remote}: {packets} packets, {reports} reports");
-                let session = self.whose.session(tally.leg, tally.via);
+                let session = self.whose.session(at, tally.leg, tally.via);
                 self.push(at, "media", session, text);
             }
             What::Frame { bytes, viewers, keyframe, .. }
@@ -267,7 +267,7 @@ impl Teller<'_> {
         packet: &Packet,
         direction: Direction,
     ) {
-        let session = self.whose.session(leg, via);
+        let session = self.whose.session(at, leg, via);
         let from = match self.whose.peer(leg, via) {
             Some(peer) => format!("{peer} through {}", words::remote(leg)),
             None => words::remote(leg),

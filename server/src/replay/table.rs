@@ -34,12 +34,12 @@ fn line(row: &Row, who: usize, columns: usize, colours: bool) -> String {
     let head = format!("{}  {:who$}  ", seconds(row.at_us), row.who);
     let indent = head.len();
     let width = columns.saturating_sub(indent).max(TEXT_MIN);
-    let mut lines = wrapped(&row.text, width);
+    let mut lines = wrapped(&clean(&row.text), width);
     if let Some(first) = lines.first_mut().filter(|_| row.is_decision && colours) {
         *first = format!("\x1b[1m{first}\x1b[0m");
     }
     for below in &row.below {
-        let rest = wrapped(below, width.saturating_sub(4));
+        let rest = wrapped(&clean(below), width.saturating_sub(4));
         lines.extend(
             rest.iter()
                 .enumerate()
@@ -136,8 +136,13 @@ fn about(what: &What) -> String {
 
 fn under(head: &str, text: &str, columns: usize) -> String {
     let indent = head.len();
-    let lines = wrapped(text, columns.saturating_sub(indent).max(TEXT_MIN));
+    let lines = wrapped(&clean(text), columns.saturating_sub(indent).max(TEXT_MIN));
     format!("{head}{}\n", lines.join(&format!("\n{:indent$}", "")))
+}
+
+/// Without what a terminal would obey: anybody may have written a recording.
+fn clean(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n', "·")
 }
 
 fn seconds(us: u64) -> String {

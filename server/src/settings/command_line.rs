@@ -10,8 +10,8 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use super::flags::{Cli, Command, DoctorFlags, ServeFlags};
 use super::layers::{self, Layers};
 use super::{
-    Access, Addresses, DoctorSettings, Environment, Invocation, ReplaySettings, RewriteSettings,
-    Settings, SettingsError, check,
+    Access, Addresses, DoctorSettings, Environment, Invocation, RewriteSettings, Settings,
+    SettingsError, check,
 };
 use crate::reflect::ReflectSettings;
 
@@ -77,12 +77,7 @@ impl Settings {
                 keep_mdns: flags.keep_mdns,
                 warnings: layers.warnings,
             })),
-            Command::Replay(flags) => Ok(Invocation::Replay(ReplaySettings {
-                file: flags.file,
-                session: flags.session,
-                verbose: flags.verbose,
-                json: flags.json,
-            })),
+            Command::Replay(flags) => Ok(Invocation::Replay(flags.into())),
             Command::Reflect(flags) => {
                 let named = || environment.get(REFLECT_TOKEN).filter(|token| !token.is_empty());
                 let token = flags.token.or_else(|| named().cloned());

@@ -118,6 +118,13 @@ pub struct ReplaySettings {
     pub json: bool,
 }
 
+impl From<flags::ReplayFlags> for ReplaySettings {
+    fn from(flags: flags::ReplayFlags) -> ReplaySettings {
+        let flags::ReplayFlags { file, session, verbose, json } = flags;
+        ReplaySettings { file, session, verbose, json }
+    }
+}
+
 /// All settings of `pinhole rewrite-sdp`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RewriteSettings {

@@ -223,6 +223,7 @@ impl Run<'_> {
             sequence: None,
             reports: 0,
             guest: None,
+            is_over: false,
         });
         viewer.ssrc = sdp::ssrc(&answer).or(viewer.ssrc);
     }

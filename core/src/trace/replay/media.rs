@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::trace::entry::{Entry, What};
-use crate::trace::packet::{Direction, Leg, Via};
+use crate::trace::packet::{Direction, DtlsRecord, Leg, Via};
 use crate::trace::read::Recording;
 
 /// Packets of one sum that are made anew; what a viewer sends in a second is far less.
@@ -13,6 +13,9 @@ const OF_SUM_MAX: u64 = 512;
 const TOTAL_MAX: usize = 400_000;
 /// The largest picture that is made.
 const PICTURE_BYTES_MAX: usize = 1 << 20;
+
+/// Records of one datagram.
+const RECORDS_MAX: usize = 16;
 
 /// One packet of a sum.
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +112,21 @@ pub(super) fn stray_media(ssrc: u32, sequence: u16, bytes: usize) -> Vec<u8> {
     packet.extend(ssrc.to_be_bytes());
     packet.resize(bytes.clamp(24, 1_500), 0x55);
     packet
+}
+
+/// DTLS records of nobody's: their heads, and nothing that anybody can read.
+pub(super) fn stray_records(records: &[DtlsRecord]) -> Vec<u8> {
+    let mut datagram = Vec::new();
+    for record in records.iter().take(RECORDS_MAX) {
+        let len = record.len.min(1_500);
+        datagram.extend([record.content, 0xfe, 0xfd]);
+        datagram.extend(record.epoch.to_be_bytes());
+        datagram.extend([0; 6]);
+        datagram.extend(len.to_be_bytes());
+        datagram.push(record.handshake.unwrap_or_default());
+        datagram.resize(datagram.len() + usize::from(len.saturating_sub(1)), 0);
+    }
+    datagram
 }
 
 /// A report before there are keys.

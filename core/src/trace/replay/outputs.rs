@@ -7,7 +7,7 @@ use super::packets::messages;
 use super::run::Run;
 use super::ways::Way;
 use crate::Endpoint;
-use crate::endpoint::{Event, SessionId, Transmit, Transport};
+use crate::endpoint::{Event, SessionId, SessionState, Transmit, Transport};
 use crate::trace::entry::{Entry, What};
 use crate::trace::packet::Leg;
 use crate::trace::recorder::Framing;
@@ -46,6 +46,12 @@ impl Run<'_> {
                     if self.diagnoses.len() < DIAGNOSES_MAX =>
                 {
                     self.diagnoses.push((self.number_of(id), *diagnosis));
+                }
+                Event::Session { id, state: SessionState::Closed(_) } => {
+                    let viewer = self.viewers.values_mut().find(|viewer| viewer.id == id);
+                    if let Some(viewer) = viewer {
+                        (viewer.guest, viewer.is_over) = (None, true);
+                    }
                 }
                 _ => {}
             }
@@ -107,7 +113,7 @@ impl Run<'_> {
 
     /// Notes how far the stream to a viewer is: its reports tell that they have it all.
     fn on_media(&mut self, way: Way, bytes: &[u8]) {
-        let session = self.whose.of_way(way);
+        let session = self.whose.of_way(self.now_us(), way);
         let viewer = session.and_then(|session| self.viewers.get_mut(&session));
         let (Some(viewer), Some(&[a, b]), Some(&[c, d, e, f])) =
             (viewer, bytes.get(2..4), bytes.get(8..12))
@@ -125,11 +131,11 @@ impl Run<'_> {
 
     fn on_dtls(&mut self, way: Way, bytes: &[u8]) {
         let (now, certificate) = (self.now, self.certificate);
-        let session = self.whose.of_way(way);
+        let session = self.whose.of_way(self.now_us(), way);
         let Some(viewer) = session.and_then(|session| self.viewers.get_mut(&session)) else {
             return;
         };
-        if viewer.guest.is_none() {
+        if viewer.guest.is_none() && !viewer.is_over {
             viewer.guest = Guest::new(now, certificate, viewer.is_client);
         }
         if let Some(guest) = &mut viewer.guest {

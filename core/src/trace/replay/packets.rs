@@ -125,7 +125,8 @@ impl Run<'_> {
 
     /// A report of the viewer's who is behind a way.
     fn report(&mut self, way: Way) -> Vec<u8> {
-        let (session, now_us) = (self.whose.of_way(way), self.now_us());
+        let now_us = self.now_us();
+        let session = self.whose.of_way(now_us, way);
         let lost = session.and_then(|session| self.losses.at(session, now_us));
         let viewer = session.and_then(|session| self.viewers.get_mut(&session));
         let Some(viewer) = viewer else { return media::stray_report(0) };
@@ -232,7 +233,11 @@ impl Run<'_> {
             return Some(Vec::new());
         }
         let (now, certificate) = (self.now, self.certificate);
-        let viewer = self.viewers.get_mut(&self.whose.of_way(way)?)?;
+        let session = self.whose.of_way(self.now_us(), way);
+        let viewer = session.and_then(|session| self.viewers.get_mut(&session));
+        let Some(viewer) = viewer.filter(|viewer| !viewer.is_over) else {
+            return Some(media::stray_records(records));
+        };
         if viewer.guest.is_none() && viewer.is_client {
             viewer.guest = Guest::new(now, certificate, true);
         }

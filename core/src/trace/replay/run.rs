@@ -81,6 +81,7 @@ pub(super) struct Viewer {
     pub(super) sequence: Option<u32>,
     pub(super) reports: u32,
     pub(super) guest: Option<Guest>,
+    pub(super) is_over: bool,
 }
 
 /// Connections: their numbers there and here.

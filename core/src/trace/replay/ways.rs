@@ -72,11 +72,11 @@ fn binding(message: &StunMessage) -> Option<(u16, SocketAddr)> {
     }
 }
 
-/// Which session each way belongs to, by the ufrags in checks on it. Where several used one, the
-/// first: what comes on a way comes before its first check only after a viewer has moved.
+/// Which session each way belongs to, by the ufrags in checks on it.
 #[derive(Debug, Default)]
 pub struct Whose {
-    owners: BTreeMap<Way, u64>,
+    /// From when on a way is a session's.
+    owners: BTreeMap<Way, Vec<(u64, u64)>>,
     channels: Channels,
     /// By the ufrags of our answers.
     sessions: BTreeMap<String, u64>,
@@ -92,9 +92,10 @@ impl Whose {
         whose
     }
 
-    /// The session whose packets go over a leg, wrapped or not. `None`: nobody's, or that of a server.
-    pub fn session(&self, leg: Leg, via: Option<Via>) -> Option<u64> {
-        self.of_way(self.channels.way(leg, via))
+    /// The session whose packets go over a leg at a time, wrapped or not. `None`: nobody's, or that of
+    /// a server.
+    pub fn session(&self, at_us: u64, leg: Leg, via: Option<Via>) -> Option<u64> {
+        self.of_way(at_us, self.channels.way(leg, via))
     }
 
     /// The peer behind a relay: that of the wrapping, or the one whose channel it is.
@@ -102,8 +103,11 @@ impl Whose {
         self.channels.way(leg, via).peer
     }
 
-    pub(super) fn of_way(&self, way: Way) -> Option<u64> {
-        self.owners.get(&way).copied()
+    /// What comes on a way before its first check is of a viewer that has moved.
+    pub(super) fn of_way(&self, at_us: u64, way: Way) -> Option<u64> {
+        let owners = self.owners.get(&way)?;
+        let next = owners.partition_point(|(since, _)| *since <= at_us);
+        owners.get(next.saturating_sub(1)).map(|(_, session)| *session)
     }
 
     fn learn(&mut self, entry: &Entry) {
@@ -114,12 +118,12 @@ impl Whose {
                 }
             }
             What::PacketIn { leg, via, packet: Packet::Stun(message), .. } => {
-                self.learn_owner(*leg, *via, message, 0);
+                self.learn_owner(entry.at_us, *leg, *via, message, 0);
             }
             What::PacketOut { leg, via, packet, .. } => {
                 self.channels.learn_from(*leg, packet);
                 if let Packet::Stun(message) = packet {
-                    self.learn_owner(*leg, *via, message, 1);
+                    self.learn_owner(entry.at_us, *leg, *via, message, 1);
                 }
             }
             _ => {}
@@ -127,10 +131,19 @@ impl Whose {
     }
 
     /// `place`: where our ufrag stands in the user name.
-    fn learn_owner(&mut self, leg: Leg, via: Option<Via>, message: &StunMessage, place: usize) {
+    fn learn_owner(
+        &mut self,
+        at_us: u64,
+        leg: Leg,
+        via: Option<Via>,
+        message: &StunMessage,
+        place: usize,
+    ) {
         let ufrag = username(message).and_then(|name| name.split(':').nth(place));
-        if let Some(session) = ufrag.and_then(|ufrag| self.sessions.get(ufrag)) {
-            self.owners.entry(self.channels.way(leg, via)).or_insert(*session);
+        let Some(session) = ufrag.and_then(|ufrag| self.sessions.get(ufrag)) else { return };
+        let owners = self.owners.entry(self.channels.way(leg, via)).or_default();
+        if owners.last().is_none_or(|(_, last)| last != session) {
+            owners.push((at_us, *session));
         }
     }
 }
