@@ -36,11 +36,11 @@ impl Run<'_> {
                 self.streams.wanted_there.push((*remote, *stream));
                 self.pair_streams();
             }
-            other if self.command(other) || self.stream(other) || self.network(other) => {}
-            // Decisions are compared, not taken; the rest tells of the recording.
-            _ => return,
+            // Decisions are compared, not taken; what is left tells of the recording.
+            other => {
+                let _ = self.command(other) || self.stream(other) || self.network(other);
+            }
         }
-        self.drain();
     }
 
     /// What viewers and the program ask for.

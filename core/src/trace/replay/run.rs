@@ -150,11 +150,23 @@ impl<'a> Run<'a> {
             }
             self.take(index, entry);
             used = index + 1;
+            if self.ends_turn(index, entry) {
+                self.drain();
+            }
         }
         let until_us = self.now_us();
         self.say_what_is_left_out(&mut caveats, used);
         let (decisions, diagnoses) = (self.decisions, self.diagnoses);
         Replayed { decisions, diagnoses, entries: used, until_us, caveats }
+    }
+
+    /// Whether output was taken after this entry: a shell reads the clock once a turn, and takes all
+    /// that came and all commands before it asks for what is to be sent.
+    fn ends_turn(&self, index: usize, entry: &Entry) -> bool {
+        let next = self.recording.entries.get(index + 1);
+        next.is_none_or(|next| {
+            next.at_us != entry.at_us || matches!(next.what, What::PacketOut { .. })
+        })
     }
 
     fn say_what_is_left_out(&self, caveats: &mut Vec<Caveat>, used: usize) {
