@@ -37,6 +37,20 @@ fn every_kept_recording_is_decided_as_it_was() {
 }
 
 #[test]
+fn a_recording_of_the_first_minor_version_is_run_too() {
+    let text = fs::read_to_string(folder().join("direct.jsonl")).unwrap();
+    let lines = text.lines().filter(|line| !line.contains("\"kind\":\"heard\""));
+    let lines: String = lines.map(|line| format!("{line}\n")).collect();
+    let first = lines.replacen("\"minor\":1", "\"minor\":0", 1);
+    let recording = Recording::read(first.as_bytes()).unwrap();
+    assert_eq!(recording.header.minor, 0);
+
+    let (_, comparison) = run_again(&recording).unwrap();
+
+    assert!(comparison.is_same() && comparison.same >= 4, "{}", differences(&comparison));
+}
+
+#[test]
 fn a_re_run_comes_out_the_same_each_time() {
     for file in kept() {
         let recording = read(&file).unwrap();
