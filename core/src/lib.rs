@@ -56,7 +56,7 @@
 //!
 //! # What it does not do yet
 //!
-//! Adaptation to bandwidth, and running a recording again.
+//! Adaptation to bandwidth.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -11,6 +11,7 @@
 //!
 //! [`doctor`] looks at the network that a server with these settings would have, before anybody
 //! connects; [`reflect`] is its helper on a public machine, and how to ask it.
+//! [`replay`] tells a recorded session and runs it again.
 //! [`rewrite_sdp`] is a command of its own: the same port map for the SDP of another program.
 //!
 //! ```no_run
@@ -40,6 +41,7 @@ pub mod origin;
 pub mod parsers;
 mod rate;
 pub mod reflect;
+pub mod replay;
 pub mod rewrite_sdp;
 pub mod serve;
 mod sessions;

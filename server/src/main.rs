@@ -8,7 +8,9 @@ use std::time::Duration;
 use pinhole::doctor::{self, Check, Grade};
 use pinhole::reflect::{ReflectSettings, Reflecting};
 use pinhole::serve::{self, End};
-use pinhole::settings::{self, DoctorSettings, Invocation, RewriteSettings, Settings};
+use pinhole::settings::{
+    self, DoctorSettings, Invocation, ReplaySettings, RewriteSettings, Settings,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Ok(Invocation::RewriteSdp(settings)) => rewrite_sdp(&settings),
         Ok(Invocation::Doctor(settings)) => doctor(&settings),
         Ok(Invocation::Reflect(settings)) => reflect(&settings),
+        Ok(Invocation::Replay(settings)) => replay(&settings),
         Err(error) if error.is_help() => {
             print!("{error}");
             ExitCode::SUCCESS
@@ -97,6 +100,22 @@ fn doctor(settings: &DoctorSettings) -> ExitCode {
     // Whoever reads it may have seen enough.
     let _ = std::io::stdout().write_all(text.as_bytes());
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints what happened; the exit code says whether it would be decided the same today.
+fn replay(settings: &ReplaySettings) -> ExitCode {
+    let colours = std::io::stdout().is_terminal();
+    match pinhole::replay::run(settings, terminal_columns(), colours) {
+        Ok(told) => {
+            // Whoever reads it may have seen enough.
+            let _ = std::io::stdout().write_all(told.text.as_bytes());
+            if told.is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 /// As the shell says, where it says so.

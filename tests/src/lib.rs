@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod fuzz;
 pub mod http;
 pub mod jsep;
+pub mod keeping;
 pub mod lab;
 pub mod leaks;
 pub mod rewriting;

@@ -15,6 +15,7 @@ cargo xtask plants
 cargo xtask fuzz [--minutes N] [--only TARGET[,TARGET…]] [--jobs N] [--minimise] [--no-build]
 cargo xtask coverage [--least PER_CENT] [--lines]
 cargo xtask mutants [packetizer] [rewriter] [portmap] [turn]
+cargo xtask keep FILE NAME [--addresses as-recorded] [--decisions as-replayed]
 cargo xtask bench";
 
 /// What to do.
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     /// With the words for the program that plays them.
     World(Vec<String>),
     Plants,
+    /// With the words for the program that does it.
+    Keep(Vec<String>),
     Test {
         only: Vec<Step>,
         install: bool,
@@ -47,6 +50,7 @@ impl Command {
             Some("fuzz") => return Ok(Command::Fuzz(fuzz::Wish::parse(words)?)),
             Some("coverage") => return Ok(Command::Coverage(coverage::Wish::parse(words)?)),
             Some("mutants") => return Ok(Command::Mutants(words.collect())),
+            Some("keep") => return Ok(Command::Keep(words.collect())),
             Some("bench") => Command::Bench,
             Some("help" | "--help" | "-h") | None => Command::Help,
             Some(other) => bail!("there is no command {other:?}"),

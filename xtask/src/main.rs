@@ -11,6 +11,7 @@
 //! cargo xtask fuzz --minutes 60    libFuzzer on every target in turn; needs a nightly toolchain
 //! cargo xtask coverage             which of the core's own lines its tests, corpora and world reach
 //! cargo xtask mutants              parts of the core with one thing changed: does a test notice?
+//! cargo xtask keep FILE NAME       makes a test of a recording: tests/recordings/NAME.jsonl
 //! cargo xtask bench                figures of signalling, release build
 //! ```
 //!
@@ -64,6 +65,7 @@ fn execute(command: &Command) -> Result<bool> {
         Command::Coverage(wish) => coverage::coverage(wish),
         Command::Mutants(parts) => mutants::mutants(parts.iter().cloned()),
         Command::Fuzz(wish) => fuzz::fuzz(wish),
+        Command::Keep(words) => steps::keep(words),
         Command::NatMatrix(words) => steps::nat_matrix(words),
         Command::World(words) => world::play(words).map(|()| true),
         Command::Plants => world::plants().map(|()| true),

@@ -155,6 +155,18 @@ pub(crate) fn nat_matrix(words: &[String]) -> Result<bool> {
     Ok(report.close())
 }
 
+/// Makes a test of a recording; false if it is refused, for which the reason is printed.
+///
+/// # Errors
+/// What does it does not build.
+pub(crate) fn keep(words: &[String]) -> Result<bool> {
+    run(&mut cargo("build --quiet --workspace --bin keep"), BUILD_LIMIT)?;
+    // A file is named as it is seen from here, not from the root.
+    let mut keep = program(paths::target().join("debug/keep"), "");
+    let keep = keep.args(words).current_dir(std::env::current_dir()?);
+    Ok(run(keep, SHORT_LIMIT).is_ok())
+}
+
 /// Prints the figures of signalling.
 ///
 /// # Errors

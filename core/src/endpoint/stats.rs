@@ -1,7 +1,7 @@
 //! Counters and gauges.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::routes::Via;
 use super::{Endpoint, Path, PathKind, SessionId, SessionState};
@@ -23,6 +23,8 @@ pub struct SessionStats {
     pub rtt: Option<Duration>,
     /// Fraction of packets that the viewer reports lost, 0..=1.
     pub loss: Option<f32>,
+    /// Since when that is its loss.
+    pub loss_at: Option<Instant>,
     /// Frames sent to it.
     pub frames: u64,
     /// Frames it lost whole.
@@ -86,6 +88,7 @@ impl Endpoint {
                 path: self.path(*id, session),
                 rtt: session.rtt(),
                 loss: session.loss(),
+                loss_at: session.loss_at(),
                 frames: session.frames(),
                 frames_skipped: session.frames_skipped(),
                 verdict: self.judged.get(id).and_then(|judged| judged.verdict),

@@ -1,7 +1,7 @@
 //! A session seen from outside.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use str0m::stats::{MediaEgressStats, PeerStats};
 
@@ -39,6 +39,8 @@ pub enum PathKind {
 pub(super) struct Seen {
     pub(super) rtt: Option<Duration>,
     pub(super) loss: Option<f32>,
+    /// Since when that is the loss.
+    pub(super) loss_at: Option<Instant>,
     pub(super) nacks: u64,
 }
 
@@ -51,6 +53,11 @@ impl Session {
     /// Fraction of packets that the viewer reports lost, 0..=1.
     pub(crate) fn loss(&self) -> Option<f32> {
         self.seen.loss
+    }
+
+    /// Since when that is so.
+    pub(crate) fn loss_at(&self) -> Option<Instant> {
+        self.seen.loss_at
     }
 
     /// Frames sent to it.
@@ -74,7 +81,10 @@ impl Session {
         stats: &MediaEgressStats,
         signal: &mut impl FnMut(Signal),
     ) {
-        self.seen.loss = stats.loss.or(self.seen.loss);
+        if stats.loss.is_some() && stats.loss != self.seen.loss {
+            self.seen.loss = stats.loss;
+            self.seen.loss_at = Some(stats.timestamp);
+        }
         let new = stats.nacks.saturating_sub(self.seen.nacks);
         self.seen.nacks = stats.nacks;
         if new > 0 {

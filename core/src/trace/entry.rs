@@ -120,6 +120,9 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<String>,
     },
+    /// What a viewer reports lost of what was sent to it, of 255, and how long before the entry that was
+    /// known. An input, told when it has changed; reports themselves are among the sums. Since minor 1.
+    Heard { session: u64, lost: u8, before_us: u64 },
     /// The way that a session's packets go from now on.
     Path { session: u64, path: String, local: SocketAddr, remote: SocketAddr },
     /// One of the expected probes came.
@@ -199,6 +202,7 @@ impl What {
             What::SignalledFrom { .. } | What::Findings { .. } => Class::Story,
             What::Diagnosis { .. } | What::ExpectProbes { .. } => Class::Story,
             What::Probed { .. } => Class::Story,
+            What::Heard { .. } => Class::Routine,
             // Each viewer's comes every few seconds, much the same.
             What::Browser { .. } => Class::Routine,
             What::Leave | What::ServerAddresses { .. } | What::Bases { .. } => Class::Story,

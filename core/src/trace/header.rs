@@ -14,7 +14,7 @@ use crate::{EndpointConfig, Limits};
 /// The version of the format. A reader refuses a higher one.
 pub const VERSION: u32 = 1;
 /// Grows with each addition that an older reader of this version may skip.
-pub const MINOR: u32 = 0;
+pub const MINOR: u32 = 1;
 
 /// What the recorded endpoint was made of, secrets aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,15 +13,19 @@
 //!
 //! Packets of media are summed up (`tally`). A file has a size that it does not exceed
 //! ([`Budget`]), and what is left out first is what least explains a session.
+//!
+//! [`replay()`] runs a recording again, and [`compare`] says whether it is decided the same.
 
 mod addresses;
 mod budget;
 mod entry;
 mod header;
+mod hide;
 mod names;
 mod packet;
 mod read;
 mod recorder;
+mod replay;
 mod scrub_sdp;
 mod scrub_stun;
 mod sight;
@@ -40,4 +44,7 @@ pub use packet::{
 };
 pub use read::{ENTRIES_MAX, LINE_BYTES_MAX, RecordError, Recording};
 pub use recorder::Recorder;
+pub use replay::{
+    Caveat, Comparison, Difference, ReplayError, Replayed, STEPS_MAX, Whose, compare, replay,
+};
 pub use told::{BrowserError, BrowserTold, FindingsTold, NatTold, PortTold};

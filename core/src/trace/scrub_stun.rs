@@ -18,15 +18,17 @@ const MESSAGE_INTEGRITY: u16 = 0x0008;
 const MESSAGE_INTEGRITY_SHA256: u16 = 0x001c;
 const XOR_PEER_ADDRESS: u16 = 0x0012;
 const DATA: u16 = 0x0013;
+const CHANNEL_NUMBER: u16 = 0x000c;
 const BINDING: u16 = 1;
+const CHANNEL_BIND: u16 = 9;
 const SEND: u16 = 6;
 const DATA_INDICATION: u16 = 7;
 
 /// A STUN message cut into its fields.
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     class: u16,
     method: u16,
-    id: [u8; 12],
+    pub(super) id: [u8; 12],
     attributes: Vec<(u16, &'a [u8])>,
     whole: bool,
 }
@@ -80,7 +82,7 @@ impl Scrub {
             0x0006 => Some(StunAttribute::Username(self.username(fields, value))),
             MESSAGE_INTEGRITY | MESSAGE_INTEGRITY_SHA256 => Some(StunAttribute::MessageIntegrity),
             0x0009 => error_code(value).map(StunAttribute::ErrorCode),
-            0x000c => first_half(value).map(StunAttribute::ChannelNumber),
+            CHANNEL_NUMBER => first_half(value).map(StunAttribute::ChannelNumber),
             0x000d => number_of(value).map(StunAttribute::Lifetime),
             XOR_PEER_ADDRESS => {
                 xored().map(|at| StunAttribute::XorPeerAddress(self.addresses.socket(at)))
@@ -134,8 +136,15 @@ pub(super) fn unwrap_indication(bytes: &[u8]) -> Option<(SocketAddr, &[u8])> {
     Some((address(peer, Some(&fields.id))?, data))
 }
 
+/// The number and the peer that a ChannelBind request names, RFC 8656 §12.
+pub(super) fn channel_binding(bytes: &[u8]) -> Option<(u16, SocketAddr)> {
+    let fields = cut(bytes).filter(|fields| (fields.class, fields.method) == (0, CHANNEL_BIND))?;
+    let peer = address(fields.value(XOR_PEER_ADDRESS)?, Some(&fields.id))?;
+    Some((first_half(fields.value(CHANNEL_NUMBER)?)?, peer))
+}
+
 /// RFC 8489 §5 and §14: header, then attributes padded to four bytes.
-fn cut(bytes: &[u8]) -> Option<Fields<'_>> {
+pub(super) fn cut(bytes: &[u8]) -> Option<Fields<'_>> {
     let (head, mut rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
     let kind = u16::from_be_bytes([head[0], head[1]]);
     let len = usize::from(u16::from_be_bytes([head[2], head[3]]));
@@ -157,6 +166,11 @@ fn cut(bytes: &[u8]) -> Option<Fields<'_>> {
 }
 
 impl<'a> Fields<'a> {
+    /// The value of the first attribute of this number.
+    pub(super) fn value(&self, wanted: u16) -> Option<&'a [u8]> {
+        self.attributes.iter().find(|(number, _)| *number == wanted).map(|(_, value)| *value)
+    }
+
     fn ice_username(&self) -> Option<&'a str> {
         let (_, value) = self.attributes.iter().find(|(number, _)| *number == 0x0006)?;
         std::str::from_utf8(value).ok().filter(|_| self.method == BINDING)

@@ -47,7 +47,8 @@ pub(super) fn sight(scrub: &mut Scrub, bytes: &[u8]) -> Sight {
     Sight { via, what, len: inner.len() }
 }
 
-fn unwrap<'a>(scrub: &mut Scrub, bytes: &'a [u8]) -> (Option<Via>, &'a [u8]) {
+/// What TURN had wrapped a packet in, and the packet.
+pub(super) fn unwrap<'a>(scrub: &mut Scrub, bytes: &'a [u8]) -> (Option<Via>, &'a [u8]) {
     match bytes.first() {
         // RFC 8656 §12.4: number, length, data, and over TCP padding.
         Some(64..=79) => {
@@ -83,7 +84,7 @@ fn media(bytes: &[u8]) -> Seen {
 }
 
 /// RFC 6347 §4.1: type, version, epoch, sequence number, length, fragment.
-fn dtls_records(mut bytes: &[u8]) -> Vec<DtlsRecord> {
+pub(super) fn dtls_records(mut bytes: &[u8]) -> Vec<DtlsRecord> {
     let mut records = Vec::new();
     while let Some(content) = bytes.first().copied().filter(|_| records.len() < RECORDS_MAX) {
         let Some((head, rest)) = bytes.split_first_chunk::<DTLS_HEADER_BYTES>() else { break };

@@ -46,6 +46,7 @@ use crate::settings::{ReflectorSettings, Settings};
 
 pub use json::{failure, json};
 pub use report::{Check, Grade, Report};
+pub(crate) use table::wrapped;
 pub use table::{COLUMNS, table};
 
 use lines::Instead;

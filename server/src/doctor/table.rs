@@ -124,7 +124,7 @@ pub(super) fn milliseconds(time: Duration) -> String {
 }
 
 /// Broken at spaces; a longer word stands out. Lines of the text stay lines.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
         let mut line = String::new();

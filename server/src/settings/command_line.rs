@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
-use super::flags::{Cli, Command, DoctorFlags, ServeFlags};
+use super::flags::{Cli, Command, DoctorFlags, MapFlags, RewriteFlags, ServeFlags};
 use super::layers::{self, Layers};
 use super::{
     Access, Addresses, DoctorSettings, Environment, Invocation, RewriteSettings, Settings,
@@ -66,17 +66,10 @@ impl Settings {
             .map_err(|error| explain(error, &serve, &layers, &arguments))?;
         match cli.command {
             Command::SettingsPage => Ok(Invocation::SettingsPage),
-            Command::RewriteSdp(flags) => Ok(Invocation::RewriteSdp(RewriteSettings {
-                addresses: Addresses {
-                    map: flags.mapping.map,
-                    public_ip: flags.mapping.public_ip,
-                    advertise: flags.mapping.advertise,
-                    ..Addresses::default()
-                },
-                messages: flags.messages,
-                keep_mdns: flags.keep_mdns,
-                warnings: layers.warnings,
-            })),
+            Command::RewriteSdp(flags) => {
+                Ok(Invocation::RewriteSdp(rewriting(flags, layers.warnings)))
+            }
+            Command::Replay(flags) => Ok(Invocation::Replay(flags.into())),
             Command::Reflect(flags) => {
                 let named = || environment.get(REFLECT_TOKEN).filter(|token| !token.is_empty());
                 let token = flags.token.or_else(|| named().cloned());
@@ -92,6 +85,16 @@ impl Settings {
                 Ok(Invocation::Doctor(Box::new(DoctorSettings { settings, json })))
             }
         }
+    }
+}
+
+fn rewriting(flags: RewriteFlags, warnings: Vec<String>) -> RewriteSettings {
+    let MapFlags { map, public_ip, advertise } = flags.mapping;
+    RewriteSettings {
+        addresses: Addresses { map, public_ip, advertise, ..Addresses::default() },
+        messages: flags.messages,
+        keep_mdns: flags.keep_mdns,
+        warnings,
     }
 }
 

@@ -43,6 +43,9 @@ pub enum Command {
     /// Sends probes back to doctors that ask, so that they can prove their ports from outside; for
     /// any public machine
     Reflect(ReflectFlags),
+    /// Runs a recorded session again (`serve --record FILE`), tells what happened and why, and says
+    /// whether it would be decided the same today
+    Replay(ReplayFlags),
     /// Prints the settings reference, docs/settings.md.
     #[command(hide = true)]
     SettingsPage,
@@ -114,6 +117,26 @@ pub struct DoctorFlags {
     /// What `serve` would be told.
     #[command(flatten)]
     pub serve: ServeFlags,
+}
+
+/// The flags of `pinhole replay`.
+#[derive(Debug, Args)]
+pub struct ReplayFlags {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Tell this session only, by its number in the recording
+    #[arg(long, value_name = "N")]
+    pub session: Option<u64>,
+
+    /// Tell every packet, candidate and sum, not only the first of each kind
+    #[arg(long, short)]
+    pub verbose: bool,
+
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The flags of `pinhole reflect`.

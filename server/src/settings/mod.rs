@@ -44,6 +44,8 @@ pub enum Invocation {
     Doctor(Box<DoctorSettings>),
     /// `pinhole reflect`
     Reflect(ReflectSettings),
+    /// `pinhole replay`
+    Replay(ReplaySettings),
     /// `pinhole settings-page`
     SettingsPage,
 }
@@ -101,6 +103,26 @@ pub struct ReflectorSettings {
     pub address: String,
     /// Its secret.
     pub token: Option<String>,
+}
+
+/// All settings of `pinhole replay`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplaySettings {
+    /// The recording.
+    pub file: PathBuf,
+    /// The only session that is told.
+    pub session: Option<u64>,
+    /// Whether every packet is told.
+    pub verbose: bool,
+    /// Whether JSON is printed.
+    pub json: bool,
+}
+
+impl From<flags::ReplayFlags> for ReplaySettings {
+    fn from(flags: flags::ReplayFlags) -> ReplaySettings {
+        let flags::ReplayFlags { file, session, verbose, json } = flags;
+        ReplaySettings { file, session, verbose, json }
+    }
 }
 
 /// All settings of `pinhole rewrite-sdp`.

@@ -9,6 +9,7 @@ mod media;
 mod nat;
 mod recording;
 mod relay;
+mod replay;
 mod rewrite;
 mod script;
 mod signalling;
@@ -22,6 +23,7 @@ pub use media::{annex_b, parameter_sets};
 pub use nat::nat_discovery;
 pub use recording::recording;
 pub use relay::allocation;
+pub use replay::replayed;
 pub use rewrite::rewrite;
 pub use script::{script, wire};
 pub use signalling::{ice_servers, messages};
@@ -49,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     ("streams", streams),
     ("messages", messages),
     ("ice_servers", ice_servers),
+    ("replay", replayed),
 ];
 
 /// Puts back the panic hook that only tells. libFuzzer's own ends the process, also where a session

@@ -1,7 +1,9 @@
 //! `--record`: a file that tells what happened, and no secret.
 #![allow(clippy::unwrap_used)]
 
+mod again;
 mod refusal;
+mod scenes;
 mod secrets;
 mod sniffer;
 mod spellings;

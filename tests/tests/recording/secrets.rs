@@ -13,7 +13,7 @@ use crate::Scratch;
 use crate::sniffer::Sniffer;
 use crate::spellings::find;
 
-const LIMIT: Duration = Duration::from_secs(15);
+pub(crate) const LIMIT: Duration = Duration::from_secs(15);
 const USER: &str = "northern-user";
 const PASSWORD: &str = "correct-horse-battery";
 const REST_SECRET: &str = "shared-between-both";
@@ -86,14 +86,14 @@ impl Secrets {
 }
 
 /// A coturn on loopback; killed when dropped.
-struct Coturn {
+pub(crate) struct Coturn {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     database: std::path::PathBuf,
 }
 
 impl Coturn {
-    fn start(options: &[String]) -> Coturn {
+    pub(crate) fn start(options: &[String]) -> Coturn {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let name = format!("pinhole-recording-{}-{port}.sqlite", std::process::id());

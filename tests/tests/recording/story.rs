@@ -10,6 +10,7 @@ use pinhole_tests::runtime_suite::{LIMIT, Server, Spawn, eventually, within};
 use pinhole_tests::viewer::{Candidates, ViewerConfig, ViewerPool};
 
 use crate::Scratch;
+use crate::again::assert_same;
 
 const RUNTIMES: [Spawn; 2] = [pinhole_mio::spawn, pinhole_smol::spawn];
 
@@ -60,6 +61,7 @@ fn a_session_that_never_connects_tells_its_whole_story_the_same_on_both_runtimes
 
     assert_eq!(kinds(&recordings[0]), kinds(&recordings[1]));
     for recording in &recordings {
+        assert!(assert_same(recording) >= 2, "answer, end");
         let mut told = kinds(recording);
         // Tested where verdicts are.
         told.retain(|kind| kind != "diagnosis");
@@ -116,6 +118,7 @@ fn connects(spawn: Spawn) -> Recording {
 fn a_session_that_connects_tells_its_checks_its_handshake_its_path_and_its_sums() {
     for spawn in RUNTIMES {
         let recording = connects(spawn);
+        assert!(assert_same(&recording) >= 4, "answer, connected, path, closed");
 
         let mut integrity = Vec::new();
         let (mut handshakes, mut packets) = (Vec::new(), 0);

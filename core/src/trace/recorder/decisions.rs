@@ -11,7 +11,7 @@ use crate::endpoint::{
     CloseCause, DropReason, Event, PathKind, SessionId, SessionState, SessionStats,
 };
 use crate::gather::ServerReport;
-use crate::trace::entry::What;
+use crate::trace::entry::{What, micros};
 use crate::trace::header::turn;
 
 /// How often sessions are looked at for another path.
@@ -80,7 +80,16 @@ impl Recorder {
     pub fn on_sessions(&mut self, now: Instant, sessions: &[SessionStats]) {
         self.sessions_due = (!sessions.is_empty()).then(|| now + SESSIONS_INTERVAL);
         self.paths.retain(|id, _| sessions.iter().any(|session| session.id == *id));
+        self.losses.retain(|id, _| sessions.iter().any(|session| session.id == *id));
         for session in sessions {
+            if let Some(loss) = session.loss {
+                let lost = (loss * 255.0).round().clamp(0.0, 255.0) as u8;
+                if self.losses.insert(session.id, lost) != Some(lost) {
+                    let before = session.loss_at.map(|at| now.saturating_duration_since(at));
+                    let before_us = before.map_or(0, micros);
+                    self.tell(now, What::Heard { session: session.id.0, lost, before_us });
+                }
+            }
             let Some(path) = session.path else { continue };
             if self.paths.insert(session.id, path) != Some(path) {
                 let (local, remote) = (path.local, path.remote);

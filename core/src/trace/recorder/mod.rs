@@ -8,6 +8,7 @@ mod streams;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+pub(in crate::trace) use self::streams::Framing;
 use self::streams::StreamTexts;
 use super::addresses::{AddressPolicy, Addresses};
 use super::entry::{Entry, What, micros};
@@ -36,6 +37,7 @@ pub struct Recorder {
     timeouts: Option<Timeouts>,
     dropped: BTreeMap<DropReason, u64>,
     paths: BTreeMap<SessionId, Path>,
+    losses: BTreeMap<SessionId, u8>,
     sessions_due: Option<Instant>,
     entries: VecDeque<Entry>,
 }
@@ -65,6 +67,7 @@ impl Recorder {
             timeouts: None,
             dropped: BTreeMap::new(),
             paths: BTreeMap::new(),
+            losses: BTreeMap::new(),
             sessions_due: None,
             entries: VecDeque::new(),
         };

@@ -27,7 +27,7 @@ struct StreamText {
 
 /// How messages are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(in crate::trace) enum Framing {
     /// RFC 4571: a viewer's.
     Length,
     /// RFC 8656 §12.5: a TURN server's.
