@@ -7,8 +7,8 @@ use super::normal::{Subject, normal, subject};
 use crate::trace::entry::{Entry, What};
 use crate::trace::read::Recording;
 
-/// By how much a decision may come earlier or later: rounds of judging are seconds apart. Timers that
-/// fired late then fire in time now; what the latest came late is added.
+/// By how much a decision may come earlier or later: rounds of judging are seconds apart. Timers
+/// that fired late then fire in time now; what the latest came late is added.
 const TIME_US: u64 = 1_000_000;
 /// More is not added.
 const LATE_US_MAX: u64 = 3_000_000;
@@ -90,8 +90,8 @@ fn by_subject(entries: &[Entry]) -> BTreeMap<Subject, Vec<&Entry>> {
     all
 }
 
-/// By how much the latest timer of a recording came late. A program that stood still for longer than this
-/// was no program that anybody could judge by its times.
+/// By how much the latest timer of a recording came late. A program that stood still for longer
+/// than this was no program that anybody could judge by its times.
 fn late_us_max(entries: &[Entry]) -> u64 {
     let late = entries.iter().filter_map(|entry| match entry.what {
         What::Timeouts { late_us_max, .. } => Some(late_us_max),
