@@ -1,8 +1,8 @@
 //! `pinhole replay FILE`: what happened in a recorded session, told so that a person can follow it,
 //! and whether it would be decided the same by this version.
 //!
-//! The file is read here; running it again is the core's ([`pinhole_core::trace::replay`]), and so is
-//! comparing. [`story`] chooses what is told, [`words`] says it, [`table`] sets it.
+//! The file is read here; running it again is the core's ([`pinhole_core::trace::replay`]), and so
+//! is comparing. [`story`] chooses what is told, [`words`] says it, [`table`] sets it.
 
 mod json;
 mod story;

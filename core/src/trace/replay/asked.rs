@@ -70,9 +70,9 @@ impl Asked {
         self.sent.push_back(Sent { id, username, realm, way, wish, at_us, answered: false });
     }
 
-    /// The request that a recorded answer is for: among those like the recorded one and not answered
-    /// yet, the one sent at the nearest time. Where the recording does not have the request, the
-    /// last that went the same way.
+    /// The request that a recorded answer is for: among those like the recorded one and not
+    /// answered yet, the one sent at the nearest time. Where the recording does not have the
+    /// request, the last that went the same way.
     pub(super) fn answered(&mut self, way: Way, answer: &StunMessage) -> Option<Sent> {
         if let Some(sent) = self.known.get(&answer.transaction) {
             return Some(sent.clone());

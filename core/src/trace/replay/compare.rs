@@ -7,9 +7,11 @@ use super::normal::{Subject, normal, subject};
 use crate::trace::entry::{Entry, What};
 use crate::trace::read::Recording;
 
-/// By how much a decision may come earlier or later: rounds of judging are seconds apart, and a
-/// timer that fired late then fires in time now.
+/// By how much a decision may come earlier or later: rounds of judging are seconds apart. Timers
+/// that fired late then fire in time now; what the latest came late is added.
 const TIME_US: u64 = 1_000_000;
+/// More is not added.
+const LATE_US_MAX: u64 = 3_000_000;
 
 /// How the decisions of both runs stand to each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +54,7 @@ impl Difference {
 pub fn compare(recording: &Recording, replayed: &Replayed) -> Comparison {
     let hides = recording.header.addresses_hidden;
     let entries = recording.entries.get(..replayed.entries).unwrap_or(&recording.entries);
+    let within_us = TIME_US.saturating_add(late_us_max(entries));
     let then = by_subject(entries);
     let now = by_subject(&replayed.decisions);
     let mut comparison = Comparison { same: 0, differences: Vec::new() };
@@ -63,7 +66,7 @@ pub fn compare(recording: &Recording, replayed: &Replayed) -> Comparison {
         let then = then.get(subject).unwrap_or(&none);
         let now = now.get(subject).unwrap_or(&none);
         let both = then.iter().zip(now);
-        let same = both.take_while(|(then, now)| is_same(then, now, hides)).count();
+        let same = both.take_while(|(then, now)| is_same(then, now, within_us, hides)).count();
         comparison.same += same;
         let (then, now) = (then.get(same), now.get(same));
         if then.is_some() || now.is_some() {
@@ -87,8 +90,18 @@ fn by_subject(entries: &[Entry]) -> BTreeMap<Subject, Vec<&Entry>> {
     all
 }
 
-fn is_same(then: &Entry, now: &Entry, hides: bool) -> bool {
-    then.at_us.abs_diff(now.at_us) <= TIME_US
+/// By how much the latest timer of a recording came late. A program that stood still for longer
+/// than this was no program that anybody could judge by its times.
+fn late_us_max(entries: &[Entry]) -> u64 {
+    let late = entries.iter().filter_map(|entry| match entry.what {
+        What::Timeouts { late_us_max, .. } => Some(late_us_max),
+        _ => None,
+    });
+    late.max().unwrap_or(0).min(LATE_US_MAX)
+}
+
+fn is_same(then: &Entry, now: &Entry, within_us: u64, hides: bool) -> bool {
+    then.at_us.abs_diff(now.at_us) <= within_us
         && normal(&then.what, hides) == normal(&now.what, hides)
 }
 

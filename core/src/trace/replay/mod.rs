@@ -1,5 +1,5 @@
-//! Runs a recording again: a new endpoint is told what the recorded one was told, at the same times,
-//! and what it decides is laid beside what was decided then.
+//! Runs a recording again: a new endpoint is told what the recorded one was told, at the same
+//! times, and what it decides is laid beside what was decided then.
 //!
 //! [`replay`] makes the endpoint from the header and goes through the entries. Randomness and keys
 //! are the re-run's own, so packets are made anew from what the recording tells of them: STUN with
@@ -112,7 +112,8 @@ pub enum Caveat {
     Media(u64),
     /// The path's bandwidth was estimated.
     #[error(
-        "bandwidth was estimated from feedback that is not recorded: frames may be skipped otherwise"
+        "bandwidth was estimated from feedback that is not recorded: frames may be skipped that were \
+         not then"
     )]
     Estimator,
     /// Answers to what the re-run did not ask.
@@ -123,7 +124,8 @@ pub enum Caveat {
     Handshake(u64),
     /// DTLS 1.3.
     #[error(
-        "a viewer spoke DTLS 1.3, whose handshake cannot be told from data; its datagrams were left out"
+        "a viewer spoke DTLS 1.3, whose handshake cannot be told from data; its datagrams were left \
+         out"
     )]
     Dtls13,
     /// Inputs for what is not there.
@@ -131,8 +133,8 @@ pub enum Caveat {
     NoCounterpart(u64),
 }
 
-/// Runs a recording again. `start` is any moment, which stands for time 0; `certificate` is shown by
-/// both sides; `steps_max` bounds the work ([`STEPS_MAX`] where nothing smaller is meant).
+/// Runs a recording again. `start` is any moment, which stands for time 0; `certificate` is shown
+/// by both sides; `steps_max` bounds the work ([`STEPS_MAX`] where nothing smaller is meant).
 ///
 /// # Errors
 /// The header is damaged.

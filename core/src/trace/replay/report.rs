@@ -76,8 +76,8 @@ impl Reporter {
     }
 }
 
-/// AES in counter mode over the salt with the label in it, RFC 3711 §4.3.3. N bytes are not more than
-/// two blocks.
+/// AES in counter mode over the salt with the label in it, RFC 3711 §4.3.3. N bytes are not more
+/// than two blocks.
 fn derive<const N: usize>(master: &[u8; KEY], salt: &[u8], label: u8) -> [u8; N] {
     let provider = str0m::crypto::from_feature_flags().srtp_provider;
     let mut stream = Vec::new();

@@ -160,8 +160,8 @@ impl<'a> Run<'a> {
         Replayed { decisions, diagnoses, entries: used, until_us, caveats }
     }
 
-    /// Whether output was taken after this entry: a shell reads the clock once a turn, and takes all
-    /// that came and all commands before it asks for what is to be sent.
+    /// Whether output was taken after this entry: a shell reads the clock once a turn, and takes
+    /// all that came and all commands before it asks for what is to be sent.
     fn ends_turn(&self, index: usize, entry: &Entry) -> bool {
         let next = self.recording.entries.get(index + 1);
         next.is_none_or(|next| {
@@ -184,7 +184,10 @@ impl<'a> Run<'a> {
             (u64::from(self.recording.header.addresses_hidden), Caveat::Hidden),
         ];
         caveats.extend(counted.into_iter().filter(|(count, _)| *count > 0).map(|(_, it)| it));
-        let is_media = |entry: &Entry| matches!(&entry.what, What::Media(tally) if tally.direction == Direction::Out);
+        let is_media = |entry: &Entry| match &entry.what {
+            What::Media(tally) => tally.direction == Direction::Out,
+            _ => false,
+        };
         if self.recording.header.estimator.is_some() && entries[..used].iter().any(is_media) {
             caveats.push(Caveat::Estimator);
         }

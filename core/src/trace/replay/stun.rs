@@ -36,7 +36,8 @@ pub(super) fn write(message: &StunMessage, anew: &Anew) -> Vec<u8> {
     for attribute in &message.attributes {
         match attribute {
             StunAttribute::MessageIntegrity => {
-                // RFC 8489 §14.5: over all that stands before it, with the length up to its own end.
+                // RFC 8489 §14.5: over all that stands before it, with the length up to its own
+                // end.
                 set_length(&mut bytes, 24);
                 let mut hmac =
                     Hmac::<Sha1>::new_from_slice(&anew.key).expect("any length is a key");

@@ -92,8 +92,8 @@ impl Whose {
         whose
     }
 
-    /// The session whose packets go over a leg at a time, wrapped or not. `None`: nobody's, or that of
-    /// a server.
+    /// The session whose packets go over a leg at a time, wrapped or not. `None`: nobody's, or that
+    /// of a server.
     pub fn session(&self, at_us: u64, leg: Leg, via: Option<Via>) -> Option<u64> {
         self.of_way(at_us, self.channels.way(leg, via))
     }
