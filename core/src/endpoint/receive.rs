@@ -160,10 +160,20 @@ impl Endpoint {
             return Ok(None);
         }
         let route = Route { session, alias, told: known.filter(|_| is_known).and_then(|r| r.told) };
+        // A viewer that moves stays where str0m knows it; any other address is one more there.
+        let moves = self.roams_from(now, arrival, route, SILENCE_BEFORE_NEW).is_some();
+        if !is_known && !moves && !self.may_come_from(session, remote) {
+            return Err(DropReason::TooManyAddresses);
+        }
         self.routes.add_remote(now, via, remote, route);
         let roamed =
             if is_known { route } else { self.roam(now, arrival, route, SILENCE_BEFORE_NEW) };
         Ok(Some(roamed))
+    }
+
+    fn may_come_from(&mut self, session: SessionId, remote: SocketAddr) -> bool {
+        let session = self.sessions.get_mut(&session);
+        session.is_some_and(|session| session.may_come_from(remote))
     }
 
     fn is_authentic(&self, session: SessionId, check: &BindingRequest<'_>) -> bool {

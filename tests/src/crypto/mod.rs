@@ -29,6 +29,7 @@ use std::time::Instant;
 use pinhole_core::Certificate;
 use str0m::crypto::CryptoProvider;
 
+pub use provider::client;
 pub use random::{Source, seed};
 
 /// Makes the seeded provider that of the process, for all that str0m does from now on, and seeds
