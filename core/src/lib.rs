@@ -78,8 +78,8 @@ pub use base::{Seed, WallClock};
 pub use endpoint::{
     Accepted, CandidateError, Certificate, CertificateError, CloseCause, ConfigError, Datagram,
     DropReason, Endpoint, EndpointConfig, EndpointStats, Event, Findings, Frame, FrameReport,
-    Limits, OfferError, Path, PathKind, SessionId, SessionState, SessionStats, StreamId,
-    TimeoutReason, Transmit, Transport, VideoFormat,
+    Limits, OfferError, Path, PathKind, SESSION_BYTES_MAX, SessionId, SessionState, SessionStats,
+    StreamId, TimeoutReason, Transmit, Transport, VideoFormat,
 };
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ mod stream;
 mod timer;
 mod wake;
 
-pub use run::spawn;
+pub use run::{spawn, spawn_with_clock};
 
 /// Compiles what the page on embedding shows.
 #[cfg(doctest)]

@@ -8,19 +8,33 @@ use crate::readiness::Readiness;
 /// Starts the loop on a thread of its own. Fails where the endpoint's configuration is refused, or
 /// the system has no descriptors or threads left.
 pub fn spawn(config: RuntimeConfig) -> Result<Running, RuntimeError> {
-    let readiness = Readiness::new().map_err(RuntimeError::io("cannot wait for events"))?;
-    let (turn, handle) = Turn::new(config, readiness.doorbell())?;
-    start_thread("pinhole-mio", turn, handle, |turn| run(turn, readiness))
+    spawn_with_clock(config, Instant::now)
 }
 
-fn run(mut turn: Turn, mut readiness: Readiness) -> Result<(), RuntimeError> {
+/// The same under a clock of one's own, which is read once a turn and must not go back: for tests
+/// that repeat a run. Deadlines are waited for in the system's time, so whoever moves the clock
+/// gives the loop something to do as well, any command.
+pub fn spawn_with_clock(
+    config: RuntimeConfig,
+    clock: impl Fn() -> Instant + Send + 'static,
+) -> Result<Running, RuntimeError> {
+    let readiness = Readiness::new().map_err(RuntimeError::io("cannot wait for events"))?;
+    let (turn, handle) = Turn::new(clock(), config, readiness.doorbell())?;
+    start_thread("pinhole-mio", turn, handle, |turn| run(turn, readiness, clock))
+}
+
+fn run(
+    mut turn: Turn,
+    mut readiness: Readiness,
+    clock: impl Fn() -> Instant,
+) -> Result<(), RuntimeError> {
     while !turn.is_over() {
         let next = turn.next();
         let (sockets, streams) = turn.sources();
         readiness
             .wait(sockets, streams, next)
             .map_err(RuntimeError::io("the sockets cannot be waited for"))?;
-        turn.begin(Instant::now());
+        turn.begin(clock());
         turn.receive()?;
         turn.run_commands();
         turn.take_frames();

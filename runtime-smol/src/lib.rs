@@ -23,4 +23,4 @@ mod stream;
 mod timer;
 mod wake;
 
-pub use run::spawn;
+pub use run::{spawn, spawn_with_clock};

@@ -16,7 +16,7 @@
 //! ```text
 //! while !turn.is_over() {
 //!     readiness.wait(turn.sources(), next)      wait
-//!     turn.begin(Instant::now())                read the clock once
+//!     turn.begin(clock())                       read the clock once
 //!     turn.receive()                            receive a bounded batch
 //!     turn.run_commands()                       run bounded commands
 //!     turn.take_frames()                        take bounded access units

@@ -10,6 +10,7 @@ pub mod discovery;
 pub mod doctor;
 pub mod endpoint;
 pub mod fuzz;
+pub mod hostile;
 pub mod http;
 pub mod jsep;
 pub mod keeping;

@@ -31,7 +31,8 @@ use std::time::Instant;
 pub use crate::base::StreamId;
 pub use crate::sdp::{CandidateError, OfferError};
 pub use crate::session::{
-    Certificate, CertificateError, CloseCause, Path, PathKind, SessionId, SessionState,
+    Certificate, CertificateError, CloseCause, Path, PathKind, SESSION_BYTES_MAX, SessionId,
+    SessionState,
 };
 pub use crate::wire::DropReason;
 pub use config::{ConfigError, EndpointConfig, Limits, VideoFormat};

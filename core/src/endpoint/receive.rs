@@ -170,8 +170,16 @@ impl Endpoint {
         if !is_known && self.may_have_moved(now, arrival, session, SILENCE_BEFORE_NEW) {
             return Ok(None);
         }
+        if !is_known && !self.may_come_from(session, remote) {
+            return Err(DropReason::TooManyAddresses);
+        }
         self.routes.add_remote(now, via, remote, route);
         Ok(Some(route))
+    }
+
+    fn may_come_from(&mut self, session: SessionId, remote: SocketAddr) -> bool {
+        let session = self.sessions.get_mut(&session);
+        session.is_some_and(|session| session.may_come_from(remote))
     }
 
     fn is_authentic(&self, session: SessionId, check: &BindingRequest<'_>) -> bool {

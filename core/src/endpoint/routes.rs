@@ -12,7 +12,8 @@ use std::time::Instant;
 
 use super::{SessionId, StreamId};
 
-/// Remote addresses kept per session: a viewer checks from a handful. The oldest is forgotten.
+/// Remote addresses kept per session: a viewer checks from a handful. The oldest is forgotten. As
+/// many addresses may a viewer have roamed away from.
 const REMOTES_PER_SESSION_MAX: usize = 16;
 
 /// By which way a datagram came.
@@ -100,6 +101,13 @@ impl Routes {
     pub(crate) fn add_remote(&mut self, now: Instant, via: Via, remote: SocketAddr, route: Route) {
         if let Some(told) = route.told {
             self.roamed.insert((route.session, told), remote);
+            let mut of_session = self.roamed.keys().filter(|(id, _)| *id == route.session);
+            // Only the one that str0m sends to matters, and that is the one that was just moved.
+            if of_session.clone().count() > REMOTES_PER_SESSION_MAX
+                && let Some(oldest) = of_session.find(|(_, from)| *from != told).copied()
+            {
+                self.roamed.remove(&oldest);
+            }
         }
         let key = (via, remote);
         match self.by_remote.insert(key, Known { route, heard: now }) {

@@ -19,6 +19,7 @@ mod state;
 mod stats;
 mod told;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -56,10 +57,19 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 /// With the estimator on, and no report of the viewer for two round trips, str0m wants to be woken
 /// once a round trip: thousands of times a second on a LAN, and without end where the round trip is
 /// none. It is woken for that no sooner than this after the last time, which is how often it wants to
-/// be woken otherwise, and while packets wait in its
-/// pacer, whose timeout may stand behind that one, a little sooner.
+/// be woken otherwise, and while packets wait in its pacer, whose timeout may stand behind that one,
+/// a little sooner.
 const ESTIMATOR_PAUSE: Duration = Duration::from_millis(25);
 const ESTIMATOR_PAUSE_SENDING: Duration = Duration::from_millis(1);
+/// The most memory that one session takes, whatever its viewer does: 1.4 MB of packets kept for
+/// retransmission, the offer with all its sections, candidates and pairs, and what waits to be sent.
+/// Held by tests with a viewer that is let in and then hostile; connections over TCP have bounds of
+/// their own.
+pub const SESSION_BYTES_MAX: usize = 4 << 20;
+/// Addresses that a viewer's checks may come from until it restarts ICE; those beyond are dropped.
+/// str0m keeps each for good, with pairs that every datagram is compared with, and a viewer has a
+/// handful: one that moves stays under the address that str0m knows.
+const SOURCES_MAX: usize = 64;
 
 /// One viewer.
 pub(crate) struct Session {
@@ -79,6 +89,8 @@ pub(crate) struct Session {
     told: Vec<SocketAddr>,
     /// Those of them that are relays of the viewer's.
     told_relays: Vec<SocketAddr>,
+    /// Addresses that its checks came from, with the latest credentials.
+    sources: BTreeSet<SocketAddr>,
     /// A datagram that did not fit the run before it.
     held: Option<str0m::net::Transmit>,
     /// Whether str0m may have output, or packets are written that a timeout must release.
@@ -141,6 +153,12 @@ impl Session {
 
     pub(crate) fn return_told_relays(&mut self, relays: Vec<SocketAddr>) {
         self.told_relays = relays;
+    }
+
+    /// Whether str0m may be told of a check from there: it was before, or there is room.
+    pub(crate) fn may_come_from(&mut self, remote: SocketAddr) -> bool {
+        let room = self.sources.len() < SOURCES_MAX;
+        self.sources.contains(&remote) || room && self.sources.insert(remote)
     }
 
     /// Whether all that str0m had to send was taken.

@@ -1,5 +1,6 @@
 //! Offers and answers of one session: the first, further ones, and ICE restarts (RFC 8445 §9).
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use str0m::bwe::Bitrate;
@@ -64,6 +65,7 @@ impl Session {
             negotiations: 1,
             told: Vec::new(),
             told_relays: Vec::new(),
+            sources: BTreeSet::new(),
             held: None,
             drained: false,
             wake: None,
@@ -180,6 +182,7 @@ impl Session {
         self.call(|rtc| rtc.direct_api().set_local_ice_credentials(ours));
         self.told.clear();
         self.told_relays.clear();
+        self.sources.clear();
         self.offered_at = now;
         self.on(now, Input::Restarted);
         self.handle_timeout(now);

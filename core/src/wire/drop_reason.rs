@@ -15,6 +15,8 @@ pub enum DropReason {
     NoRoute,
     /// STUN that answers no question of ours.
     NoTransaction,
+    /// A check from one more address, of a session that has been checked from too many.
+    TooManyAddresses,
     /// A session found it malformed.
     Malformed,
 }

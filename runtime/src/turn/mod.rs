@@ -73,8 +73,11 @@ pub struct Turn {
 impl Turn {
     /// Makes the turn and the handle that speaks with it. `bell` must wake the loop. Refuses what the
     /// endpoint refuses.
-    pub fn new(config: RuntimeConfig, bell: Doorbell) -> Result<(Turn, Handle), RuntimeError> {
-        let now = Instant::now();
+    pub fn new(
+        now: Instant,
+        config: RuntimeConfig,
+        bell: Doorbell,
+    ) -> Result<(Turn, Handle), RuntimeError> {
         let streams = Streams::new(tls_client(&config));
         let NetworkConfig { names, bases, .. } = config.network;
         let network = Network::start(names, bases, &bell)?;

@@ -326,13 +326,14 @@ fn cause_label(cause: CloseCause) -> &'static str {
 }
 
 /// Every reason, so that each has its line from the start.
-const REASONS: [DropReason; 7] = [
+const REASONS: [DropReason; 8] = [
     DropReason::Unknown,
     DropReason::BadStun,
     DropReason::NoSession,
     DropReason::BadIntegrity,
     DropReason::NoRoute,
     DropReason::NoTransaction,
+    DropReason::TooManyAddresses,
     DropReason::Malformed,
 ];
 
@@ -344,6 +345,7 @@ fn reason_label(reason: DropReason) -> &'static str {
         DropReason::BadIntegrity => "bad_integrity",
         DropReason::NoRoute => "no_route",
         DropReason::NoTransaction => "no_transaction",
+        DropReason::TooManyAddresses => "too_many_addresses",
         DropReason::Malformed => "malformed",
     }
 }

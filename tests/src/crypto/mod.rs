@@ -10,6 +10,7 @@
 //! - [`provider`]: `dimpl` with all that, and with its own generator seeded.
 //!
 //! The generator is the thread's: [`seed`] sets it, and a new thread begins as if with `seed(0)`.
+//! Where several share a thread and none shall draw from another's, each has a [`Source`].
 //!
 //! What is left to the clock of the machine, and so the same only within one process: the seconds
 //! since 1970 in the `Random` of DTLS 1.2, and the NTP time of RTCP sender reports. `dimpl` and
@@ -28,7 +29,8 @@ use std::time::Instant;
 use pinhole_core::Certificate;
 use str0m::crypto::CryptoProvider;
 
-pub use random::seed;
+pub use provider::client;
+pub use random::{Source, seed};
 
 /// Makes the seeded provider that of the process, for all that str0m does from now on, and seeds
 /// the thread's generator.

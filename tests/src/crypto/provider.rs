@@ -133,3 +133,16 @@ impl DtlsInstance for Instance {
         self.0.close()
     }
 }
+
+/// A DTLS client with a viewer's certificate, and that in DER: for those who speak DTLS without
+/// str0m.
+///
+/// # Panics
+/// Never: the configuration is a good one.
+pub fn client(now: Instant) -> (Dtls, Vec<u8>) {
+    let own = certificates::draw();
+    let config = config(random::below(CONFIGS), None).expect("a configuration without wishes");
+    let mut dtls = Dtls::new_12(config, own.clone(), now);
+    dtls.set_active(true);
+    (dtls, own.certificate)
+}

@@ -13,6 +13,25 @@ pub fn seed(number: u64) {
     GENERATOR.replace(Rng::with_seed(number));
 }
 
+/// A generator of its own for one of several that share a thread.
+#[derive(Debug, Clone)]
+pub struct Source(Rng);
+
+impl Source {
+    /// One that draws what a thread with this seed would.
+    pub fn new(number: u64) -> Source {
+        Source(Rng::with_seed(number))
+    }
+
+    /// Puts it in the thread's place for a call.
+    pub fn scope<T>(&mut self, call: impl FnOnce() -> T) -> T {
+        let thread = GENERATOR.replace(self.0.clone());
+        let result = call();
+        self.0 = GENERATOR.replace(thread);
+        result
+    }
+}
+
 /// Fills a buffer.
 pub(super) fn fill(bytes: &mut [u8]) {
     GENERATOR.with_borrow_mut(|generator| generator.fill(bytes));

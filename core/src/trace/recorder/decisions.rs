@@ -172,6 +172,7 @@ fn drop_reason(reason: DropReason) -> &'static str {
         DropReason::BadIntegrity => "bad_integrity",
         DropReason::NoRoute => "no_route",
         DropReason::NoTransaction => "no_transaction",
+        DropReason::TooManyAddresses => "too_many_addresses",
         DropReason::Malformed => "malformed",
     }
 }
