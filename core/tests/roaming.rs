@@ -243,3 +243,38 @@ fn a_check_from_elsewhere_moves_nothing_while_the_path_is_alive() {
     assert_eq!(world.endpoint.stats().roams_total, 0);
     assert_eq!(world.endpoint.sessions()[0].path.unwrap().remote, address("192.0.2.7:6000"));
 }
+
+/// Found by the world, seed 34: the integrity of a check holds wherever it is sent from.
+#[test]
+fn a_check_that_is_repeated_from_elsewhere_moves_nothing_when_the_path_is_silent_either() {
+    let (mut world, _) = watching("192.0.2.7:6000");
+    let checks = Rc::new(RefCell::new(Vec::new()));
+    let ear = Rc::clone(&checks);
+    world.lost_upward = Some(Box::new(move |bytes| {
+        ear.borrow_mut().extend((bytes[..2] == [0, 1]).then(|| bytes.to_vec()));
+        false
+    }));
+    for _ in 0..60 {
+        world.frame(false, 3_000);
+        world.run_ms(100);
+    }
+    let overheard = checks.take();
+    assert!(!overheard.is_empty(), "the viewer checks its path");
+    world.sent.clear();
+
+    // Nothing of the viewer's arrives any more; a stranger repeats what it once sent.
+    world.lost_upward = Some(Box::new(|_| true));
+    for round in 0..80 {
+        let check = &overheard[round % overheard.len()];
+        world.endpoint.handle_datagram(world.now, from_stranger(check));
+        world.frame(false, 3_000);
+        world.run_ms(100);
+    }
+
+    assert_eq!(world.endpoint.stats().roams_total, 0);
+    let to_stranger = world.sent.iter().filter(|(to, _)| to.remote == address(STRANGER));
+    let (mut checks, mut others) = (0, 0);
+    to_stranger.for_each(|(_, bytes)| *if bytes[0] < 4 { &mut checks } else { &mut others } += 1);
+    assert_eq!(others, 0, "nothing but checks goes to a stranger");
+    assert!((1..=30).contains(&checks), "{checks} checks in eight seconds");
+}

@@ -56,9 +56,9 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// With the estimator on, and no report of the viewer for two round trips, str0m wants to be woken
 /// once a round trip: thousands of times a second on a LAN, and without end where the round trip is
-/// none. It is woken for that no sooner than this after the last time, which is how often it wants to
-/// be woken otherwise, and while packets wait in its pacer, whose timeout may stand behind that one,
-/// a little sooner.
+/// none. It is woken for that no sooner than this after the last time, which is how often it wants
+/// to be woken otherwise; a little sooner while packets wait in its pacer, whose timeout may stand
+/// behind that one.
 const ESTIMATOR_PAUSE: Duration = Duration::from_millis(25);
 const ESTIMATOR_PAUSE_SENDING: Duration = Duration::from_millis(1);
 /// The most memory that one session takes, whatever its viewer does: 1.4 MB of packets kept for

@@ -63,6 +63,24 @@ fn a_401_with_a_new_nonce_is_worth_one_more_try() {
     }
 }
 
+/// Found by the world, seed 699: bits of a request that turned on the way are no reason to come with
+/// another name, which the server would hold against the allocation.
+#[test]
+fn one_401_to_a_signed_request_costs_no_allocation() {
+    for method in [REFRESH, PERMISSION, CHANNEL] {
+        let mut server = Server::new(Guard::Sha1);
+        (0..1_000).for_each(|second| knows(&mut server, "s", second));
+        let mut world = World::with(server, rest("s"), Families::V4, Leg::Datagram, 1);
+        world.run_ms(1_500);
+        world.server().scripted.push_back((method, 401));
+
+        world.talk(peer(1), 11 * MINUTE);
+
+        assert!(world.server().scripted.is_empty(), "{method} was asked for");
+        assert_eq!(world.story(), ["allocated"], "{method}");
+    }
+}
+
 #[test]
 fn without_credentials_a_server_that_asks_for_them_refuses() {
     let server = Server::new(Guard::Sha1);
