@@ -276,5 +276,5 @@ fn a_check_that_is_repeated_from_elsewhere_moves_nothing_when_the_path_is_silent
     let (mut checks, mut others) = (0, 0);
     to_stranger.for_each(|(_, bytes)| *if bytes[0] < 4 { &mut checks } else { &mut others } += 1);
     assert_eq!(others, 0, "nothing but checks goes to a stranger");
-    assert!((1..=30).contains(&checks), "{checks} checks in eight seconds");
+    assert!((1..=40).contains(&checks), "{checks} checks in eight seconds");
 }

@@ -34,7 +34,7 @@ fn lived(seed: u64) -> World {
     let servers = ["port", "sym", "none", "full"];
     let server = servers[usize::try_from(seed % 4).unwrap()];
     let mut config = WorldConfig::new(seed, server).with_turn();
-    config.faults = Faults { loss: 0.03, duplicates: 0.02, late: 0.05 };
+    config.faults = Faults { loss: 0.03, duplicates: 0.02, late: 0.05, ..Faults::NONE };
     let mut world = World::new(config);
     world.run(seconds(1));
     for viewer in ["port", "sym"] {

@@ -50,21 +50,28 @@ pub(super) fn draw(seed: u64) -> Plan {
     }
 }
 
-/// One viewer who stays behind a relay, until everything that can end has to be refreshed.
+/// A long time: one viewer who stays behind a relay until everything that can end has to be
+/// refreshed, or nobody at all, until somebody comes after all.
 fn draw_long(seed: u64, rng: &mut fastrand::Rng) -> Plan {
     let side = |name: &str| name.parse().expect("a side");
+    let stays = rng.bool();
+    let (at, servers, viewers): (_, &[&str], &[&str]) = match stays {
+        true => (1_000, &["sym", "port", "port+sym"], &["sym", "symadr", "port+sym"]),
+        false => (780_000, &["full", "adr", "port", "keep"], &["none", "full", "adr", "port"]),
+    };
     let habits = Habits { trickles: rng.bool(), tells_host: false, restarts: true };
-    let viewer = What::Viewer(side(pick(rng, &["sym", "symadr", "port+sym"])), habits);
-    let mut parts = vec![Part { at: ms(rng.u64(1_000..4_000)), what: viewer }];
-    if rng.bool() {
+    let viewer = What::Viewer(side(pick(rng, viewers)), habits);
+    let mut parts = vec![Part { at: ms(at + rng.u64(0..3_000)), what: viewer }];
+    if stays && rng.bool() {
         let fault = What::Fault(Disturbance::TurnStaleNonces);
         parts.push(Part { at: ms(rng.u64(20_000..500_000)), what: fault });
     }
+    let turn = if rng.bool() { TurnUse::Password } else { TurnUse::Rest };
     Plan {
         seed,
-        server: side(pick(rng, &["sym", "port", "port+sym"])),
+        server: side(pick(rng, servers)),
         stun: true,
-        turn: if rng.bool() { TurnUse::Password } else { TurnUse::Rest },
+        turn: if stays { turn } else { TurnUse::None },
         dead_servers: false,
         fps: 2,
         sessions_max: 64,

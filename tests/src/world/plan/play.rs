@@ -8,7 +8,7 @@ use pinhole_core::{CloseCause, Limits, SessionState};
 
 use super::{Allowed, Disturbance, Part, Plan, TurnUse, What};
 use crate::world::faults::Faults;
-use crate::world::turn::Users;
+use crate::world::turn::{TurnServer, Users};
 use crate::world::{World, WorldConfig};
 
 /// From the offer to the first picture, where nothing is broken.
@@ -215,7 +215,7 @@ impl<'a> Played<'a> {
                     world.viewers[viewer].vanish();
                 }
             }
-            Disturbance::TurnRestarts => world.turn.iter_mut().for_each(|turn| turn.restart()),
+            Disturbance::TurnRestarts => world.turn.iter_mut().for_each(TurnServer::restart),
             Disturbance::TurnStaleNonces => {
                 world.turn.iter_mut().for_each(|turn| turn.stale_nonce(now));
             }
