@@ -63,8 +63,8 @@ pub(crate) fn plants() -> Result<()> {
         sow(&copy, plant)?;
     }
     let lib = copy.join("core/src/lib.rs");
-    let source = fs::read_to_string(&lib)? + SWITCH;
-    fs::write(&lib, source)?;
+    fs::write(&lib, fs::read_to_string(&lib)? + SWITCH)?;
+    name_otherwise(&copy)?;
     let mut build = cargo("build --workspace --bin world");
     // What the copy needs of others is built already.
     run(build.current_dir(&copy).env("CARGO_TARGET_DIR", paths::target()), BUILD_LIMIT)?;
@@ -77,6 +77,17 @@ pub(crate) fn plants() -> Result<()> {
     }
     ensure!(report.close(), "some plants were not found");
     Ok(())
+}
+
+/// Gives the copy's packages another version: cargo takes those of one name and version for the same, wherever they
+/// lie, and both are built in one folder.
+fn name_otherwise(copy: &Path) -> Result<()> {
+    let manifest = copy.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest)?;
+    let (named, version) = ("[workspace.package]\nversion = \"", "-planted\"");
+    let at = text.find(named).context("no version in Cargo.toml")? + named.len();
+    let end = at + text[at..].find('"').context("no end of the version in Cargo.toml")?;
+    Ok(fs::write(&manifest, text[..end].to_owned() + version + &text[end + 1..])?)
 }
 
 fn find(world: &Path, plant: &Plant) -> Result<()> {
