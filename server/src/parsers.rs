@@ -9,6 +9,5 @@ pub fn websocket_message(text: &str) -> Result<(), String> {
 
 /// Reads a browser's report, as WHEP takes it. The error says what is wrong with it.
 pub fn browser_report(text: &str) -> Result<(), String> {
-    let fields = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    report::parse(&fields).map(drop)
+    report::read(text).map(drop)
 }

@@ -23,6 +23,15 @@ const TEXT_CHARS_MAX: usize = 256;
 /// Entries of each list in it.
 const LIST_MAX: usize = 16;
 
+/// Reads a report that is a text of its own. The error says what is wrong, and quotes nothing of it.
+pub(crate) fn read(text: &str) -> Result<BrowserReport, String> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) => parse(&fields),
+        Ok(_) => Err("the report is not a JSON object".to_string()),
+        Err(error) => Err(format!("the report is not JSON: {error}")),
+    }
+}
+
 /// Reads a report. The error names the field that is wrong.
 pub(crate) fn parse(fields: &Map<String, Value>) -> Result<BrowserReport, String> {
     let errors = list(fields, "errors")?.iter().map(ice_error).collect::<Result<_, _>>()?;

@@ -167,9 +167,7 @@ pub(super) async fn report(
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text));
     }
     let wrong = |text: String| Refusal::new(StatusCode::BAD_REQUEST, text);
-    let fields = serde_json::from_str(&text)
-        .map_err(|error| wrong(format!("the report is not a JSON object: {error}")))?;
-    let report = reports::parse(&fields).map_err(wrong)?;
+    let report = reports::read(&text).map_err(wrong)?;
     app.sessions.report(id, report).await.map_err(|error| match error {
         ReportError::NoSession => no_session(),
         ReportError::TooOften => {
