@@ -17,7 +17,6 @@ pub(crate) enum Step {
     Program,
     Tests,
     World,
-    Plants,
     Docs,
     Web,
     Clients,
@@ -36,13 +35,12 @@ const MATRIX_LIMIT: Duration = Duration::from_secs(60 * 60);
 const SHORT_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 impl Step {
-    pub(crate) const ALL: [Step; 10] = [
+    pub(crate) const ALL: [Step; 9] = [
         Step::Format,
         Step::Lints,
         Step::Program,
         Step::Tests,
         Step::World,
-        Step::Plants,
         Step::Docs,
         Step::Web,
         Step::Clients,
@@ -65,7 +63,6 @@ impl Step {
             Step::Program => "program",
             Step::Tests => "tests",
             Step::World => "world",
-            Step::Plants => "plants",
             Step::Docs => "docs",
             Step::Web => "web",
             Step::Clients => "clients",
@@ -84,7 +81,6 @@ impl Step {
             // doc tests run too.
             Step::Tests => run(&mut cargo("test --workspace --no-fail-fast"), TESTS_LIMIT),
             Step::World => world::play(&["--seeds".to_owned(), format!("0..{WORLDS}")]),
-            Step::Plants => world::plants(),
             Step::Docs => {
                 let mut doc = cargo("doc --workspace --no-deps");
                 // Modules tell their story with links into what they hide; those stay plain text in public pages.
@@ -99,10 +95,10 @@ impl Step {
                 run(&mut cargo("build --release -p pinhole"), BUILD_LIMIT)?;
                 clients::run_all()
             }
-            // Two tests at a time, for most of each is waiting; each plays several labs side by side.
+            // Three tests at a time, for most of each is waiting; each plays several labs side by side.
             Step::Lab => {
                 // Of the whole workspace: a package of its own would have all it needs built again.
-                let words = "test --workspace --test lab -- --ignored --test-threads=2 --nocapture";
+                let words = "test --workspace --test lab -- --ignored --test-threads=3 --nocapture";
                 run(&mut cargo(words), BUILD_LIMIT)
             }
         }

@@ -5,5 +5,6 @@
 mod changes;
 mod faults;
 mod matrix;
+mod plans;
 mod repeats;
 mod support;

@@ -35,7 +35,7 @@ const REST: Duration = Duration::from_secs(30);
 /// How long the last viewer is watched.
 const LAST_LOOK: Duration = Duration::from_secs(12);
 /// How many worlds in a thousand are long.
-const LONG_PER_MILLE: u32 = 15;
+const LONG_PER_MILLE: u32 = 10;
 /// Longer than an allocation, a channel and a permission live.
 const LONG: Duration = Duration::from_secs(800);
 /// How long a world without faults is watched.
@@ -94,7 +94,7 @@ fn draw_short(seed: u64, rng: &mut fastrand::Rng) -> Plan {
         let at = ms(rng.u64(0..4_000));
         parts.push(viewer(rng, at));
     }
-    let stormy = rng.u32(0..100) < 45;
+    let stormy = rng.u32(0..100) < 30;
     let mut peace = Duration::ZERO;
     if stormy {
         let faults = rng.usize(1..=FAULTS_MAX);

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{Outcome, Plan, Tally, play};
+use super::{Outcome, Plan, Tally, play, play_twice};
 
 /// What many runs were like.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,8 @@ impl Report {
             "{} worlds, {hours:.1} simulated hours in {took:.0} s ({each:.1} ms each): {viewers} \
              viewers, {connected} connected, {kept_out} kept out by their NATs, {faults} faults, \
              {survived} sessions lived through them, {pictures} pictures, {datagrams} datagrams \
-             sent, {attacks} forged or replayed; {} worlds in which something did not hold",
+             sent, {attacks} forged or replayed, every {TWICE_EVERY}th world twice and the same to the \
+             byte; {} worlds in which something did not hold",
             self.worlds,
             self.failures.len()
         )
@@ -46,9 +47,13 @@ pub struct Failure {
     pub broken: String,
 }
 
+/// One world in so many is played twice, and must be the same to the byte.
+const TWICE_EVERY: u64 = 10;
+
 /// Plays one plan, and takes what did not hold for an answer.
 pub(super) fn outcome(plan: &Plan) -> Outcome {
-    match catch_unwind(AssertUnwindSafe(|| play(plan))) {
+    let twice = plan.seed.is_multiple_of(TWICE_EVERY);
+    match catch_unwind(AssertUnwindSafe(|| if twice { play_twice(plan) } else { play(plan) })) {
         Ok(tally) => Outcome { broken: None, tally },
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();

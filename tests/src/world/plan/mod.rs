@@ -25,7 +25,7 @@ use super::stun::Lie;
 use super::viewer::Habits;
 
 pub use many::{Failure, Report, play_many};
-pub use play::{Outcome, Tally, play};
+pub use play::{Outcome, Tally, play, play_twice};
 pub use shrink::shrink;
 
 /// A world that is to be played.

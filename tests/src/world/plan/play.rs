@@ -73,6 +73,26 @@ impl Tally {
 /// # Panics
 /// Something that must hold does not; the text says what.
 pub fn play(plan: &Plan) -> Tally {
+    play_to_the_end(plan).tally()
+}
+
+/// Plays a plan twice.
+///
+/// # Panics
+/// As [`play`], or the endpoint did not hand out the same bytes at the same times both times.
+pub fn play_twice(plan: &Plan) -> Tally {
+    let (one, other) = (play_to_the_end(plan), play_to_the_end(plan));
+    let (first, second) = (&one.world.trail, &other.world.trail);
+    let differs = first.iter().zip(second).position(|(one, other)| one != other);
+    if let Some(at) = differs {
+        let (first, second) = (one.world.schedule[at], other.world.schedule[at]);
+        panic!("the same world sends something else: {first:?}, then {second:?}");
+    }
+    assert_eq!(first.len(), second.len(), "the same world sends more or less");
+    one.tally()
+}
+
+fn play_to_the_end(plan: &Plan) -> Played<'_> {
     let mut played = Played::new(plan);
     for (_, part) in &plan.parts {
         played.make_peace_before(part.at);
@@ -82,7 +102,7 @@ pub fn play(plan: &Plan) -> Tally {
     played.make_peace_before(plan.end);
     played.run_until(plan.end);
     played.judge();
-    played.tally()
+    played
 }
 
 /// A viewer, and what the model knows of it.
