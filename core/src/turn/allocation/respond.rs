@@ -136,8 +136,9 @@ impl Allocation {
             let again = unauthorized + u8::from(it.was_signed);
             let objections = Objections { stale, unauthorized: again };
             // One bit that turned on the way spoils a proof, too. To come with other credentials at
-            // once would end an allocation that is good (441).
-            let once_more = again == 1 && it.purpose.ask() != Ask::Allocate;
+            // once would end an allocation that is good (441). Signed by a fresh nonce a moment ago, it
+            // is the proof itself that is refused.
+            let once_more = again == 1 && stale == 0 && it.purpose.ask() != Ask::Allocate;
             let learned = match it.was_signed && once_more {
                 true => self.auth.on_stale_nonce(now, response),
                 false => self.auth.on_unauthorized(now, response, it.was_signed),
