@@ -104,9 +104,11 @@ impl Rewriter<'_> {
         if self.audience != Audience::Public {
             return true;
         }
-        if let Host::Name(name) = candidate.host {
-            // With a private address in it (`10.0.0.5.nip.io`) it would be masked into another name.
-            return self.finished(name).as_deref() == Some(name);
+        // With a private address in it (`10.0.0.5.nip.io`, `::fffd:10.0.0.5`) it would be masked into
+        // another.
+        let host = candidate.line.split(' ').nth(4).unwrap_or_default();
+        if self.finished(host).as_deref() != Some(host) {
+            return false;
         }
         let Some(base) = candidate.address() else { return true };
         if base.ip().is_unspecified() || self.privacy().hides(base.ip()) {
