@@ -81,7 +81,10 @@ mod tests {
         for (keyframe, index) in [(true, 1), (false, 249), (false, 250), (true, 70_000)] {
             let bytes = frame(keyframe, index);
             let slice = parse(&bytes).unwrap();
-            assert_eq!((slice.index, slice.keyframe, slice.is_whole), (Some(index), keyframe, true));
+            assert_eq!(
+                (slice.index, slice.keyframe, slice.is_whole),
+                (Some(index), keyframe, true)
+            );
             let short = parse(&bytes[..bytes.len() - 1]).unwrap();
             assert!(!short.is_whole);
             let other = parse(&[0, 0, 1, 0x65, 7, 7, 7]).unwrap();

@@ -14,20 +14,15 @@ impl Gatherer {
     /// Lists the candidates anew, and tells what changed.
     pub(super) fn update_candidates(&mut self) {
         let GatherConfig { audience, paths, .. } = self.config;
-        let told = |address: &SocketAddr| match audience {
-            Audience::Public => is_public(address.ip()),
-            Audience::Lan => false,
-            Audience::Both => true,
-        };
         self.predicts = !self.predicted(0).is_empty();
         let mut list = local_candidates(&self.config);
         list.extend(self.added.iter().copied());
-        if paths != Paths::Relay {
-            let seen = self.mappings_seen().filter(|(_, address)| told(address));
-            list.extend(seen.map(|(base, address)| {
+        let seen = self.mappings_seen().filter(|(_, address)| self.tells_mapping(*address));
+        list.extend(
+            seen.map(|(base, address)| {
                 LocalCandidate::server_reflexive(Protocol::Udp, base, address)
-            }));
-        }
+            }),
+        );
         if paths != Paths::Direct && audience != Audience::Lan {
             list.extend(self.relays.values().flat_map(Relay::candidates));
         }
@@ -43,6 +38,16 @@ impl Gatherer {
         if !added.is_empty() || !removed.is_empty() {
             self.events.push_back(GatherEvent::Changed { added, removed });
         }
+    }
+
+    /// Whether viewers are told of this outside address of a socket. A server may say anything.
+    pub(super) fn tells_mapping(&self, address: SocketAddr) -> bool {
+        let is_for_them = match self.config.audience {
+            Audience::Public => is_public(address.ip()),
+            Audience::Lan => false,
+            Audience::Both => true,
+        };
+        is_for_them && self.config.paths != Paths::Relay
     }
 
     /// What servers see of our sockets: each base with its first mapping, in the order of servers.

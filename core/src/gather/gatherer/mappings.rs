@@ -135,6 +135,9 @@ impl Gatherer {
                 own.into_iter().chain(others).filter_map(|(_, m)| m.binding.mapped()).collect();
             let ports: Vec<u16> = seen.iter().map(SocketAddr::port).collect();
             let (Some(step), Some(last)) = (port_step(&ports), seen.last()) else { continue };
+            if !self.tells_mapping(*last) {
+                continue;
+            }
             for ahead in 1..=PREDICTED {
                 let ahead = ahead + i32::from(destinations);
                 let port = i32::from(last.port()) + step * ahead;

@@ -174,15 +174,7 @@ fn neither_a_lan_audience_nor_relay_only_asks_for_mappings() {
 #[test]
 fn a_nat_that_counts_is_found_by_asking_the_servers_other_addresses_and_its_ports_told() {
     let mut bench = Bench::new(config(&[STUN]));
-    let mut ports = 50_000..;
-    let mut seen: BTreeMap<SocketAddr, u16> = BTreeMap::new();
-    let asked = bench.run(SECOND, |_, remote, request| {
-        let port = *seen.entry(remote).or_insert_with(|| ports.next().unwrap());
-        let id = asked(request);
-        let mapped = XorMappedAddress::new(SocketAddr::new([203, 0, 113, 9].into(), port), id);
-        let other = crate::stun::OtherAddress::new(address("192.0.2.2:3479"));
-        Some(message(MessageClass::Success, id, &[&mapped, &other]))
-    });
+    let asked = behind_a_nat_that_counts(&mut bench, [203, 0, 113, 9]);
 
     assert_eq!(asked, ["192.0.2.1:3478", "192.0.2.2:3478", "192.0.2.2:3479"].map(address));
     let predicted = bench.gatherer.predicted(2);
@@ -190,6 +182,31 @@ fn a_nat_that_counts_is_found_by_asking_the_servers_other_addresses_and_its_port
     assert_eq!(ports, (50_005..=50_012).collect::<Vec<u16>>());
     assert!(bench.gatherer.predicts());
     assert_eq!(bench.told().len(), 2, "predictions are made for each answer, not listed");
+}
+
+/// Found by the world, seed 7363: a STUN server that says so.
+#[test]
+fn a_private_address_is_not_predicted_for_a_public_audience() {
+    let public = GatherConfig { audience: Audience::Public, ..config(&[STUN]) };
+    let mut bench = Bench::new(public);
+
+    behind_a_nat_that_counts(&mut bench, [10, 9, 9, 9]);
+
+    assert_eq!(bench.gatherer.predicted(2), []);
+    assert!(!bench.gatherer.predicts());
+}
+
+/// Lets servers see one port more with each address that is asked. Returns those that were.
+fn behind_a_nat_that_counts(bench: &mut Bench, outside: [u8; 4]) -> Vec<SocketAddr> {
+    let mut ports = 50_000..;
+    let mut seen: BTreeMap<SocketAddr, u16> = BTreeMap::new();
+    bench.run(SECOND, |_, remote, request| {
+        let port = *seen.entry(remote).or_insert_with(|| ports.next().unwrap());
+        let id = asked(request);
+        let mapped = XorMappedAddress::new(SocketAddr::new(outside.into(), port), id);
+        let other = crate::stun::OtherAddress::new(address("192.0.2.2:3479"));
+        Some(message(MessageClass::Success, id, &[&mapped, &other]))
+    })
 }
 
 #[test]

@@ -111,7 +111,9 @@ fn mdns_names_go_or_stay_as_the_policy_says() {
 #[test]
 fn a_host_that_holds_a_private_address_goes_and_others_stay() {
     let at = |host: &str| format!("candidate:1 1 udp 1 {host} 5000 typ host");
-    for gone in ["10.0.0.5.nip.io", "::fffd:10.0.0.5", ";:ffff:10.0.0.5", "host-192.168.1.5.example.org"] {
+    for gone in
+        ["10.0.0.5.nip.io", "::fffd:10.0.0.5", ";:ffff:10.0.0.5", "host-192.168.1.5.example.org"]
+    {
         assert!(
             becomes("5000/udp=203.0.113.10:30000", Audience::Public, &at(gone)).is_empty(),
             "{gone}"
