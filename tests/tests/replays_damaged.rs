@@ -10,7 +10,7 @@ use pinhole_tests::keeping::folder;
 use serde_json::Value;
 
 /// Recordings made of each kept one; `PINHOLE_SEEDS` for more.
-const SEEDS: u64 = 8;
+const SEEDS: u64 = 40;
 /// Lines that a damaged recording keeps: the first seconds, where most is decided.
 const LINES_MAX: usize = 160;
 /// Numbers at which something may end.

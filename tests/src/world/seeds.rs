@@ -10,11 +10,23 @@ use std::ops::Range;
 pub fn for_seeds(seeds: Range<u64>, mut scenario: impl FnMut(u64)) {
     let chosen = std::env::var("WORLD_SEED").ok();
     let chosen = chosen.map(|text| text.parse::<u64>().expect("WORLD_SEED is a number"));
+    if chosen.is_some() {
+        show_log();
+    }
     let seeds: Vec<u64> = chosen.map_or_else(|| seeds.collect(), |seed| vec![seed]);
     for seed in seeds {
         let guard = Guard(seed);
         scenario(seed);
         drop(guard);
+    }
+}
+
+/// With RUST_LOG, what a single world logs goes to standard error.
+fn show_log() {
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_default_env() {
+        let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).without_time();
+        // Another test of this process may have been first.
+        let _ = lines.with_env_filter(filter).try_init();
     }
 }
 

@@ -337,13 +337,11 @@ impl Viewer {
         // What could be decoded comes once, in order and whole.
         self.decodes = slice.keyframe || (self.decodes && media.contiguous);
         if self.decodes {
-            assert!(slice.index > self.picture, "picture {} after {}", slice.index, self.picture);
-            assert!(
-                slice.is_whole,
-                "picture {} has other bytes than it was sent with",
-                slice.index
-            );
-            self.picture = slice.index;
+            assert!(slice.is_whole, "picture {:?} has other bytes than were sent", slice.index);
+            if let Some(index) = slice.index {
+                assert!(index > self.picture, "picture {index} after {}", self.picture);
+                self.picture = index;
+            }
             self.pictures.push(now);
             return;
         }

@@ -28,7 +28,9 @@ fn a_tenth_of_all_packets_lost_keeps_nobody_out() {
             world.run(seconds(3));
 
             let index = world.join(viewer, world.habits());
-            let connected = connects(&mut world, index, seconds(20));
+            // Most are there at once; a DTLS client of str0m's that loses one flight after another waits
+            // for 1, 2, 4, 8 … s.
+            let connected = connects(&mut world, index, seconds(60));
 
             assert!(connected, "{server} × {viewer}, seed {seed}");
             times.push(time_to_connect(&world, index));
