@@ -7,7 +7,7 @@ use crate::{coverage, fuzz};
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
-    STEP: format lints program tests world docs web clients lab
+    STEP: format lints program tests docs web clients world lab
 cargo xtask nat-matrix [--only SERVER×VIEWER] [--jobs N] [--repeat N] [--watch-s N]
 cargo xtask world [--seeds FIRST..END] [--jobs N] [--failures N]
 cargo xtask world --seed N [--without PART[,PART…]] [--shrink] [--log]

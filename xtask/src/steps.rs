@@ -16,10 +16,10 @@ pub(crate) enum Step {
     Lints,
     Program,
     Tests,
-    World,
     Docs,
     Web,
     Clients,
+    World,
     Lab,
 }
 
@@ -40,10 +40,10 @@ impl Step {
         Step::Lints,
         Step::Program,
         Step::Tests,
-        Step::World,
         Step::Docs,
         Step::Web,
         Step::Clients,
+        Step::World,
         Step::Lab,
     ];
 
@@ -128,8 +128,8 @@ pub(crate) fn test(only: &[Step], may_install: bool) -> Result<bool> {
             }
             continue;
         }
-        // What comes after is mostly waiting, for browsers and for NATs.
-        if step == Step::World && only.len() > 1 {
+        // The lab is mostly waiting.
+        if step == Step::World && only.contains(&Step::Lab) {
             worlds = Some(world::Background::begin(WORLDS));
             continue;
         }

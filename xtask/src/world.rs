@@ -16,7 +16,7 @@ use crate::run::{cargo, program, run};
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// A million worlds.
 const WORLDS_LIMIT: Duration = Duration::from_secs(12 * 60 * 60);
-/// Worlds beside all that a test run does after its Rust tests.
+/// Worlds beside the lab.
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(25 * 60);
 /// A plant that nobody finds takes this many worlds.
 const WORLDS_FOR_A_PLANT: u64 = 2_000;
@@ -59,7 +59,7 @@ impl Background {
         let told = paths::target().join("world.txt");
         let mut nice = program("nice", "-n 19");
         nice.arg(paths::target().join("debug/world"));
-        nice.args(["--jobs", "1", "--seeds", &format!("0..{worlds}")]).stdin(Stdio::null());
+        nice.args(["--jobs", "2", "--seeds", &format!("0..{worlds}")]).stdin(Stdio::null());
         let out = fs::File::create(&told)?;
         let child = nice.stderr(out.try_clone()?).stdout(out).spawn().context("nice")?;
         Ok(Background { child, told, begin: Instant::now() })
