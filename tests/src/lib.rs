@@ -5,6 +5,7 @@
 //! [`lab`] puts server and viewer behind real NATs.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod access_unit;
 pub mod crypto;
 pub mod discovery;
 pub mod doctor;

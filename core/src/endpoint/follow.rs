@@ -145,15 +145,18 @@ impl Endpoint {
         silence: Duration,
     ) -> bool {
         let is_lost = self.roams_from(now, arrival, session, silence).is_some();
-        if is_lost && self.follower.may_ask(now, session, arrival) {
+        if is_lost {
             self.ask_where(now, session, arrival);
         }
         is_lost
     }
 
-    fn ask_where(&mut self, now: Instant, session: SessionId, arrival: &Arrival<'_>) {
-        tracing::debug!(id = ?session, at = %arrival.remote, "a viewer may have moved");
-        self.follower.ask(now, &mut self.rng, session, arrival);
+    /// Asks whether a lost viewer is there, unless it was asked so a moment ago.
+    pub(super) fn ask_where(&mut self, now: Instant, session: SessionId, arrival: &Arrival<'_>) {
+        if self.follower.may_ask(now, session, arrival) {
+            tracing::debug!(id = ?session, at = %arrival.remote, "a viewer may have moved");
+            self.follower.ask(now, &mut self.rng, session, arrival);
+        }
     }
 
     /// Whether this answers a question of ours, and not of str0m's.

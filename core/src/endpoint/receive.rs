@@ -149,10 +149,12 @@ impl Endpoint {
         let is_known = known.is_some_and(|route| route.session == session);
         if let Some(route) = known.filter(|route| is_known && route.alias == alias) {
             self.observe(session, |seen| seen.count_check(way(via)));
-            let is_lost = self.roams_from(now, arrival, session, SILENCE_BEFORE_KNOWN).is_some();
-            let moves = is_lost
-                && self.is_authentic(session, check)
-                && self.may_have_moved(now, arrival, session, SILENCE_BEFORE_KNOWN);
+            // Only who is lost is worth the proof.
+            let moves = self.roams_from(now, arrival, session, SILENCE_BEFORE_KNOWN).is_some()
+                && self.is_authentic(session, check);
+            if moves {
+                self.ask_where(now, session, arrival);
+            }
             return Ok(Some(route).filter(|_| !moves));
         }
         if !self.is_authentic(session, check) {

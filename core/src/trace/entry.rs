@@ -220,6 +220,20 @@ impl What {
         }
     }
 
+    /// The session that a decision is about; `None` if it is none, or about no session.
+    pub fn decided_for(&self) -> Option<u64> {
+        match self {
+            What::Answer { session, .. }
+            | What::FragmentAnswer { session, .. }
+            | What::Session { session, .. }
+            | What::Path { session, .. }
+            | What::Diagnosis { session, .. }
+            | What::CandidateOut { session, .. }
+            | What::RestartWanted { session } => Some(*session),
+            _ => None,
+        }
+    }
+
     /// Whether a viewer's attempt to connect begins with it.
     pub(super) fn begins_attempt(&self) -> bool {
         matches!(self, What::Offer { .. } | What::Renegotiate { .. } | What::Fragment { .. })

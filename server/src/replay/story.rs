@@ -153,7 +153,7 @@ impl Teller<'_> {
         {
             return true;
         }
-        let session = session_of(what);
+        let session = what.decided_for();
         let who = match what {
             What::Server { server, .. } => format!("server {server}"),
             _ => "pinhole".to_owned(),
@@ -329,17 +329,4 @@ fn stun_row(message: &StunMessage, direction: Direction, from: &str) -> (String,
         (Direction::Out, ..) => format!("{} at {from}", words::stun(message)),
     };
     (format!("{class} {method} {password} {chosen} {}", message.whole), text)
-}
-
-fn session_of(what: &What) -> Option<u64> {
-    match what {
-        What::Answer { session, .. }
-        | What::FragmentAnswer { session, .. }
-        | What::Session { session, .. }
-        | What::Path { session, .. }
-        | What::Diagnosis { session, .. }
-        | What::CandidateOut { session, .. }
-        | What::RestartWanted { session } => Some(*session),
-        _ => None,
-    }
 }

@@ -121,14 +121,10 @@ fn lines_that_differ(difference: &Difference) -> Vec<String> {
 }
 
 fn about(what: &What) -> String {
+    if let Some(session) = what.decided_for() {
+        return format!("session {session}: ");
+    }
     match what {
-        What::Answer { session, .. }
-        | What::FragmentAnswer { session, .. }
-        | What::Session { session, .. }
-        | What::Path { session, .. }
-        | What::Diagnosis { session, .. }
-        | What::CandidateOut { session, .. }
-        | What::RestartWanted { session } => format!("session {session}: "),
         What::Server { server, .. } => format!("server {server}: "),
         _ => String::new(),
     }

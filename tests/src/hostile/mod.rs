@@ -22,6 +22,7 @@ pub use attacks::{ATTACKS, Act};
 pub use rtcp::{compound, feedback, nacks, report, transport_feedback};
 pub use srtp::Protection;
 
+use crate::access_unit::access_unit;
 use crate::crypto;
 
 /// Its ICE credentials.
@@ -212,13 +213,7 @@ impl Hostile {
     pub fn frame(&mut self, bytes: usize) -> Answered {
         let keyframe = self.frames.is_multiple_of(60);
         self.frames += 1;
-        let mut data = Vec::new();
-        if keyframe {
-            data.extend([0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16]);
-            data.extend([0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
-        }
-        data.extend([0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }]);
-        data.resize(data.len() + bytes, 0xa5);
+        let data = access_unit(keyframe, std::iter::repeat_n(0xa5, bytes));
         self.ask(|endpoint, now, _| endpoint.send_frame(now, Frame { data: &data, captured: now }));
         self.drain()
     }

@@ -1,6 +1,8 @@
 //! Frames as an encoder makes them, with a number in each, and a decoder's view of one, of ours or of
 //! anybody's.
 
+use crate::access_unit::access_unit;
+
 const DELTA_BYTES: usize = 900;
 const KEYFRAME_BYTES: usize = 4_000;
 /// Bytes 1 to 250 stand for digits, so that no start code comes about.
@@ -21,17 +23,9 @@ static ROW: [u8; KEYFRAME_BYTES + BASE as usize] = {
 
 /// The access unit of this number in Annex B: an IDR with its parameter sets, or a slice.
 pub(super) fn frame(keyframe: bool, index: u32) -> Vec<u8> {
-    let mut data = Vec::new();
-    if keyframe {
-        data.extend_from_slice(&[0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16]);
-        data.extend_from_slice(&[0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
-    }
-    data.extend_from_slice(&[0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }]);
     let (digits, row) = payload(keyframe, index);
-    data.extend_from_slice(&MARK);
-    data.extend_from_slice(&digits);
-    data.extend_from_slice(row);
-    data
+    let bytes = MARK.iter().chain(&digits).chain(row).copied();
+    access_unit(keyframe, bytes)
 }
 
 /// The frame's own bytes: its number, and a row that depends on it.

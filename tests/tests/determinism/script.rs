@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use fastrand::Rng;
+use pinhole_tests::access_unit::access_unit;
 use pinhole_tests::crypto::Source;
 use pinhole_tests::world::net::{INTERNET, NodeId};
 use pinhole_tests::world::viewer::{Habits, Viewer};
@@ -177,14 +178,7 @@ impl Script {
     fn frame(&mut self) -> Vec<u8> {
         let keyframe = self.frames.is_multiple_of(20);
         self.frames += 1;
-        let mut data = Vec::new();
-        if keyframe {
-            data.extend([0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16]);
-            data.extend([0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
-        }
-        data.extend([0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }]);
         let bytes = if keyframe { 20_000 } else { self.rng.usize(500..6_000) };
-        data.extend((0..bytes).map(|_| self.rng.u8(1..)));
-        data
+        access_unit(keyframe, (0..bytes).map(|_| self.rng.u8(1..)))
     }
 }

@@ -3,30 +3,10 @@
 use std::time::Duration;
 
 use pinhole_core::PathKind;
-use pinhole_tests::world::nat::{Side, goes_direct};
+use pinhole_tests::world::nat::{SERVERS, Side, VIEWERS, goes_direct};
 use pinhole_tests::world::{World, WorldConfig, for_seeds};
 
 use crate::support::{RELAY, assert_path, connects, report, seconds, takes, time_to_connect};
-
-const SERVERS: [&str; 13] = [
-    "none",
-    "fw",
-    "full",
-    "adr",
-    "port",
-    "keep",
-    "sym",
-    "symseq",
-    "symadr",
-    "port+sym",
-    "fwd",
-    "fwd+map",
-    "one2one+map",
-];
-const VIEWERS: [&str; 12] = [
-    "none", "fw", "full", "adr", "port", "keep", "sym", "symseq", "symadr", "port+sym", "fwd",
-    "one2one",
-];
 
 #[test]
 fn with_stun_only_those_pairs_connect_that_the_rule_allows() {

@@ -16,14 +16,10 @@ pub(super) enum Subject {
 
 /// Whose a decision is. `None`: it is none, or is compared as a sum.
 pub(super) fn subject(what: &What) -> Option<Subject> {
+    if let Some(session) = what.decided_for() {
+        return Some(Subject::Session(session));
+    }
     match what {
-        What::Answer { session, .. }
-        | What::FragmentAnswer { session, .. }
-        | What::Session { session, .. }
-        | What::Path { session, .. }
-        | What::Diagnosis { session, .. }
-        | What::CandidateOut { session, .. }
-        | What::RestartWanted { session } => Some(Subject::Session(*session)),
         What::Refused { .. } => Some(Subject::Offers),
         What::Server { server, .. } | What::ResolveWanted { server } => {
             Some(Subject::Server(*server))

@@ -72,6 +72,28 @@ impl NatKind {
     }
 }
 
+/// What may stand before a server.
+pub const SERVERS: [&str; 13] = [
+    "none",
+    "fw",
+    "full",
+    "adr",
+    "port",
+    "keep",
+    "sym",
+    "symseq",
+    "symadr",
+    "port+sym",
+    "fwd",
+    "fwd+map",
+    "one2one+map",
+];
+/// What may stand before a viewer.
+pub const VIEWERS: [&str; 12] = [
+    "none", "fw", "full", "adr", "port", "keep", "sym", "symseq", "symadr", "port+sym", "fwd",
+    "one2one",
+];
+
 /// The outside port of the static forward.
 pub const FORWARDED: u16 = 30_000;
 

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-pub use kind::{FORWARDED, NatKind, Side, goes_direct, parse_kinds};
+pub use kind::{FORWARDED, NatKind, SERVERS, Side, VIEWERS, goes_direct, parse_kinds};
 
 /// Upon what of the remote address a mapping or a filter depends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,29 +5,10 @@ use std::time::Duration;
 use super::{Disturbance, Part, Plan, TurnUse, What};
 use crate::world::attack::Attack;
 use crate::world::faults::Faults;
-use crate::world::nat::{NatKind, Side};
+use crate::world::nat::{NatKind, SERVERS, Side, VIEWERS};
 use crate::world::stun::Lie;
 use crate::world::viewer::Habits;
 
-const SERVERS: [&str; 13] = [
-    "none",
-    "fw",
-    "full",
-    "adr",
-    "port",
-    "keep",
-    "sym",
-    "symseq",
-    "symadr",
-    "port+sym",
-    "fwd",
-    "fwd+map",
-    "one2one+map",
-];
-const VIEWERS: [&str; 12] = [
-    "none", "fw", "full", "adr", "port", "keep", "sym", "symseq", "symadr", "port+sym", "fwd",
-    "one2one",
-];
 const VIEWERS_MAX: usize = 3;
 const FAULTS_MAX: usize = 6;
 /// From peace until the last viewer comes: long enough for every server to be found again.
