@@ -14,6 +14,9 @@ use crate::steps::Step;
 /// Downloads included.
 const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
 
+/// Built from nothing on two slow cores.
+const TOOL_LIMIT: Duration = Duration::from_secs(30 * 60);
+
 /// A program from a Debian package.
 struct Tool {
     /// How it is found: program and arguments that succeed.
@@ -26,7 +29,7 @@ struct Tool {
 
 /// OpenH264 is built from C++ with assembly, by each step that compiles.
 const COMPILES: &[Step] =
-    &[Step::Lints, Step::Program, Step::Tests, Step::Docs, Step::Clients, Step::Lab];
+    &[Step::Lints, Step::Program, Step::Tests, Step::Docs, Step::Clients, Step::World, Step::Lab];
 
 /// Those that run real clients.
 const REAL: &[Step] = &[Step::Clients, Step::Lab];
@@ -179,6 +182,21 @@ pub(crate) fn install(missing: &Missing) -> Result<()> {
         list.install().with_context(|| format!("installing {list}"))?;
     }
     Ok(())
+}
+
+/// Where a program of a crate of this name is, from crates.io into the target folder; built if it is missing.
+///
+/// # Errors
+/// It does not build.
+pub(crate) fn cargo_tool(name: &str) -> Result<PathBuf> {
+    let tools = paths::target().join("tools");
+    let tool = tools.join("bin").join(name);
+    if !tool.exists() {
+        let mut install = program("cargo", &format!("install --locked --quiet {name} --root"));
+        install.arg(&tools).env("CARGO_TARGET_DIR", tools.join("build"));
+        run(&mut install, TOOL_LIMIT)?;
+    }
+    Ok(tool)
 }
 
 fn apt(words: &str) -> std::process::Command {

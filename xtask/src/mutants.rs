@@ -4,17 +4,18 @@
 //! fails. Survivors are explained in `docs/mutants.md`, or killed by a new test. It works on a copy of
 //! the sources, builds in the target folder, and takes about half a minute a mutant.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::install::cargo_tool;
 use crate::paths;
 use crate::report::Report;
 use crate::run::{program, run};
 
 /// All mutants of one part, on two slow cores.
 const PART_LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
-const INSTALL_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// What is mutated together.
 struct Part {
@@ -60,23 +61,18 @@ pub(crate) fn mutants(words: impl Iterator<Item = String>) -> Result<bool> {
     if chosen.is_empty() {
         chosen.extend(&PARTS);
     }
-    let tools = paths::target().join("tools");
-    if !tools.join("bin/cargo-mutants").exists() {
-        let mut install = program("cargo", "install --locked --quiet cargo-mutants --root");
-        install.arg(&tools).env("CARGO_TARGET_DIR", tools.join("build"));
-        run(&mut install, INSTALL_LIMIT)?;
-    }
+    let tool = cargo_tool("cargo-mutants")?;
     let mut report = Report::new();
     for part in chosen {
-        report.step(part.name, || mutate(part));
+        report.step(part.name, || mutate(&tool, part));
     }
     Ok(report.close())
 }
 
-fn mutate(part: &Part) -> Result<()> {
+fn mutate(tool: &Path, part: &Part) -> Result<()> {
     let output = paths::target().join("mutants").join(part.name);
     std::fs::create_dir_all(&output)?;
-    let mut mutants = program(paths::target().join("tools/bin/cargo-mutants"), "mutants");
+    let mut mutants = program(tool, "mutants");
     mutants.args(["--package", "pinhole-core", "--output"]).arg(&output);
     mutants.args(["--timeout", "90", "--build-timeout", "600", "--no-shuffle", "--colors=never"]);
     for file in part.files {

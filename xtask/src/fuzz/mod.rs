@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::install::cargo_tool;
 use crate::paths;
 use crate::run::{program, run, succeeds};
 use log::Outcome;
@@ -146,7 +147,7 @@ fn dictionary(target: &str) -> PathBuf {
     let kind = match target {
         "annex_b" | "parameter_sets" => "h264",
         "candidate" | "fragment" | "offer" | "port_map" | "rewrite" => "sdp",
-        "ice_servers" | "messages" | "recording" => "json",
+        "ice_servers" | "messages" | "recording" | "replay" => "json",
         _ => "binary",
     };
     folder().join(format!("dictionaries/{kind}.dict"))
@@ -225,13 +226,7 @@ fn build() -> Result<()> {
     if !succeeds("rustup", &["run", "nightly", "rustc", "--version"]) {
         bail!("no nightly toolchain; run `rustup toolchain install nightly --profile minimal`");
     }
-    let tools = paths::target().join("tools");
-    let cargo_fuzz = tools.join("bin/cargo-fuzz");
-    if !cargo_fuzz.exists() {
-        let mut install = program("cargo", "install --locked --quiet cargo-fuzz --root");
-        install.arg(&tools).env("CARGO_TARGET_DIR", tools.join("build"));
-        run(&mut install, BUILD_LIMIT)?;
-    }
+    let cargo_fuzz = cargo_tool("cargo-fuzz")?;
     let mut build = program("rustup", "run nightly");
     build.arg(cargo_fuzz).args(["fuzz", "build"]).current_dir(folder());
     // Cargo, which called us, tells these of its own toolchain.
