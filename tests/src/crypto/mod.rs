@@ -12,12 +12,13 @@
 //! The generator is the thread's: [`seed`] sets it, and a new thread begins as if with `seed(0)`.
 //! Where several share a thread and none shall draw from another's, each has a [`Source`].
 //!
-//! What is left to the clock of the machine, and so the same only within one process: the seconds
-//! since 1970 in the `Random` of DTLS 1.2, and the NTP time of RTCP sender reports. `dimpl` and
-//! str0m count both from the process's first look at the clock. A world that is to be repeated
-//! begins at [`beginning`]. What no provider reaches: SCTP draws its tags from `rand` itself.
+//! The seconds since 1970 in the `Random` of DTLS 1.2 and the NTP time of RTCP reports are counted by
+//! `dimpl` and str0m from the process's first look at the clock. [`clock`] makes that look the same in
+//! every process; what is to be repeated begins at [`beginning`]. What no provider reaches: SCTP draws
+//! its tags from `rand` itself.
 
 mod certificates;
+mod clock;
 mod exchange;
 mod provider;
 mod random;
@@ -41,6 +42,7 @@ pub fn install(number: u64) {
     static INSTALLED: LazyLock<()> =
         LazyLock::new(|| CryptoProvider::install_default(provider::seeded()));
     LazyLock::force(&INSTALLED);
+    beginning();
     seed(number);
 }
 
@@ -54,8 +56,19 @@ pub fn endpoint_certificate() -> Certificate {
     own.expect("a P-256 certificate with its key")
 }
 
-/// When a world begins: in one process always at the same instant.
+/// When a world begins: in one process always at the same instant, and to str0m and `dimpl` at the
+/// same date in every process that asks this first.
 pub fn beginning() -> Instant {
-    static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+    static BEGINNING: LazyLock<Instant> = LazyLock::new(|| clock::held(first_look));
     *BEGINNING
+}
+
+/// Makes str0m and `dimpl` look at the clock.
+fn first_look() -> Instant {
+    let now = Instant::now();
+    let mut rtc = str0m::Rtc::new(now);
+    rtc.handle_input(str0m::Input::Timeout(now)).expect("a new session has nothing to fail at");
+    let (mut dtls, _) = client(now);
+    dtls.handle_timeout(now).expect("a new client has nothing to fail at");
+    now
 }

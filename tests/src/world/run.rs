@@ -90,8 +90,8 @@ impl World {
     /// # Panics
     /// The configuration is none for an endpoint.
     pub fn new(config: WorldConfig) -> World {
-        fastrand::seed(config.seed);
         crypto::install(config.seed);
+        fastrand::seed(config.seed);
         let now = crypto::beginning();
         let mut net = Net::new(config.seed);
         net.faults = config.faults;

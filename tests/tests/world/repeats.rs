@@ -1,5 +1,7 @@
 //! The same seed is the same world, to the byte.
 
+use std::process::Command;
+
 use pinhole_tests::world::faults::Faults;
 use pinhole_tests::world::{World, WorldConfig, for_seeds};
 
@@ -19,6 +21,18 @@ fn the_same_seed_hands_out_the_same_bytes_at_the_same_times() {
     });
     println!("{sent} datagram runs, of 20 worlds; {relayed} relayed, all twice the same");
     assert!(std::env::var("WORLD_SEED").is_ok() || (sent > 3_000 && relayed > 300));
+}
+
+#[test]
+fn the_same_seeds_are_the_same_worlds_in_every_process() {
+    let told = || {
+        let mut world = Command::new(env!("CARGO_BIN_EXE_world"));
+        let output = world.args(["--jobs", "1", "--seeds", "0..12"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.split("sum up to ").nth(1).expect("a sum of all bytes").to_owned()
+    };
+
+    assert_eq!(told(), told());
 }
 
 #[test]

@@ -23,7 +23,7 @@ impl Report {
     /// A few lines for people.
     pub fn summary(&self, took: Duration) -> String {
         let Tally { time, viewers, connected, kept_out, survived, .. } = self.tally;
-        let Tally { pictures, datagrams, faults, attacks, .. } = self.tally;
+        let Tally { pictures, datagrams, faults, attacks, sum, .. } = self.tally;
         let (hours, took) = (time.as_secs_f64() / 3_600.0, took.as_secs_f64());
         let each = took * 1_000.0 / self.worlds.max(1) as f64;
         format!(
@@ -31,7 +31,7 @@ impl Report {
              viewers, {connected} connected, {kept_out} kept out by their NATs, {faults} faults, \
              {survived} sessions lived through them, {pictures} pictures, {datagrams} datagrams \
              sent, {attacks} forged or replayed, every {TWICE_EVERY}th world twice and the same to the \
-             byte; {} worlds in which something did not hold",
+             byte; all bytes sum up to {sum:016x}; {} worlds in which something did not hold",
             self.worlds,
             self.failures.len()
         )

@@ -51,6 +51,8 @@ pub struct Tally {
     pub attacks: u64,
     /// Sessions that lived through faults until the end.
     pub survived: u64,
+    /// Eight bytes of the SHA-256 of all that the endpoint handed out and when; of several worlds, their sum.
+    pub sum: u64,
 }
 
 impl Tally {
@@ -65,6 +67,7 @@ impl Tally {
         self.faults += other.faults;
         self.attacks += other.attacks;
         self.survived += other.survived;
+        self.sum = self.sum.wrapping_add(other.sum);
     }
 }
 
@@ -360,6 +363,10 @@ impl<'a> Played<'a> {
             faults: self.faults,
             attacks: self.world.attacks,
             survived: all.filter(|index| self.faults > 0 && lives(index)).count() as u64,
+            sum: self.world.trail.last().map_or(0, |sha| {
+                let (first, _) = sha.split_first_chunk().expect("SHA-256 has 32 bytes");
+                u64::from_be_bytes(*first)
+            }),
         }
     }
 }
