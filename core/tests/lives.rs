@@ -56,6 +56,24 @@ fn a_viewer_that_vanishes_is_gone_within_30_s() {
     assert_eq!(world.endpoint.poll_timeout(), None, "nothing is left behind");
 }
 
+/// World 30708: of a viewer that tells no address, as a browser does, str0m waits for checks without end.
+#[test]
+fn a_viewer_that_vanishes_while_it_restarts_is_gone_within_30_s() {
+    let mut world = World::new();
+    let (viewer, session) = world.join("192.0.2.7:6000", true);
+    world.run_ms(2_000);
+    world.network = Box::new(|_, _| Fate::Lose);
+
+    let offer = world.viewers[viewer].restart_offer();
+    let silent: Vec<_> = offer.lines().filter(|line| !line.starts_with("a=candidate")).collect();
+    let offer = silent.join("\r\n") + "\r\n";
+    world.endpoint.renegotiate(world.now, session, &offer).unwrap();
+    world.run(Duration::from_secs(30));
+
+    assert_eq!(world.states().last(), Some(&SessionState::Closed(CloseCause::Vanished)));
+    assert_eq!(world.endpoint.poll_timeout(), None, "nothing is left behind");
+}
+
 #[test]
 fn a_path_that_comes_back_in_time_plays_on_after_an_idr() {
     let mut world = World::new();

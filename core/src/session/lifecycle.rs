@@ -3,12 +3,17 @@
 //! ```text
 //!              established              path lost
 //! Connecting ──────────────▶ Connected ◀─────────▶ Interrupted
-//!     │ too long                 │       path back       │ too long
-//!     ▼                          ▼                       ▼
-//! NeverConnected       Local, Remote, Failed          Vanished       (all: Closed)
+//!     │ too long              │  ▲ │     path back       │ too long
+//!     │             restarted │  │ │                     │
+//!     │                       ▼  │ path back             │
+//!     │                   Restarting ── too long ──┐     │
+//!     ▼                            ▼               ▼     ▼
+//! NeverConnected       Local, Remote, Failed        Vanished        (all: Closed)
 //! ```
 //!
-//! An ICE restart leaves the state as it is and gives a session that waits a fresh deadline.
+//! An ICE restart forgets every pair that was checked, and str0m waits for the viewer without end where
+//! it knows no address of it. So a session that restarts has to show a path again within the time that
+//! a new one has; to everybody else it is connected meanwhile. One that waits gets a fresh deadline.
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +24,7 @@ use super::state::{CloseCause, SessionState};
 enum State {
     Connecting { until: Instant },
     Connected,
+    Restarting { until: Instant },
     Interrupted { until: Instant },
     Closed(CloseCause),
 }
@@ -62,7 +68,7 @@ impl Lifecycle {
     pub(crate) fn state(&self) -> SessionState {
         match self.state {
             State::Connecting { .. } => SessionState::Connecting,
-            State::Connected => SessionState::Connected,
+            State::Connected | State::Restarting { .. } => SessionState::Connected,
             State::Interrupted { .. } => SessionState::Interrupted,
             State::Closed(cause) => SessionState::Closed(cause),
         }
@@ -70,7 +76,9 @@ impl Lifecycle {
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Connecting { until } | State::Interrupted { until } => Some(until),
+            State::Connecting { until }
+            | State::Restarting { until }
+            | State::Interrupted { until } => Some(until),
             State::Connected | State::Closed(_) => None,
         }
     }
@@ -105,18 +113,26 @@ impl Lifecycle {
                 State::Connecting { until }
             }
 
-            (State::Connected, Input::PathLost) => State::Interrupted { until: until_back },
-            (
-                State::Connected,
-                Input::Established | Input::PathBack | Input::Restarted | Input::Timeout,
-            ) => State::Connected,
-
-            (State::Interrupted { .. }, Input::PathBack | Input::Established) => State::Connected,
-            (State::Interrupted { .. }, Input::Restarted) => {
+            (State::Connected | State::Restarting { .. }, Input::PathLost) => {
                 State::Interrupted { until: until_back }
             }
-            (State::Interrupted { until }, Input::Timeout) if now >= until => {
+            (State::Connected | State::Restarting { .. }, Input::Restarted) => {
+                State::Restarting { until: until_connected }
+            }
+            (State::Connected, Input::Established | Input::PathBack | Input::Timeout)
+            | (
+                State::Restarting { .. } | State::Interrupted { .. },
+                Input::PathBack | Input::Established,
+            ) => State::Connected,
+            (State::Restarting { until } | State::Interrupted { until }, Input::Timeout)
+                if now >= until =>
+            {
                 State::Closed(CloseCause::Vanished)
+            }
+            (State::Restarting { until }, Input::Timeout) => State::Restarting { until },
+
+            (State::Interrupted { .. }, Input::Restarted) => {
+                State::Interrupted { until: until_back }
             }
             (State::Interrupted { until }, Input::Timeout | Input::PathLost) => {
                 State::Interrupted { until }
@@ -140,6 +156,7 @@ mod tests {
         let states = [
             ("connecting", vec![]),
             ("connected", vec![Input::Established]),
+            ("restarting", vec![Input::Established, Input::Restarted]),
             ("interrupted", vec![Input::Established, Input::PathLost]),
             ("closed", vec![Input::Close(CloseCause::Remote)]),
         ];
@@ -175,10 +192,17 @@ connecting + close -> Closed(Local)
 connected + established -> Connected (silent)
 connected + lost -> Interrupted until 21
 connected + back -> Connected (silent)
-connected + restarted -> Connected (silent)
+connected + restarted -> Connected until 11 (silent)
 connected + timeout -> Connected (silent)
 connected + late -> Connected (silent)
 connected + close -> Closed(Local)
+restarting + established -> Connected (silent)
+restarting + lost -> Interrupted until 21
+restarting + back -> Connected (silent)
+restarting + restarted -> Connected until 11 (silent)
+restarting + timeout -> Connected until 10 (silent)
+restarting + late -> Closed(Vanished)
+restarting + close -> Closed(Local)
 interrupted + established -> Connected
 interrupted + lost -> Interrupted until 20 (silent)
 interrupted + back -> Connected
