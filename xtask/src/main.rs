@@ -20,6 +20,7 @@
 
 mod arguments;
 mod clients;
+mod copy;
 mod coverage;
 mod fuzz;
 mod install;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::copy::copy_tree;
 use crate::paths;
 use crate::report::Report;
 use crate::run::{cargo, program, run};
@@ -184,26 +185,6 @@ fn sow(copy: &Path, plant: &Plant) -> Result<()> {
         plant.file.display()
     );
     fs::write(&file, source.replacen(&plant.instead_of, &plant.this, 1))?;
-    Ok(())
-}
-
-/// All files that git knows or would, as they lie here.
-fn copy_tree(copy: &Path) -> Result<()> {
-    let list = program("git", "ls-files -z --cached --others --exclude-standard")
-        .current_dir(paths::root())
-        .output()?;
-    if !list.status.success() {
-        bail!("git cannot list the files: {}", String::from_utf8_lossy(&list.stderr));
-    }
-    let _ = fs::remove_dir_all(copy);
-    for name in String::from_utf8(list.stdout)?.split_terminator('\0') {
-        let (from, to) = (paths::root().join(name), copy.join(name));
-        if !from.is_file() {
-            continue;
-        }
-        fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
-        fs::copy(&from, &to).with_context(|| name.to_owned())?;
-    }
     Ok(())
 }
 
