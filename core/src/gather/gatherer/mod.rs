@@ -7,6 +7,7 @@
 
 mod candidates;
 mod facts;
+mod link;
 mod mappings;
 mod relay;
 mod relays;

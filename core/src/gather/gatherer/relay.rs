@@ -1,9 +1,9 @@
-//! One TURN server: an allocation, and the leg that leads to it: our UDP socket, or a connection of
-//! its own that is made again whenever it breaks.
+//! One TURN server: an allocation, and the [`Link`] that leads to it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::link::{Action, Input, Link};
 use super::mappings::reaches;
 use super::{Inbound, Leg};
 use crate::base::{SeedRng, StreamId, WallClock};
@@ -13,10 +13,6 @@ use crate::turn::{
     self, Allocation, AllocationConfig, AllocationEvent, Credentials, Families, Received,
 };
 use crate::wire::{DropReason, Envelope};
-
-/// First wait before a connection that broke is made again; it doubles up to the longest.
-const RECONNECT_FIRST: Duration = Duration::from_millis(250);
-const RECONNECT_MOST: Duration = Duration::from_secs(30);
 
 /// Refused peers kept for a diagnosis.
 const PEERS_REFUSED_MAX: usize = 16;
@@ -49,28 +45,6 @@ pub(super) struct Way {
     address: SocketAddr,
 }
 
-/// The leg to a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Link {
-    /// Nothing is known that leads there.
-    None,
-    Datagram {
-        base: SocketAddr,
-    },
-    Connecting {
-        stream: StreamId,
-        backoff: Duration,
-    },
-    Connected {
-        stream: StreamId,
-    },
-    /// The connection broke, or could not be made.
-    Waiting {
-        until: Instant,
-        backoff: Duration,
-    },
-}
-
 impl Relay {
     /// A relay that nothing leads to yet.
     pub(super) fn new(
@@ -100,10 +74,7 @@ impl Relay {
     }
 
     pub(super) fn stream(&self) -> Option<StreamId> {
-        match self.link {
-            Link::Connecting { stream, .. } | Link::Connected { stream } => Some(stream),
-            Link::None | Link::Datagram { .. } | Link::Waiting { .. } => None,
-        }
+        self.link.stream()
     }
 
     /// Where its datagrams come from.
@@ -131,8 +102,7 @@ impl Relay {
 
     fn relayed(&self) -> impl Iterator<Item = SocketAddr> {
         // What stood on a broken connection is gone with it.
-        let legged = matches!(self.link, Link::Datagram { .. } | Link::Connected { .. });
-        let allocation = self.allocation.as_ref().filter(|_| legged);
+        let allocation = self.allocation.as_ref().filter(|_| self.link.stands());
         allocation.into_iter().flat_map(Allocation::relayed)
     }
 
@@ -251,9 +221,10 @@ impl Relay {
         now: Instant,
         stream: StreamId,
     ) -> Option<(SocketAddr, Option<String>)> {
-        let Link::Waiting { until, backoff } = self.link else { return None };
-        let way = self.current_way().filter(|_| until <= now)?;
-        self.link = Link::Connecting { stream, backoff };
+        let way = self.current_way()?;
+        if self.on(now, Input::Due { stream }) != Action::Connect {
+            return None;
+        }
         let tls = (self.transport == TurnTransport::Tls).then(|| self.host.clone());
         Some((way.address, tls))
     }
@@ -264,9 +235,7 @@ impl Relay {
         if let Some(way) = self.ways.get_mut(self.way) {
             way.address = address;
         }
-        if stream.is_some() {
-            self.link = Link::Waiting { until: now, backoff: RECONNECT_FIRST };
-        }
+        self.on(now, Input::Moved);
         stream
     }
 
@@ -327,21 +296,20 @@ impl Relay {
     /// Begins anew on the current way.
     fn start(&mut self, now: Instant) {
         self.allocation = None;
-        self.link = match (self.current_way(), self.transport) {
-            (None, _) => Link::None,
+        let input = match (self.current_way(), self.transport) {
+            (None, _) => Input::NoWay,
             (Some(way), TurnTransport::Udp) => {
                 self.allocation = Some(self.allocate(now, turn::Leg::Datagram, way));
-                Link::Datagram { base: way.base }
+                Input::Datagram { base: way.base }
             }
-            (Some(_), TurnTransport::Tcp | TurnTransport::Tls) => {
-                Link::Waiting { until: now, backoff: RECONNECT_FIRST }
-            }
+            (Some(_), TurnTransport::Tcp | TurnTransport::Tls) => Input::Stream,
         };
+        self.on(now, input);
     }
 
     pub(super) fn connected(&mut self, now: Instant, stream: StreamId) {
         let Some(way) = self.current_way() else { return };
-        self.link = Link::Connected { stream };
+        self.on(now, Input::Up { stream });
         match &mut self.allocation {
             Some(allocation) => allocation.reconnect(now),
             None => self.allocation = Some(self.allocate(now, turn::Leg::Stream, way)),
@@ -350,16 +318,21 @@ impl Relay {
 
     /// True: it could not be made in the first place.
     pub(super) fn disconnected(&mut self, now: Instant) -> bool {
-        let (never_was, backoff) = match self.link {
-            Link::Connecting { backoff, .. } => (true, (backoff * 2).min(RECONNECT_MOST)),
-            _ => (false, RECONNECT_FIRST),
-        };
-        let wait = if never_was { backoff } else { Duration::ZERO };
-        self.link = Link::Waiting { until: now + wait, backoff };
+        let never_was = self.on(now, Input::Down) == Action::NextWay;
         if never_was && !self.ways.is_empty() {
             self.way = (self.way + 1) % self.ways.len();
         }
         never_was
+    }
+
+    /// The one place that sets the link.
+    fn on(&mut self, now: Instant, input: Input) -> Action {
+        let (next, action) = self.link.on(now, input);
+        if next != self.link {
+            tracing::trace!(from = ?self.link, to = ?next, ?input, "leg to a TURN server");
+        }
+        self.link = next;
+        action
     }
 
     fn allocate(&mut self, now: Instant, leg: turn::Leg, way: Way) -> Allocation {
