@@ -15,6 +15,7 @@ cargo xtask plants
 cargo xtask fuzz [--minutes N] [--only TARGET[,TARGET…]] [--jobs N] [--minimise] [--no-build]
 cargo xtask coverage [--least PER_CENT] [--lines]
 cargo xtask mutants [packetizer] [rewriter] [portmap] [turn]
+cargo xtask miri
 cargo xtask keep FILE NAME [--addresses as-recorded] [--decisions as-replayed]
 cargo xtask bench";
 
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     Bench,
     Coverage(coverage::Wish),
     Fuzz(fuzz::Wish),
+    Miri,
     /// Of these parts, or of all.
     Mutants(Vec<String>),
     /// With the words for the program that plays it.
@@ -49,6 +51,7 @@ impl Command {
             Some("plants") => Command::Plants,
             Some("fuzz") => return Ok(Command::Fuzz(fuzz::Wish::parse(words)?)),
             Some("coverage") => return Ok(Command::Coverage(coverage::Wish::parse(words)?)),
+            Some("miri") => Command::Miri,
             Some("mutants") => return Ok(Command::Mutants(words.collect())),
             Some("keep") => return Ok(Command::Keep(words.collect())),
             Some("bench") => Command::Bench,

@@ -11,6 +11,7 @@
 //! cargo xtask fuzz --minutes 60    libFuzzer on every target in turn; needs a nightly toolchain
 //! cargo xtask coverage             which of the core's own lines its tests, corpora and world reach
 //! cargo xtask mutants              parts of the core with one thing changed: does a test notice?
+//! cargo xtask miri                 the core's parsers in Miri; needs a nightly toolchain
 //! cargo xtask keep FILE NAME       makes a test of a recording: tests/recordings/NAME.jsonl
 //! cargo xtask bench                figures of signalling, release build
 //! ```
@@ -24,6 +25,7 @@ mod copy;
 mod coverage;
 mod fuzz;
 mod install;
+mod miri;
 mod mutants;
 mod paths;
 mod report;
@@ -64,6 +66,7 @@ fn execute(command: &Command) -> Result<bool> {
         }
         Command::Bench => steps::bench(),
         Command::Coverage(wish) => coverage::coverage(wish),
+        Command::Miri => miri::miri().map(|()| true),
         Command::Mutants(parts) => mutants::mutants(parts.iter().cloned()),
         Command::Fuzz(wish) => fuzz::fuzz(wish),
         Command::Keep(words) => steps::keep(words),

@@ -3,9 +3,8 @@
 //! A mutant is the core with one function or operator replaced; it is caught when a test of that part
 //! fails. Survivors are explained in `docs/mutants.md`, or killed by a new test.
 //!
-//! All of these machines are in the lower layers, which import nothing from those above. So the core is
-//! copied and the upper layers are cut off: what is left is built in seconds, where all of it takes half
-//! a minute.
+//! All of these machines are in the lower layers, so these alone are mutated in a copy: they are built in
+//! seconds, where all of the core takes half a minute.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::copy::copy_tree;
+use crate::copy::copy_lower_layers;
 use crate::install::cargo_tool;
 use crate::paths;
 use crate::report::Report;
@@ -21,9 +20,6 @@ use crate::run::{program, run};
 
 /// All mutants of one part, on two slow cores.
 const PART_LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
-
-/// The layers that no part is in, nor below one.
-const CUT_OFF: [&str; 5] = ["diagnose", "endpoint", "gather", "session", "trace"];
 
 /// What is mutated together.
 struct Part {
@@ -71,33 +67,12 @@ pub(crate) fn mutants(words: impl Iterator<Item = String>) -> Result<bool> {
     }
     let tool = cargo_tool("cargo-mutants")?;
     let copy = paths::target().join("mutants/copy");
-    copy_tree(&copy)?;
-    cut(&copy.join("core/src/lib.rs"))?;
-    // These need all layers, and do not judge.
-    for folder in ["tests", "examples"] {
-        fs::remove_dir_all(copy.join("core").join(folder))?;
-    }
+    copy_lower_layers(&copy)?;
     let mut report = Report::new();
     for part in chosen {
         report.step(part.name, || mutate(&tool, &copy, part));
     }
     Ok(report.close())
-}
-
-/// Takes the upper layers out of the core.
-fn cut(lib: &Path) -> Result<()> {
-    let mut text = fs::read_to_string(lib)?;
-    for layer in CUT_OFF {
-        let declared = [format!("pub mod {layer};\n"), format!("mod {layer};\n")];
-        let line = declared.into_iter().find(|line| text.contains(line));
-        text = text.replacen(&line.with_context(|| format!("no layer {layer}"))?, "", 1);
-        let exports = format!("pub use {layer}::{{");
-        if let Some(at) = text.find(&exports) {
-            let end = text[at..].find("};\n").context("an export without an end")?;
-            text.replace_range(at..at + end + "};\n".len(), "");
-        }
-    }
-    Ok(fs::write(lib, text)?)
 }
 
 fn mutate(tool: &Path, copy: &Path, part: &Part) -> Result<()> {
@@ -120,24 +95,5 @@ fn mutate(tool: &Path, copy: &Path, part: &Part) -> Result<()> {
         Ok(()) => Ok(()),
         Err(_) if !missed.is_empty() => bail!("not caught:\n{missed}"),
         Err(error) => Err(error),
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_upper_layers_can_be_cut_off() {
-        let lib = std::env::temp_dir().join(format!("pinhole-cut-{}.rs", std::process::id()));
-        fs::copy(paths::root().join("core/src/lib.rs"), &lib).unwrap();
-        cut(&lib).unwrap();
-        let text = fs::read_to_string(&lib).unwrap();
-        fs::remove_file(&lib).unwrap();
-
-        let code: Vec<_> = text.lines().filter(|line| !line.starts_with("//!")).collect();
-        assert!(code.contains(&"pub mod portmap;"));
-        assert!(!code.iter().any(|line| CUT_OFF.iter().any(|layer| line.contains(layer))));
     }
 }

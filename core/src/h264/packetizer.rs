@@ -215,7 +215,7 @@ struct Cutter<'a> {
 
 impl Cutter<'_> {
     fn push(&mut self, nal: Nal<'_>) {
-        if self.aggregate.units > 0 && !self.fits_aggregate(nal) {
+        if !self.fits_aggregate(nal) {
             self.flush();
         }
         if nal.bytes().len() > self.limit {

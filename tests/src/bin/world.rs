@@ -2,12 +2,15 @@
 //! one of them.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use pinhole_tests::world::plan::{Plan, play_many, shrink};
 
 /// Failures after which a long run ends, if nothing else is said.
 const FAILURES_MAX: usize = 20;
+/// Worlds after which a long run says how far it is.
+const TOLD_EVERY: u64 = 50_000;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -86,7 +89,19 @@ fn play_one(seed: u64, without: &[usize], shrinks: bool) -> bool {
 
 fn play_range(seeds: std::ops::Range<u64>, jobs: usize, failures: usize) -> bool {
     let began = Instant::now();
-    let report = play_many(seeds, jobs, failures);
+    // In a run of hours, what is known is told as soon as it is.
+    let told = AtomicUsize::new(0);
+    let report = play_many(seeds, jobs, failures, |report| {
+        if told.swap(report.failures.len(), Ordering::Relaxed) < report.failures.len()
+            && let Some(failure) = report.failures.last()
+        {
+            eprintln!("seed {}: {}", failure.seed, failure.broken);
+        }
+        if report.worlds.is_multiple_of(TOLD_EVERY) {
+            let (worlds, failed) = (report.worlds, report.failures.len());
+            eprintln!("{worlds} worlds after {} s, {failed} failed", began.elapsed().as_secs());
+        }
+    });
     println!("{}", report.summary(began.elapsed()));
     for failure in &report.failures {
         println!("seed {}: {}", failure.seed, failure.broken);

@@ -25,6 +25,7 @@ impl Hostile {
     /// It is not let in.
     pub fn watching(estimator: Option<u64>, watch: fn(bool)) -> Hostile {
         crypto::install(7);
+        fastrand::seed(7);
         let now = crypto::beginning();
         let base = SocketAddr::from(([192, 0, 2, 1], 5_000));
         let config = EndpointConfig {

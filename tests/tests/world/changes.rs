@@ -193,22 +193,24 @@ fn an_interface_that_goes_takes_only_its_own_viewers_along() {
     assert!(std::env::var("WORLD_SEED").is_ok() || (stayed > 0 && gone > 0));
 }
 
+/// What was allocated under a name that is refused now can be neither refreshed nor given back, and under another
+/// name nothing is allocated for the same socket (441, RFC 8656 §5) until it has expired there: sessions end, and
+/// whoever comes later has a relay.
 #[test]
-#[ignore = "the new allocation is refused with 401 by this server: not yet known whose fault that is"]
-fn media_is_back_after_old_credentials_are_refused() {
-    let mut gaps = Vec::new();
-    for_seeds(0..10, |seed| {
+fn a_relay_is_there_again_once_what_old_credentials_hold_has_expired() {
+    for_seeds(0..5, |seed| {
         let rest = |since| Users::Rest { secret: "secret".into(), since };
         let turn = Some(rest(0));
         let config = WorldConfig { turn, fps: 5, ..WorldConfig::new(seed, "sym") };
-        let (mut world, index) = watching(config, "sym", RELAY);
+        let (mut world, _) = watching(config, "sym", RELAY);
 
         let since = (UNIX + (world.now - world.start)).as_secs();
         world.turn.as_mut().unwrap().set_users(rest(since));
         // Until the next refresh nobody asks.
-        gaps.push(gap_during(&mut world, index, seconds(600)));
+        world.run(seconds(900));
+        let late = world.join("sym", world.habits());
+        world.run(seconds(5));
 
-        assert_path(&world, index, RELAY, "sym × sym");
+        assert_path(&world, late, RELAY, "sym × sym");
     });
-    worst("old credentials refused", &gaps, seconds(5));
 }

@@ -64,8 +64,14 @@ pub(super) fn outcome(plan: &Plan) -> Outcome {
     }
 }
 
-/// Plays the worlds of these seeds on so many threads, until so many have failed.
-pub fn play_many(seeds: Range<u64>, threads: usize, failures_max: usize) -> Report {
+/// Plays the worlds of these seeds on so many threads, until so many have failed. `told` hears how it stands
+/// after each.
+pub fn play_many(
+    seeds: Range<u64>,
+    threads: usize,
+    failures_max: usize,
+    told: impl Fn(&Report) + Sync,
+) -> Report {
     let next = AtomicU64::new(seeds.start);
     let report = Mutex::new(Report::default());
     let work = || {
@@ -79,6 +85,7 @@ pub fn play_many(seeds: Range<u64>, threads: usize, failures_max: usize) -> Repo
             report.worlds += 1;
             report.tally.add(&outcome.tally);
             report.failures.extend(outcome.broken.map(|broken| Failure { seed, broken }));
+            told(&report);
             if report.failures.len() >= failures_max {
                 next.store(seeds.end, Ordering::Relaxed);
             }

@@ -1,0 +1,38 @@
+//! `cargo xtask miri`: the core's readers of what comes from the network, in Miri, which sees undefined
+//! behaviour in what they call: the core itself forbids unsafe code, the crates below it do not.
+//!
+//! The lower layers alone are built, in a copy; with them goes str0m, whose C library Miri cannot run.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::copy::copy_lower_layers;
+use crate::paths;
+use crate::run::{program, run};
+
+/// Std and all crates built for Miri, and its tests, some hundred times slower than they are.
+const LIMIT: Duration = Duration::from_secs(60 * 60);
+/// Tests of the parsers: what makes messages of bytes, and packets of access units.
+const PARSERS: &str = "wire:: h264:: sdp:: portmap:: stun::message stun::attributes stun::question \
+                       stun::proof turn::framing turn::message turn::auth::tests base::";
+
+/// Installs Miri into the nightly toolchain and runs the tests of the parsers in it.
+///
+/// # Errors
+/// There is no nightly toolchain, a test fails, or Miri objects.
+pub(crate) fn miri() -> Result<()> {
+    let mut install = program("rustup", "component add --toolchain nightly miri rust-src");
+    run(&mut install, LIMIT)?;
+    let copy = paths::target().join("miri/copy");
+    copy_lower_layers(&copy)?;
+    let mut miri = program("rustup", "run nightly cargo miri test -p pinhole-core --lib --");
+    miri.args(PARSERS.split_whitespace()).current_dir(copy);
+    // Cargo, which called us, tells these of its own toolchain.
+    miri.env_remove("CARGO")
+        .env_remove("RUSTC")
+        .env("CARGO_TARGET_DIR", paths::target().join("miri"));
+    // Property tests look at the clock and at the file of failures, and take a few cases only.
+    miri.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "8");
+    run(&mut miri, LIMIT)
+}
