@@ -46,6 +46,7 @@ mod config;
 pub mod encoder;
 mod error;
 pub mod frame;
+pub mod gpu;
 mod media;
 mod openh264;
 mod plan;
