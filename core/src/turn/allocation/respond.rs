@@ -129,18 +129,20 @@ impl Allocation {
         response: &Parsed<'_>,
     ) -> Option<Objections> {
         let Objections { stale, unauthorized } = it.objections;
+        let ask = it.purpose.ask();
         let (learned, objections) = if code == 438 {
             let objections = Objections { stale: stale + 1, unauthorized };
             (self.auth.on_stale_nonce(now, response), objections)
         } else {
             let again = unauthorized + u8::from(it.was_signed);
             let objections = Objections { stale, unauthorized: again };
-            // One bit that turned on the way spoils a proof, too. To come with other credentials at
-            // once would end an allocation that is good (441). Signed by a fresh nonce a moment ago, it
-            // is the proof itself that is refused.
-            let once_more = again == 1 && stale == 0 && it.purpose.ask() != Ask::Allocate;
-            let learned = match it.was_signed && once_more {
-                true => self.auth.on_stale_nonce(now, response),
+            // Bits that turn on the way spoil a proof, too. Whoever came with another name for that would
+            // find the allocation in his own way, until it expires (441). So only an Allocate that is
+            // refused makes us somebody else; another request is made once more as we are, unless its
+            // nonce was fresh, and with it the allocation is lost, to be asked for as who we are.
+            let learned = match it.was_signed && ask != Ask::Allocate {
+                true if again == 1 && stale == 0 => self.auth.on_stale_nonce(now, response),
+                true => return None,
                 false => self.auth.on_unauthorized(now, response, it.was_signed),
             };
             (learned, objections)

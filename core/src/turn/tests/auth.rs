@@ -81,6 +81,26 @@ fn one_401_to_a_signed_request_costs_no_allocation() {
     }
 }
 
+/// World 157094: two requests in a row with bits that turned. The allocation is asked for again as who we are,
+/// which the server ends and grants at once; another name it would keep out until the first one's time is over.
+#[test]
+fn two_401s_in_a_row_cost_the_allocation_a_moment_and_not_its_time() {
+    for method in [REFRESH, PERMISSION, CHANNEL] {
+        let mut server = Server::new(Guard::Sha1);
+        (0..1_000).for_each(|second| knows(&mut server, "s", second));
+        let mut world = World::with(server, rest("s"), Families::V4, Leg::Datagram, 1);
+        world.run_ms(60_000);
+        world.server().scripted.extend([(method, 401), (method, 401)]);
+
+        world.talk(peer(1), 11 * MINUTE);
+
+        assert!(world.server().scripted.is_empty(), "{method} was asked for twice");
+        assert_eq!(world.story(), ["allocated", "lost: Unauthorized", "allocated"], "{method}");
+        let (lost, back) = (world.events[1].0, world.events[2].0);
+        assert!(back - lost < Duration::from_secs(1), "{method}: {:?}", back - lost);
+    }
+}
+
 #[test]
 fn without_credentials_a_server_that_asks_for_them_refuses() {
     let server = Server::new(Guard::Sha1);
