@@ -32,7 +32,7 @@ pub(crate) fn miri() -> Result<()> {
     miri.env_remove("CARGO")
         .env_remove("RUSTC")
         .env("CARGO_TARGET_DIR", paths::target().join("miri"));
-    // Property tests look at the clock and at the file of failures, and take a few cases only.
-    miri.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "8");
+    // Property tests look at the clock and at the file of failures, and take one case each.
+    miri.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "1");
     run(&mut miri, LIMIT)
 }

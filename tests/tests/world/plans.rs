@@ -43,3 +43,12 @@ fn a_world_that_holds_has_a_tally_and_nothing_to_shrink() {
     assert!(tally.viewers > 0 && tally.datagrams > 0 && tally.time >= plan.end, "{tally:?}");
     assert!(shrink(&plan).is_none());
 }
+
+/// Seeds in which something did not hold once (docs/world.md says what); as plans are drawn today, some of them
+/// are other worlds than then.
+#[test]
+fn worlds_that_failed_once_hold() {
+    for seed in [34, 699, 7_363, 15_892, 18_098, 30_708, 46_236, 157_094, 211_037, 229_420] {
+        play(&Plan::draw(seed));
+    }
+}

@@ -44,8 +44,8 @@ impl<'a> Host<'a> {
 
 fn is_mdns(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
-    name.len() > 6
-        && name.get(name.len() - 6..).is_some_and(|end| end.eq_ignore_ascii_case(".local"))
+    let end = name.len().checked_sub(".local".len()).and_then(|at| name.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(".local"))
 }
 
 /// Where media goes by default: what `c=` and the port of `m=` say together.

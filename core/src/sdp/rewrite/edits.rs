@@ -11,7 +11,7 @@ use super::{Mdns, Rewriter};
 use crate::portmap::Audience;
 
 /// Addresses that a refusal names; beyond, it says how many more.
-const SEEN_MAX: usize = 16;
+pub(super) const SEEN_MAX: usize = 16;
 
 /// Rewrites a whole text.
 pub(super) fn rewrite(rewriter: &Rewriter<'_>, text: &str) -> Result<String, RewriteError> {

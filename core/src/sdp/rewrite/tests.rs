@@ -1,5 +1,7 @@
 use super::*;
 
+mod details;
+
 const HOST: &str = "a=candidate:1 1 udp 2130706431 10.0.0.5 5000 typ host";
 
 fn map(text: &str) -> PortMap {

@@ -1,0 +1,88 @@
+//! Cases that no other test would miss, found by changing the code (`docs/mutants.md`).
+
+use super::super::edits::SEEN_MAX;
+use super::*;
+use crate::portmap::Protocol;
+
+const MAP: &str = "5000/udp=203.0.113.10:30000";
+
+fn candidate(candidate: &str) -> String {
+    let map = map(MAP);
+    let lines = Rewriter::new(&map, Audience::Public).rewrite_candidate(candidate).unwrap();
+    lines.join("\n")
+}
+
+/// What `m=` and `c=` come to say, and nothing else.
+fn destination(port: u16, lines: &[&str]) -> Vec<String> {
+    let mut out = section(MAP, &format!("m=video {port} X 96"), lines);
+    out.truncate(2);
+    out
+}
+
+#[test]
+fn a_base_is_taken_back_wherever_among_the_extensions_it_stands() {
+    let line =
+        "candidate:1 1 udp 5 198.51.100.9 41000 typ srflx generation 0 raddr 10.0.0.5 rport 5000";
+    assert_eq!(candidate(line), line.replace("10.0.0.5 rport 5000", "0.0.0.0 rport 9"));
+}
+
+#[test]
+fn a_priority_that_is_too_low_for_a_kind_below_is_halved() {
+    let low = candidate("candidate:1 1 udp 100 10.0.0.5 5000 typ host");
+    assert!(low.contains(" udp 50 203.0.113.10 "), "{low}");
+}
+
+#[test]
+fn foundations_are_the_fnv_1a_of_the_outside_address_and_the_transport() {
+    let foundation =
+        |at: &str, protocol| candidate::foundation(at.parse().unwrap(), protocol, |_| false);
+    // Each byte of the address as an IPv6 one, then 1 for TCP, by a program of another language.
+    assert_eq!(foundation("203.0.113.10", Protocol::Udp), "813896d1");
+    assert_eq!(foundation("203.0.113.10", Protocol::Tcp), "8038953e");
+    assert_eq!(foundation("2001:db8::10", Protocol::Udp), "73239ff5");
+}
+
+#[test]
+fn the_refusal_writes_ipv6_in_brackets() {
+    let sdp =
+        "v=0\r\ns=-\r\nt=0 0\r\nm=video 9 X 96\r\na=candidate:1 1 udp 5 fd00::5 5000 typ host\r\n";
+    let error = public(MAP, sdp).unwrap_err().to_string();
+    assert!(error.contains("it has [fd00::5]:5000/udp; "), "{error}");
+}
+
+#[test]
+fn a_destination_without_candidates_stays_where_it_may_be_seen() {
+    assert_eq!(destination(5001, &["c=IN IP4 198.51.100.5"])[1], "c=IN IP4 198.51.100.5");
+    assert_eq!(destination(9, &["c=IN IP4 198.51.100.5"])[1], "c=IN IP4 198.51.100.5");
+    // Rejected sections as well.
+    assert_eq!(destination(0, &["c=IN IP4 198.51.100.5"])[1], "c=IN IP4 198.51.100.5");
+    assert_eq!(destination(0, &["c=IN IP4 ab.local"])[1], "c=IN IP4 0.0.0.0");
+    assert_eq!(destination(0, &["c=IN IP4 gpu.example"])[1], "c=IN IP4 gpu.example");
+}
+
+#[test]
+fn a_section_with_ice_of_its_own_may_still_be_told_candidates() {
+    let out = destination(6000, &["c=IN IP4 10.0.0.5", "a=ice-ufrag:abcd"]);
+    assert_eq!(out, ["m=video 9 X 96", "c=IN IP4 0.0.0.0"]);
+}
+
+#[test]
+fn as_many_candidates_as_are_allowed_are_taken() {
+    let lines = [&["c=IN IP4 10.0.0.5"][..], &[HOST; CANDIDATES_MAX]].concat();
+    assert_eq!(section(MAP, "m=video 5000 X 96", &lines).len(), 3);
+}
+
+#[test]
+fn a_refusal_names_some_of_what_it_saw_and_counts_the_rest() {
+    let lost = |count: usize| {
+        let lines =
+            (0..count).map(|at| format!("a=candidate:1 1 udp 5 10.0.0.{at} 6000 typ host\r\n"));
+        let sdp =
+            "v=0\r\ns=-\r\nt=0 0\r\nm=video 9 X 96\r\n".to_owned() + &lines.collect::<String>();
+        public(MAP, &sdp).unwrap_err().to_string()
+    };
+    let last = format!("10.0.0.{}:6000/udp; ", SEEN_MAX - 1);
+    assert!(lost(SEEN_MAX).contains(&last), "{}", lost(SEEN_MAX));
+    let more = lost(SEEN_MAX + 2);
+    assert!(more.contains("2 more; ") && !more.contains(&format!("10.0.0.{SEEN_MAX}:")), "{more}");
+}
