@@ -38,7 +38,7 @@ pub enum EncoderChoice {
     Auto,
     /// OpenH264, on the CPU.
     OpenH264,
-    /// Vulkan Video (not in yet: refused with a text).
+    /// The encode engine of a GPU, through Vulkan Video (not in yet: refused with a text).
     VulkanVideo,
     /// Vulkan compute (not in yet: refused with a text).
     VulkanCompute,

@@ -16,7 +16,7 @@ pub enum StreamError {
     Encoder(#[from] EncodeError),
     /// A back end that was asked for by name is not there.
     #[error("{0}")]
-    NoSuchEncoder(&'static str),
+    NoSuchEncoder(String),
     /// The size of the test picture.
     #[error("--size: {0}")]
     Size(#[from] SizeError),

@@ -10,6 +10,7 @@
 //!   Annex B files, which pass through unencoded.
 //! - [`encoder`]: what a back end is. [`OpenH264`] is the one that is always there; those on a GPU fit in
 //!   the same place, with frames that never leave it.
+//! - [`gpu`], [`plan`]: which GPUs there are, what they encode, which back end is used, and why not another.
 //! - the threads: a mailbox of one raw picture, since old pictures are worth nothing; a bounded queue of
 //!   access units that always starts at an IDR after a loss; a watchdog.
 //!
@@ -49,7 +50,7 @@ pub mod frame;
 pub mod gpu;
 mod media;
 mod openh264;
-mod plan;
+pub mod plan;
 pub mod source;
 mod stats;
 mod stream;
@@ -62,6 +63,7 @@ pub use error::StreamError;
 pub use frame::{Frame, FrameRate, Size};
 pub use media::{Media, MediaEvent, Wake};
 pub use openh264::OpenH264;
+pub use plan::EncoderPlan;
 pub use source::Source;
 pub use stats::StreamStats;
 pub use stream::Stream;

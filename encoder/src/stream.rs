@@ -10,7 +10,7 @@ use crate::encoder::{Encoder, EncoderSettings, Remake};
 use crate::error::StreamError;
 use crate::frame::{FrameRate, Size};
 use crate::media::{Media, MediaEvent, Wake};
-use crate::plan::{plan, threads};
+use crate::plan::{self, threads};
 use crate::source::{H264File, Pacing, Source, TestPicture, Y4mFile, Y4mStream};
 use crate::stats::StreamStats;
 use crate::thread::{EncoderThread, Shared, Worker};
@@ -70,9 +70,10 @@ impl Stream {
             full_range: format.full_range,
             threads: threads(format.size.macroblocks()),
         };
-        let plan = plan(config.encoder, &settings)?;
-        let mut stream = Stream::from_parts(source, plan.encoder, settings, Some(plan.remake))?;
-        stream.format.encoder = plan.line;
+        let started = plan::start(config.encoder, &settings)?;
+        let mut stream =
+            Stream::from_parts(source, started.encoder, settings, Some(started.remake))?;
+        stream.format.encoder = started.line;
         Ok(stream)
     }
 
