@@ -137,7 +137,7 @@ fn an_ice_restart_moves_the_session_to_new_credentials() {
     assert_ne!(line(&first, "a=ice-ufrag"), line(&offer, "a=ice-ufrag"));
     world.run_ms(500);
     assert_eq!(world.frame(false, 2_000).viewers, 1);
-    world.run(Duration::from_secs(15));
+    world.run(Duration::from_secs(25));
 
     assert_eq!(world.states(), [SessionState::Connected], "nobody noticed");
     assert_eq!(world.viewers[viewer].frames.len(), 2);

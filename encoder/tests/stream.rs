@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use common::scripted::{Act, Grey, Scripted, stream};
 use common::{Eye, MS, Watched, wait_until};
-use pinhole_encoder::{Content, EncoderChoice, Media, Size, SourceKind, Stream, StreamConfig};
+use pinhole_encoder::{
+    Content, EncoderChoice, EncoderPlan, Media, Size, SourceKind, Stream, StreamConfig,
+};
 
 fn real(width: u32, height: u32, fps: u32) -> Stream {
     Stream::start(&StreamConfig {
@@ -28,7 +30,9 @@ fn a_test_stream_is_watched_decoded_and_on_time() {
     let mut watched = Watched::new(real(320, 180, 30));
     let format = watched.stream.format().clone();
     assert_eq!((format.width, format.height, format.frames_per_1000s), (320, 180, 30_000));
-    assert!(format.encoder.contains("no GPU encoder back end is built in yet"));
+    let plan = EncoderPlan::here(EncoderChoice::Auto);
+    assert!(format.encoder.starts_with("OpenH264 "), "{}", format.encoder);
+    assert!(format.encoder.ends_with(&format!("({})", plan.why_no_gpu())), "{}", format.encoder);
     let mut eye = Eye::new();
     for n in 0..30 {
         let unit = watched.unit();

@@ -12,6 +12,7 @@
 //! [`doctor`] looks at the network that a server with these settings would have, before anybody
 //! connects; [`reflect`] is its helper on a public machine, and how to ask it.
 //! [`replay`] tells a recorded session and runs it again.
+//! [`encoders`] says what this machine encodes with.
 //! [`rewrite_sdp`] is a command of its own: the same port map for the SDP of another program.
 //!
 //! ```no_run
@@ -29,6 +30,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod doctor;
+pub mod encoders;
 mod findings;
 pub mod gather_servers;
 mod health;

@@ -30,6 +30,12 @@ fn main() -> ExitCode {
         Ok(Invocation::Serve(settings)) => serve(*settings),
         Ok(Invocation::RewriteSdp(settings)) => rewrite_sdp(&settings),
         Ok(Invocation::Doctor(settings)) => doctor(&settings),
+        Ok(Invocation::Encoders(settings)) => {
+            let (text, can_be_used) = pinhole::encoders::run(settings);
+            // Whoever reads it may have seen enough.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            if can_be_used { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
         Ok(Invocation::Reflect(settings)) => reflect(&settings),
         Ok(Invocation::Replay(settings)) => replay(&settings),
         Err(error) if error.is_help() => {

@@ -234,3 +234,23 @@ fn tokens_and_credentials_are_in_no_log() {
     let line = err.lines().find(|line| line.contains("hunter"));
     assert!(line.is_none(), "{line:?}");
 }
+
+#[test]
+fn encoders_says_what_is_used_and_why_nothing_else_is() {
+    let mut program = Program::start("encoders");
+    assert!(program.end().success());
+    let (lines, err) = program.rest();
+    assert_eq!(err, "");
+    for (line, start) in [(0, "vulkan-video    no: "), (2, "openh264        used: on the CPU, ")] {
+        let back_ends: Vec<&str> = lines.lines().filter(|line| !line.starts_with(' ')).collect();
+        assert!(back_ends[line].starts_with(start), "{lines}");
+    }
+
+    let mut program = Program::start("encoders --json --encoder vulkan-compute");
+    assert_eq!(program.end().code(), Some(1), "what was asked for cannot be used");
+    let json: serde_json::Value = serde_json::from_str(&program.rest().0).unwrap();
+    assert_eq!(json["chosen"], serde_json::Value::Null);
+    assert!(json["refused"].as_str().unwrap().contains("use --encoder auto or openh264"));
+    assert_eq!(json["encoders"].as_array().unwrap().len(), 3);
+    assert!(json["gpus"].is_array());
+}

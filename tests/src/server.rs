@@ -275,7 +275,8 @@ fn build() -> Result<PathBuf> {
     let profile = profile_dir()?;
     let release = profile.ends_with("release");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--offline", "--package", "pinhole"]);
+    // Of the whole workspace: by itself the package would have all that it needs built again.
+    cargo.args(["build", "--quiet", "--offline", "--workspace", "--bin", "pinhole"]);
     cargo.args(release.then_some("--release"));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
     cargo.env("CARGO_TARGET_DIR", profile.parent().context("target")?);

@@ -91,9 +91,22 @@ impl EncoderPlan {
         }
     }
 
+    /// What is used, and how it is there: a sentence without a full stop.
+    #[must_use]
+    pub fn used(&self) -> Option<&Outlook> {
+        let chosen = self.chosen.as_ref().ok()?;
+        self.outlooks.iter().find(|outlook| outlook.back_end == *chosen)
+    }
+
     /// Why it is no GPU that encodes.
-    pub(super) fn why_no_gpu(&self) -> &str {
+    #[must_use]
+    pub fn why_no_gpu(&self) -> &str {
         self.outlooks.first().map_or("", |outlook| outlook.why.as_str())
+    }
+
+    /// A line for each device: what it is and what it does.
+    pub fn devices(&self) -> impl Iterator<Item = String> {
+        self.gpus.iter().map(|(gpu, says)| format!("{}: {says}", words::device(gpu)))
     }
 
     /// All of it for people: a line for each back end, and below it the devices.
@@ -109,9 +122,7 @@ impl EncoderPlan {
             };
             lines.push(format!("{:<14}  {mark}: {why}", back_end.name()));
             if *back_end == BackEnd::VulkanVideo {
-                lines.extend(
-                    self.gpus.iter().map(|(gpu, says)| format!("  {}: {says}", words::device(gpu))),
-                );
+                lines.extend(self.devices().map(|line| format!("  {line}")));
             }
         }
         lines

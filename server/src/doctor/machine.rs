@@ -2,13 +2,12 @@
 
 use std::fs;
 
-use pinhole_encoder::{EncoderChoice, OpenH264, SourceKind, StreamConfig};
+use pinhole_encoder::gpu::survey;
+use pinhole_encoder::{EncoderChoice, EncoderPlan, OpenH264, SourceKind, StreamConfig};
 
 /// What the event loops wish for a socket: room for a burst of all viewers.
 const RECEIVE_BYTES: u64 = 2 << 20;
 const SEND_BYTES: u64 = 1 << 20;
-/// GPUs that are named.
-const GPUS_MAX: usize = 16;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub(super) struct Machine {
     pub(super) receive_max: Option<u64>,
     /// And of what goes out.
     pub(super) send_max: Option<u64>,
-    /// Names of GPUs, or their device files.
+    /// GPUs and whether they encode H.264; or, without Vulkan, names or device files.
     pub(super) gpus: Vec<String>,
     /// The encoder, and why; or why there is none.
     pub(super) encoder: Result<String, String>,
@@ -26,17 +25,18 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Looks; nothing is changed or started.
+    /// Looks; nothing is changed or started. Drivers of GPUs are asked, and waited for up to 5 s.
     pub(super) fn look(stream: &StreamConfig) -> Machine {
         let limit = |name: &str| {
             let text = fs::read_to_string(format!("/proc/sys/net/core/{name}")).ok()?;
             text.trim().parse().ok()
         };
+        let plan = EncoderPlan::here(stream.encoder);
         Machine {
             receive_max: limit("rmem_max"),
             send_max: limit("wmem_max"),
-            gpus: gpus(),
-            encoder: encoder(stream),
+            gpus: gpus(&plan),
+            encoder: encoder(stream, &plan),
             is_fast: OpenH264::has_assembly(),
         }
     }
@@ -54,50 +54,29 @@ impl Machine {
     }
 }
 
-fn encoder(stream: &StreamConfig) -> Result<String, String> {
+/// The encoder and why, or why there is none.
+fn encoder(stream: &StreamConfig, plan: &EncoderPlan) -> Result<String, String> {
     if matches!(stream.source, SourceKind::H264File(_)) {
         return Ok("none: the source is H.264 already".to_string());
     }
+    let used = plan.used().ok_or_else(|| plan.chosen.clone().err().unwrap_or_default())?;
     let why = match stream.encoder {
-        EncoderChoice::OpenH264 => "asked for by name",
-        EncoderChoice::Auto => "no GPU encoder is built in yet",
-        EncoderChoice::VulkanVideo | EncoderChoice::VulkanCompute => {
-            return Err(
-                "no GPU encoder is built in yet: use --encoder auto or openh264".to_string()
-            );
-        }
+        EncoderChoice::Auto => plan.why_no_gpu(),
+        _ => "asked for by name",
     };
-    Ok(match OpenH264::has_assembly() {
-        true => format!("OpenH264 on the CPU, with assembly ({why})"),
-        false => format!(
-            "OpenH264 on the CPU, without assembly, three times slower ({why}); install nasm and \
-             build again"
-        ),
-    })
+    Ok(format!("{} {} ({why})", used.back_end.name(), used.why))
 }
 
-fn gpus() -> Vec<String> {
-    let folders = |path: &str| {
-        let entries = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
-        let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
-        paths.sort();
-        paths
-    };
-    let model = |path: std::path::PathBuf| {
-        let text = fs::read_to_string(path.join("information")).ok()?;
-        let model = text.lines().find_map(|line| line.strip_prefix("Model:"))?;
-        Some(model.trim().to_string())
-    };
-    let named = folders("/proc/driver/nvidia/gpus").into_iter().filter_map(model);
-    let named: Vec<String> = named.take(GPUS_MAX).collect();
-    if !named.is_empty() {
-        return named;
+/// What Vulkan names, or else what the system shows.
+fn gpus(plan: &EncoderPlan) -> Vec<String> {
+    if !plan.gpus.is_empty() {
+        return plan.gpus.iter().map(|(gpu, says)| format!("{} {says}", gpu.name)).collect();
     }
-    let device = |path: &std::path::PathBuf| {
-        let name = path.file_name()?.to_str()?;
-        name.starts_with("renderD").then(|| path.display().to_string())
-    };
-    folders("/dev/dri").iter().filter_map(device).take(GPUS_MAX).collect()
+    let around = &survey().surroundings;
+    match around.nvidia.is_empty() {
+        true => around.devices.iter().map(|device| device.display().to_string()).collect(),
+        false => around.nvidia.clone(),
+    }
 }
 
 #[cfg(test)]

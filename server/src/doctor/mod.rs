@@ -74,10 +74,15 @@ pub async fn run(settings: &Settings, progress: Progress<'_>) -> Result<Report, 
     let gathered = settings.gather_servers();
     let Started { gather, candidates, port, mut checks, tls } =
         start::start(settings, gathered.servers.clone()).await?;
-    let machine = Machine::look(&settings.stream);
+    // Beside the network, since drivers take their time.
+    let stream = settings.stream.clone();
+    let machine = tokio::task::spawn_blocking(move || Machine::look(&stream));
     let ports = Ports::bind(&gather, &settings.addresses, port);
     let Seen { servers, nat, ports, clock, reflector } =
         look(settings, &gathered, ports, tls, begin, progress).await;
+    // It ends by itself; a panic in there is one of ours.
+    let machine =
+        machine.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let surroundings = Surroundings {
         audience: gather.audience,
         paths: gather.paths,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use pinhole_core::gather::{Audience, CandidateKind, LocalCandidate, Paths};
 use pinhole_core::trace::AddressPolicy;
-use pinhole_encoder::{SourceKind, StreamFormat};
+use pinhole_encoder::{EncoderChoice, EncoderPlan, SourceKind, StreamConfig, StreamFormat};
 
 use super::addresses::Bound;
 use crate::gather_servers::GatherServers;
@@ -30,8 +30,13 @@ pub(super) fn lines(
         format!("  access   {}", access(&settings.access)),
         format!("  source   {source}, {}x{}, {fps} fps", format.width, format.height),
         format!("  encoder  {}", format.encoder),
-        format!("  socket   {}, on {}", bound.sockets.describe(), runtime(settings.runtime)),
     ];
+    lines.extend(gpus(&settings.stream));
+    lines.extend([format!(
+        "  socket   {}, on {}",
+        bound.sockets.describe(),
+        runtime(settings.runtime)
+    )]);
     if let Some(record) = &settings.record {
         let addresses = match record.addresses {
             AddressPolicy::Keep => "with addresses of viewers, without passwords and keys",
@@ -65,6 +70,15 @@ pub(super) fn lines(
         lines.push(format!("    ({name} is {address} now)"));
     }
     lines
+}
+
+/// The GPUs that were looked at for an encoder.
+fn gpus(stream: &StreamConfig) -> Vec<String> {
+    let is_asked =
+        stream.encoder == EncoderChoice::Auto && !matches!(stream.source, SourceKind::H264File(_));
+    let plan = is_asked.then(|| EncoderPlan::here(stream.encoder));
+    plan.map(|plan| plan.devices().map(|line| format!("           {line}")).collect())
+        .unwrap_or_default()
 }
 
 /// The address to open: a wildcard is no address, so loopback stands for it.

@@ -7,12 +7,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
-use super::flags::{Cli, Command, DoctorFlags, MapFlags, RewriteFlags, ServeFlags};
+use super::flags::{Cli, Command, DoctorFlags, EncodersFlags, MapFlags, RewriteFlags, ServeFlags};
 use super::layers::{self, Layers};
 use super::{
     Access, Addresses, DoctorSettings, Environment, Invocation, RewriteSettings, Settings,
     SettingsError, check,
 };
+use crate::encoders::EncodersSettings;
 use crate::reflect::ReflectSettings;
 
 /// The file that is read where there is one and `--config` names no other.
@@ -42,7 +43,7 @@ impl Settings {
         // A broken file must not keep help from being shown, nor a line without `serve` from being
         // refused.
         let command = arguments.get(1).and_then(|word| word.to_str()).unwrap_or_default();
-        let takes_layers = ["serve", "doctor", "rewrite-sdp"].contains(&command);
+        let takes_layers = ["serve", "doctor", "encoders", "rewrite-sdp"].contains(&command);
         let asks_help = arguments.iter().any(|word| word == "--help" || word == "-h");
         let layers = match takes_layers && !asks_help {
             true => layers::read(&serve, environment, file.as_deref())?,
@@ -70,6 +71,9 @@ impl Settings {
                 Ok(Invocation::RewriteSdp(rewriting(flags, layers.warnings)))
             }
             Command::Replay(flags) => Ok(Invocation::Replay(flags.into())),
+            Command::Encoders(EncodersFlags { encoder, json }) => {
+                Ok(Invocation::Encoders(EncodersSettings { encoder, json }))
+            }
             Command::Reflect(flags) => {
                 let named = || environment.get(REFLECT_TOKEN).filter(|token| !token.is_empty());
                 let token = flags.token.or_else(|| named().cloned());

@@ -43,6 +43,8 @@ pub enum Command {
     /// Sends probes back to doctors that ask, so that they can prove their ports from outside; for
     /// any public machine
     Reflect(ReflectFlags),
+    /// Lists the encoders of this machine and its GPUs: which is used, and why not another
+    Encoders(EncodersFlags),
     /// Runs a recorded session again (`serve --record FILE`), tells what happened and why, and says
     /// whether it would be decided the same today
     Replay(ReplayFlags),
@@ -135,6 +137,18 @@ pub struct ReplayFlags {
     pub verbose: bool,
 
     /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The flags of `pinhole encoders`.
+#[derive(Debug, Args)]
+pub struct EncodersFlags {
+    /// Encoder: auto, openh264, vulkan-video or vulkan-compute
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = values::encoder)]
+    pub encoder: EncoderChoice,
+
+    /// Print one JSON object instead of lines
     #[arg(long)]
     pub json: bool,
 }

@@ -28,6 +28,7 @@ pub use page::markdown;
 pub use record::RecordSettings;
 pub use values::PortRange;
 
+use crate::encoders::EncodersSettings;
 use crate::gather_servers::GatherServers;
 use crate::ice_servers::IceServers;
 use crate::origin::AllowedOrigin;
@@ -44,6 +45,8 @@ pub enum Invocation {
     Doctor(Box<DoctorSettings>),
     /// `pinhole reflect`
     Reflect(ReflectSettings),
+    /// `pinhole encoders`
+    Encoders(EncodersSettings),
     /// `pinhole replay`
     Replay(ReplaySettings),
     /// `pinhole settings-page`

@@ -307,6 +307,7 @@ fn line_ends_and_unknown_lines_stay_byte_for_byte() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "a thousand candidates take long")]
 fn what_cannot_be_rewritten_is_refused_with_what_to_do() {
     let sdp = |lines: &str| format!("v=0\r\ns=-\r\nt=0 0\r\nm=video 5000 X 96\r\n{lines}");
     let private = sdp("c=IN IP4 10.0.0.5\r\n");

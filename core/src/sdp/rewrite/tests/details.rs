@@ -67,12 +67,14 @@ fn a_section_with_ice_of_its_own_may_still_be_told_candidates() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "a thousand candidates take long")]
 fn as_many_candidates_as_are_allowed_are_taken() {
     let lines = [&["c=IN IP4 10.0.0.5"][..], &[HOST; CANDIDATES_MAX]].concat();
     assert_eq!(section(MAP, "m=video 5000 X 96", &lines).len(), 3);
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "long, and no other code than those before")]
 fn a_refusal_names_some_of_what_it_saw_and_counts_the_rest() {
     let lost = |count: usize| {
         let lines =
@@ -85,4 +87,32 @@ fn a_refusal_names_some_of_what_it_saw_and_counts_the_rest() {
     assert!(lost(SEEN_MAX).contains(&last), "{}", lost(SEEN_MAX));
     let more = lost(SEEN_MAX + 2);
     assert!(more.contains("2 more; ") && !more.contains(&format!("10.0.0.{SEEN_MAX}:")), "{more}");
+}
+
+#[test]
+fn the_title_of_the_section_before_is_none_of_this_one() {
+    let sdp = "v=0\r\ns=-\r\nc=IN IP4 10.0.0.5\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\ni=title\r\n\
+               m=video 5001 RTP/AVP 96\r\na=x\r\n";
+    let out = public("5000/udp=203.0.113.10:1,5001/udp=198.51.100.7:2", sdp).unwrap();
+    let of_video = "m=video 2 RTP/AVP 96\r\nc=IN IP4 198.51.100.7\r\na=x\r\n";
+    assert!(out.ends_with(of_video), "{out}");
+}
+
+#[test]
+fn names_of_the_local_network_are_left_out_of_what_the_other_side_has() {
+    let line = "a=remote-candidates:1 ab.local 45664 2 192.0.2.3 45665";
+    let lines = ["c=IN IP4 0.0.0.0", line];
+    let out = section(MAP, "m=video 9 X 96", &lines);
+    assert_eq!(out[2], "a=remote-candidates:2 192.0.2.3 45665");
+    let sdp = format!("v=0\r\ns=-\r\nt=0 0\r\nm=video 9 X 96\r\nc=IN IP4 0.0.0.0\r\n{line}\r\n");
+    let map = map(MAP);
+    let kept = Rewriter::new(&map, Audience::Public).with_mdns(Mdns::Keep).rewrite(&sdp).unwrap();
+    assert!(kept.contains(line), "{kept}");
+}
+
+#[test]
+fn an_attribute_whose_name_reads_like_a_group_hides_no_address() {
+    let lines = ["c=IN IP4 0.0.0.0", "a=cafe:fd00::5", "a=x-cafe:fd00::5", "a=e:fd00::5"];
+    let out = section(MAP, "m=video 9 X 96", &lines);
+    assert_eq!(out[2..], ["a=cafe:::", "a=x-cafe:::", "a=e:::"]);
 }
