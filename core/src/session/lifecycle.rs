@@ -181,43 +181,6 @@ mod tests {
                 table += &format!("{name} + {input_name} -> {:?}{left}{told}\n", life.state());
             }
         }
-        let expected = "\
-connecting + established -> Connected
-connecting + lost -> Connecting until 10 (silent)
-connecting + back -> Connecting until 10 (silent)
-connecting + restarted -> Connecting until 11 (silent)
-connecting + timeout -> Connecting until 10 (silent)
-connecting + late -> Closed(NeverConnected)
-connecting + close -> Closed(Local)
-connected + established -> Connected (silent)
-connected + lost -> Interrupted until 21
-connected + back -> Connected (silent)
-connected + restarted -> Connected until 11 (silent)
-connected + timeout -> Connected (silent)
-connected + late -> Connected (silent)
-connected + close -> Closed(Local)
-restarting + established -> Connected (silent)
-restarting + lost -> Interrupted until 21
-restarting + back -> Connected (silent)
-restarting + restarted -> Connected until 11 (silent)
-restarting + timeout -> Connected until 10 (silent)
-restarting + late -> Closed(Vanished)
-restarting + close -> Closed(Local)
-interrupted + established -> Connected
-interrupted + lost -> Interrupted until 20 (silent)
-interrupted + back -> Connected
-interrupted + restarted -> Interrupted until 21 (silent)
-interrupted + timeout -> Interrupted until 20 (silent)
-interrupted + late -> Closed(Vanished)
-interrupted + close -> Closed(Local)
-closed + established -> Closed(Remote) (silent)
-closed + lost -> Closed(Remote) (silent)
-closed + back -> Closed(Remote) (silent)
-closed + restarted -> Closed(Remote) (silent)
-closed + timeout -> Closed(Remote) (silent)
-closed + late -> Closed(Remote) (silent)
-closed + close -> Closed(Remote) (silent)
-";
-        assert_eq!(table, expected);
+        assert_eq!(table, include_str!("lifecycle.txt"), "{table}");
     }
 }
