@@ -15,7 +15,7 @@ cargo xtask plants
 cargo xtask fuzz [--minutes N] [--only TARGET[,TARGET…]] [--jobs N] [--minimise] [--no-build]
 cargo xtask coverage [--least PER_CENT] [--lines]
 cargo xtask mutants [packetizer] [rewriter] [portmap] [turn]
-cargo xtask miri
+cargo xtask miri [TEST…]
 cargo xtask keep FILE NAME [--addresses as-recorded] [--decisions as-replayed]
 cargo xtask bench";
 
@@ -26,7 +26,8 @@ pub(crate) enum Command {
     Bench,
     Coverage(coverage::Wish),
     Fuzz(fuzz::Wish),
-    Miri,
+    /// Those tests whose names have one of these in them, or all.
+    Miri(Vec<String>),
     /// Of these parts, or of all.
     Mutants(Vec<String>),
     /// With the words for the program that plays it.
@@ -51,7 +52,7 @@ impl Command {
             Some("plants") => Command::Plants,
             Some("fuzz") => return Ok(Command::Fuzz(fuzz::Wish::parse(words)?)),
             Some("coverage") => return Ok(Command::Coverage(coverage::Wish::parse(words)?)),
-            Some("miri") => Command::Miri,
+            Some("miri") => return Ok(Command::Miri(words.collect())),
             Some("mutants") => return Ok(Command::Mutants(words.collect())),
             Some("keep") => return Ok(Command::Keep(words.collect())),
             Some("bench") => Command::Bench,

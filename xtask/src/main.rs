@@ -66,7 +66,7 @@ fn execute(command: &Command) -> Result<bool> {
         }
         Command::Bench => steps::bench(),
         Command::Coverage(wish) => coverage::coverage(wish),
-        Command::Miri => miri::miri().map(|()| true),
+        Command::Miri(tests) => miri::miri(tests).map(|()| true),
         Command::Mutants(parts) => mutants::mutants(parts.iter().cloned()),
         Command::Fuzz(wish) => fuzz::fuzz(wish),
         Command::Keep(words) => steps::keep(words),

@@ -24,17 +24,21 @@ const TOO_LONG: [&str; 4] = [
     "whatever_is_set_moved_and_fired_the_earliest_is_told",
 ];
 
-/// Installs Miri into the nightly toolchain and runs the tests of the parsers in it.
+/// Installs Miri into the nightly toolchain and runs the tests of the parsers in it, or those named.
 ///
 /// # Errors
 /// There is no nightly toolchain, a test fails, or Miri objects.
-pub(crate) fn miri() -> Result<()> {
+pub(crate) fn miri(tests: &[String]) -> Result<()> {
     let mut install = program("rustup", "component add --toolchain nightly miri rust-src");
     run(&mut install, LIMIT)?;
     let copy = paths::target().join("miri/copy");
     copy_lower_layers(&copy)?;
     let mut miri = program("rustup", "run nightly cargo miri test -p pinhole-core --lib --");
-    miri.args(PARSERS.split_whitespace()).current_dir(copy);
+    match tests {
+        [] => miri.args(PARSERS.split_whitespace()),
+        named => miri.args(named),
+    };
+    miri.current_dir(copy);
     miri.args(TOO_LONG.iter().flat_map(|name| ["--skip", name]));
     // Cargo, which called us, tells these of its own toolchain.
     miri.env_remove("CARGO")

@@ -96,6 +96,11 @@ impl Authenticator {
         self.challenge.as_ref().map(|challenge| challenge.realm.as_str())
     }
 
+    /// Whether we can come as somebody else.
+    pub(super) fn can_be_renewed(&self) -> bool {
+        self.credentials.can_be_renewed()
+    }
+
     /// Whether requests are signed by now.
     pub(super) fn signs(&self) -> bool {
         self.challenge.is_some()
@@ -139,7 +144,7 @@ impl Authenticator {
                 old.realm != fresh.realm
                     || old.hash != fresh.hash
                     || old.nonce != fresh.nonce
-                    || self.credentials.can_be_renewed()
+                    || self.can_be_renewed()
             }
             _ => true,
         };

@@ -137,13 +137,14 @@ impl Allocation {
             let again = unauthorized + u8::from(it.was_signed);
             let objections = Objections { stale, unauthorized: again };
             // Bits that turn on the way spoil a proof, too. Whoever came with another name for that would
-            // find the allocation in his own way, until it expires (441). So only an Allocate that is
-            // refused makes us somebody else; another request is made once more as we are, unless its
-            // nonce was fresh, and with it the allocation is lost, to be asked for as who we are.
-            let learned = match it.was_signed && ask != Ask::Allocate {
-                true if again == 1 && stale == 0 => self.auth.on_stale_nonce(now, response),
-                true => return None,
-                false => self.auth.on_unauthorized(now, response, it.was_signed),
+            // find the allocation in his own way, until it expires (441). So what was refused once is asked
+            // once more as who we are, unless its nonce was fresh. After that only an Allocate makes us
+            // somebody else; with another request the allocation is lost, and asked for as who we are.
+            let once_more = again == 1 && (ask != Ask::Allocate || self.auth.can_be_renewed());
+            let learned = match it.was_signed {
+                true if once_more && stale == 0 => self.auth.on_stale_nonce(now, response),
+                true if ask != Ask::Allocate => return None,
+                was_signed => self.auth.on_unauthorized(now, response, was_signed),
             };
             (learned, objections)
         };
@@ -151,8 +152,10 @@ impl Allocation {
             tracing::debug!(server = %self.server, ?why, "a TURN server cannot be satisfied");
             return None;
         }
+        // Once as who we are, and once as somebody else.
+        let unauthorized_max = UNAUTHORIZED_MAX + u8::from(self.auth.can_be_renewed());
         let is_worth_it =
-            objections.stale <= STALE_MAX && objections.unauthorized <= UNAUTHORIZED_MAX;
+            objections.stale <= STALE_MAX && objections.unauthorized <= unauthorized_max;
         is_worth_it.then_some(objections)
     }
 

@@ -101,6 +101,22 @@ fn two_401s_in_a_row_cost_the_allocation_a_moment_and_not_its_time() {
     }
 }
 
+/// World 529597: then one more, of the Allocate that follows.
+#[test]
+fn an_allocate_that_is_refused_is_asked_for_once_more_by_the_same_name() {
+    let mut server = Server::new(Guard::Sha1);
+    (0..1_000).for_each(|second| knows(&mut server, "s", second));
+    let mut world = World::with(server, rest("s"), Families::V4, Leg::Datagram, 1);
+    world.run_ms(60_000);
+    // The Allocate is first made without credentials, and that is refused anyway.
+    world.server().scripted.extend([REFRESH, REFRESH, ALLOCATE, ALLOCATE].map(|it| (it, 401)));
+
+    world.talk(peer(1), 11 * MINUTE);
+
+    assert!(world.server().scripted.is_empty(), "all were asked for");
+    assert_eq!(world.story(), ["allocated", "lost: Unauthorized", "allocated"]);
+}
+
 #[test]
 fn without_credentials_a_server_that_asks_for_them_refuses() {
     let server = Server::new(Guard::Sha1);

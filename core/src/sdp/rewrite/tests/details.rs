@@ -116,3 +116,37 @@ fn an_attribute_whose_name_reads_like_a_group_hides_no_address() {
     let out = section(MAP, "m=video 9 X 96", &lines);
     assert_eq!(out[2..], ["a=cafe:::", "a=x-cafe:::", "a=e:::"]);
 }
+
+#[test]
+fn an_address_is_masked_up_to_where_its_last_group_begins_too_many_digits() {
+    let lines = ["c=IN IP4 0.0.0.0", "a=x:fd00::12345", "a=x:1210.0.0.5", "a=x:10.0.0.5"];
+    let out = section(MAP, "m=video 9 X 96", &lines);
+    assert_eq!(out[2..], ["a=x:::12345", "a=x:1210.0.0.5", "a=x:0.0.0.0"]);
+}
+
+#[test]
+fn the_first_of_equals_is_the_default_and_none_that_only_connects() {
+    let host = |at: &str| format!("a=candidate:7 1 udp 9 198.51.100.{at} 5009 typ host");
+    let (one, two) = (host("8"), host("9"));
+    assert_eq!(destination(5009, &["c=IN IP4 10.0.0.6", &one, &two])[1], "c=IN IP4 198.51.100.8");
+    let active = "a=candidate:5 1 tcp 9 192.0.2.8 9 typ host tcptype active";
+    let passive = "a=candidate:6 1 tcp 9 192.0.2.7 443 typ host tcptype passive";
+    let mut out = section(MAP, "m=video 5009 TCP/X 96", &["c=IN IP4 10.0.0.6", active, passive]);
+    out.truncate(2);
+    assert_eq!(out, ["m=video 443 TCP/X 96", "c=IN IP4 192.0.2.7"]);
+}
+
+#[test]
+fn what_is_no_address_of_a_host_is_not_mapped() {
+    let multicast = candidate("candidate:1 1 udp 5 224.0.0.5 5000 typ host");
+    assert!(!multicast.contains("203.0.113.10"), "{multicast}");
+    assert_eq!(candidate("candidate:1 1 udp 5 10.0.0.5 0 typ host"), "");
+}
+
+#[test]
+fn an_outside_address_is_not_mapped_again_to_another() {
+    let crossed = map("5000/udp=203.0.113.10:5001,5001/udp=203.0.113.10:5000");
+    let line = "candidate:1 1 udp 5 203.0.113.10 5000 typ host";
+    let lines = Rewriter::new(&crossed, Audience::Public).rewrite_candidate(line).unwrap();
+    assert_eq!(lines, [line]);
+}
