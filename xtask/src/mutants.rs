@@ -79,7 +79,7 @@ fn mutate(tool: &Path, copy: &Path, part: &Part) -> Result<()> {
     let output = paths::target().join("mutants").join(part.name);
     fs::create_dir_all(&output)?;
     let mut mutants = program(tool, "mutants --in-place --package pinhole-core");
-    mutants.args(["--timeout", "20", "--build-timeout", "600", "--no-shuffle", "--colors=never"]);
+    mutants.args(["--timeout", "60", "--build-timeout", "600", "--no-shuffle", "--colors=never"]);
     mutants.arg("--cargo-arg=--config=profile.dev.package.pinhole-core.opt-level=0");
     mutants.arg("--output").arg(&output).arg("--dir").arg(copy);
     for file in part.files {
@@ -89,6 +89,8 @@ fn mutate(tool: &Path, copy: &Path, part: &Part) -> Result<()> {
     // One place for all parts: the dependencies are built once.
     mutants.env("CARGO_TARGET_DIR", paths::target().join("mutants/build"));
     mutants.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    // What fails with a mutant is no seed to be kept.
+    mutants.env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");
     let outcome = run(&mut mutants, PART_LIMIT);
     let missed = fs::read_to_string(output.join("mutants.out/missed.txt")).unwrap_or_default();
     match outcome {
