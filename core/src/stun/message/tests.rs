@@ -79,15 +79,17 @@ fn the_long_term_vector_of_rfc_5769_verifies_under_its_password_alone() {
 
 #[test]
 fn no_truncation_passes_and_no_flipped_bit_lies() {
+    // In Miri, which takes a second for a message, some of them.
+    const STEP: usize = if cfg!(miri) { 61 } else { 1 };
     for hex in [RESPONSE_V4, RESPONSE_V6] {
         let whole = bytes(hex);
-        for length in 0..whole.len() {
+        for length in (0..whole.len()).step_by(STEP) {
             assert_eq!(parse(&whole[..length]), Err(DropReason::BadStun), "{length} bytes");
         }
         // A length that grows over FINGERPRINT hides it; nothing else passes, and nothing lies.
         let expected = parse(&whole);
         let mut passed = 0;
-        for bit in 0..(whole.len() - 8) * 8 {
+        for bit in (0..(whole.len() - 8) * 8).step_by(STEP) {
             let mut bent = whole.clone();
             bent[bit / 8] ^= 0x80 >> (bit % 8);
             let read = parse(&bent);
@@ -95,7 +97,7 @@ fn no_truncation_passes_and_no_flipped_bit_lies() {
             assert!(read.is_err() || read == expected, "bit {bit}");
         }
         assert!(passed <= 1, "{passed} messages with a flipped bit passed");
-        for value in 1..=255 {
+        for value in (1..=255).step_by(STEP) {
             let mut bent = whole.clone();
             *bent.last_mut().unwrap() ^= value;
             assert_eq!(parse(&bent), Err(DropReason::BadStun), "fingerprint ^ {value}");
