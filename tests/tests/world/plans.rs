@@ -48,9 +48,8 @@ fn a_world_that_holds_has_a_tally_and_nothing_to_shrink() {
 /// are other worlds than then.
 #[test]
 fn worlds_that_failed_once_hold() {
-    for seed in [
-        34, 699, 7_363, 15_892, 18_098, 30_708, 46_236, 157_094, 211_037, 229_420, 529_597,
-    ] {
+    for seed in [34, 699, 7_363, 15_892, 18_098, 30_708, 46_236, 157_094, 211_037, 229_420, 529_597]
+    {
         play(&Plan::draw(seed));
     }
 }
