@@ -14,7 +14,7 @@ cargo xtask world --seed N [--without PART[,PART…]] [--shrink] [--log]
 cargo xtask plants
 cargo xtask fuzz [--minutes N] [--only TARGET[,TARGET…]] [--jobs N] [--minimise] [--no-build]
 cargo xtask coverage [--least PER_CENT] [--lines]
-cargo xtask mutants [packetizer] [rewriter] [portmap] [turn]
+cargo xtask mutants [--again] [packetizer] [rewriter] [portmap] [turn]
 cargo xtask miri [TEST…]
 cargo xtask keep FILE NAME [--addresses as-recorded] [--decisions as-replayed]
 cargo xtask bench";

@@ -51,13 +51,19 @@ const PARTS: [Part; 4] = [
     },
 ];
 
-/// Mutates the parts named, or all; true if every mutant is caught.
+/// Mutates the parts named, or all; true if every mutant is caught. With `--again` only those that were not, the
+/// last time.
 ///
 /// # Errors
 /// There is no such part, or cargo-mutants cannot be installed.
 pub(crate) fn mutants(words: impl Iterator<Item = String>) -> Result<bool> {
     let mut chosen = Vec::new();
+    let mut again = false;
     for word in words {
+        if word == "--again" {
+            again = true;
+            continue;
+        }
         let part = PARTS.iter().find(|part| part.name == word);
         let names = PARTS.map(|part| part.name).join(", ");
         chosen.push(part.with_context(|| format!("there is no part {word:?}; there are {names}"))?);
@@ -70,18 +76,19 @@ pub(crate) fn mutants(words: impl Iterator<Item = String>) -> Result<bool> {
     copy_lower_layers(&copy)?;
     let mut report = Report::new();
     for part in chosen {
-        report.step(part.name, || mutate(&tool, &copy, part));
+        report.step(part.name, || mutate(&tool, &copy, part, again));
     }
     Ok(report.close())
 }
 
-fn mutate(tool: &Path, copy: &Path, part: &Part) -> Result<()> {
+fn mutate(tool: &Path, copy: &Path, part: &Part, again: bool) -> Result<()> {
     let output = paths::target().join("mutants").join(part.name);
     fs::create_dir_all(&output)?;
     let mut mutants = program(tool, "mutants --in-place --package pinhole-core");
     mutants.args(["--timeout", "60", "--build-timeout", "600", "--no-shuffle", "--colors=never"]);
     mutants.arg("--cargo-arg=--config=profile.dev.package.pinhole-core.opt-level=0");
     mutants.arg("--output").arg(&output).arg("--dir").arg(copy);
+    mutants.args(again.then_some("--iterate"));
     for file in part.files {
         mutants.args(["--file", file]);
     }

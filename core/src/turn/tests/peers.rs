@@ -2,14 +2,66 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::server::{CHANNEL, Guard, PERMISSION, Server};
 use super::world::{World, address, long_term, peer};
-use crate::turn::peers::PEERS_MAX;
+use crate::turn::framing::ChannelNumber;
+use crate::turn::peers::{PEERS_MAX, Peers, Way};
 use crate::turn::transactions::PEER_REQUESTS_MAX;
 use crate::turn::{Families, Leg, Received};
 use crate::wire::DropReason;
+
+/// Peers without an allocation around them, all of whose wishes are granted.
+fn granted(peers: &mut Peers, now: Instant) {
+    while let Some(want) = peers.next_wanted(now) {
+        peers.on_granted(now, want);
+    }
+}
+
+#[test]
+fn a_channel_is_used_until_its_binding_may_have_ended_and_not_then() {
+    let (mut peers, now) = (Peers::new(), crate::test_clock());
+    assert_eq!(peers.way(now, peer(1)), Some(Way::Indication));
+    granted(&mut peers, now);
+
+    let number = peers.number_of(peer(1)).unwrap();
+    let ends = now + Duration::from_secs(590);
+    assert_eq!(peers.way(ends - Duration::from_nanos(1), peer(1)), Some(Way::Channel(number)));
+    assert_eq!(peers.way(ends, peer(1)), Some(Way::Indication));
+}
+
+#[test]
+fn a_peer_is_out_of_use_after_three_minutes() {
+    let (mut peers, now) = (Peers::new(), crate::test_clock());
+    peers.permit(now, peer(1).ip());
+    granted(&mut peers, now);
+    // Looked at when the permission is to be refreshed.
+    let refresh = now + Duration::from_secs(240);
+    peers.permit(refresh - Duration::from_secs(180), peer(1).ip());
+    peers.handle_timeout(refresh);
+
+    assert!(!peers.allows(peer(1).ip()) && !peers.has_wanted());
+}
+
+#[test]
+fn a_number_that_is_taken_is_passed_over_and_none_is_had_twice() {
+    let (mut peers, now) = (Peers::new(), crate::test_clock());
+    let elsewhere = |port: usize| SocketAddr::from(([198, 51, 100, 9], port as u16));
+    peers.way(now, peer(1));
+    for port in 1..ChannelNumber::COUNT {
+        peers.way(now, elsewhere(port));
+        assert!(peers.number_of(elsewhere(port)).is_some(), "{port}");
+    }
+    peers.way(now, peer(2));
+    assert_eq!(peers.number_of(peer(2)), None, "there are no more");
+    granted(&mut peers, now);
+
+    peers.on_allocation(now, |ip| ip == peer(1).ip());
+    peers.way(now, elsewhere(7));
+    assert_eq!(peers.number_of(peer(1)), Some(ChannelNumber::FIRST));
+    assert_eq!(peers.number_of(elsewhere(7)), Some(ChannelNumber::FIRST.next()));
+}
 
 fn up() -> World {
     let mut world = World::new(Server::new(Guard::Sha1));
