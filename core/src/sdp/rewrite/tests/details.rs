@@ -119,9 +119,9 @@ fn an_attribute_whose_name_reads_like_a_group_hides_no_address() {
 
 #[test]
 fn an_address_is_masked_up_to_where_its_last_group_begins_too_many_digits() {
-    let lines = ["c=IN IP4 0.0.0.0", "a=x:fd00::12345", "a=x:1210.0.0.5", "a=x:10.0.0.5"];
+    let lines = ["c=IN IP4 0.0.0.0", "a=x:fd00::12345", "a=x:99910.0.0.5", "a=x:10.0.0.5"];
     let out = section(MAP, "m=video 9 X 96", &lines);
-    assert_eq!(out[2..], ["a=x:::12345", "a=x:1210.0.0.5", "a=x:0.0.0.0"]);
+    assert_eq!(out[2..], ["a=x:::12345", "a=x:99910.0.0.5", "a=x:0.0.0.0"]);
 }
 
 #[test]
@@ -129,6 +129,8 @@ fn the_first_of_equals_is_the_default_and_none_that_only_connects() {
     let host = |at: &str| format!("a=candidate:7 1 udp 9 198.51.100.{at} 5009 typ host");
     let (one, two) = (host("8"), host("9"));
     assert_eq!(destination(5009, &["c=IN IP4 10.0.0.6", &one, &two])[1], "c=IN IP4 198.51.100.8");
+    let v6 = "a=candidate:8 1 udp 9 2001:db8::7 5009 typ host";
+    assert_eq!(destination(5009, &["c=IN IP4 10.0.0.6", v6, &one])[1], "c=IN IP4 198.51.100.8");
     let active = "a=candidate:5 1 tcp 9 192.0.2.8 9 typ host tcptype active";
     let passive = "a=candidate:6 1 tcp 9 192.0.2.7 443 typ host tcptype passive";
     let mut out = section(MAP, "m=video 5009 TCP/X 96", &["c=IN IP4 10.0.0.6", active, passive]);
