@@ -61,6 +61,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod adapt;
 pub mod base;
 pub mod diagnose;
 pub mod endpoint;

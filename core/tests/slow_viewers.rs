@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{World, config, start};
+use support::{Link, World, config, start};
 
 #[test]
 fn a_slow_viewer_loses_whole_frames_and_gets_an_idr_and_the_others_lose_nothing() {
@@ -17,7 +17,7 @@ fn a_slow_viewer_loses_whole_frames_and_gets_an_idr_and_the_others_lose_nothing(
     let (slow, _) = world.join("192.0.2.7:6000", true);
     let (fast, _) = world.join("192.0.2.8:6000", true);
     world.run_ms(300);
-    world.slow_link = Some((slow, 800_000, Duration::from_millis(300)));
+    world.link = Some(Link::new(slow, 800_000, Duration::from_millis(300)));
     let (mut skipped, mut idrs, mut wanted) = (0, 0, true);
 
     // 3 Mbit/s at 30 fps for 30 s; an IDR whenever one is asked for.

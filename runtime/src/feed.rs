@@ -34,6 +34,12 @@ impl Feed {
         self.media.request_keyframe();
     }
 
+    /// Makes the stream take this much, in bits per second.
+    pub(crate) fn set_bitrate(&mut self, bits_per_second: u64) {
+        tracing::debug!(bits_per_second, "the stream shall take");
+        self.media.set_bitrate(u32::try_from(bits_per_second).unwrap_or(u32::MAX));
+    }
+
     /// Tells the stream whether anybody watches, when that changed.
     pub(crate) fn set_active(&mut self, active: bool) {
         if active != self.active {

@@ -116,7 +116,7 @@ fn reduced(recording: Recording, replayed: &Replayed, whole: &Comparison) -> Res
     let mut small = recording.clone();
     small.entries.truncate(replayed.entries.saturating_add(1));
     small.entries.retain(|entry| match &entry.what {
-        What::Timeouts { .. } | What::KeyframeWanted => false,
+        What::Timeouts { .. } | What::KeyframeWanted | What::BitrateTarget { .. } => false,
         What::Media(tally) => tally.direction == Direction::In,
         What::PacketOut { packet: Packet::Stun(message), .. } => message.class == "request",
         _ => true,

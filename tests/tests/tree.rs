@@ -9,8 +9,8 @@ use pinhole_tests::source::{crate_modules, files_below, functions, without_text}
 
 /// The core's modules, bottom up: each imports only from those before it.
 const LAYERS: &[&str] = &[
-    "base", "wire", "stun", "turn", "portmap", "h264", "sdp", "gather", "session", "diagnose",
-    "endpoint", "trace",
+    "base", "adapt", "wire", "stun", "turn", "portmap", "h264", "sdp", "gather", "session",
+    "diagnose", "endpoint", "trace",
 ];
 
 const FILE_LINES_MAX: usize = 400;

@@ -48,7 +48,7 @@ impl Endpoint {
         let (setup, lines) = (self.setup.clone(), self.answer_lines());
         let number = self.session_number(now);
         let answer = self.restart(id, |session| {
-            session.renegotiate(now, &setup, offer)?;
+            session.renegotiate(now, offer)?;
             Ok(session.answer(&setup, number, &lines))
         })?;
         self.admit(now, id);
@@ -65,9 +65,8 @@ impl Endpoint {
     ) -> Result<Option<String>, OfferError> {
         self.check_length(fragment)?;
         let fragment = parse_fragment(fragment).map_err(OfferError::NotSdp)?;
-        let (setup, lines) = (self.setup.clone(), self.answer_lines());
-        let answer =
-            self.restart(id, |session| session.handle_fragment(now, &setup, &fragment, &lines))?;
+        let lines = self.answer_lines();
+        let answer = self.restart(id, |session| session.handle_fragment(now, &fragment, &lines))?;
         self.admit(now, id);
         Ok(answer)
     }

@@ -27,6 +27,9 @@ pub struct Limits {
     pub recovery_timeout: Duration,
     /// Bytes of an SDP; a longer one is refused.
     pub sdp_bytes: usize,
+    /// Bits per second below which no viewer brings the stream down: one whose path takes less loses
+    /// whole frames instead.
+    pub bitrate_floor: u64,
 }
 
 impl Default for Limits {
@@ -37,6 +40,7 @@ impl Default for Limits {
             recovery_timeout: Duration::from_secs(8),
             // Chromium's offer of 30 m-lines with all its codecs has 78 kB.
             sdp_bytes: 256 * 1024,
+            bitrate_floor: 300_000,
         }
     }
 }
@@ -57,8 +61,9 @@ pub struct EndpointConfig {
     /// Bounds.
     pub limits: Limits,
     /// Whether the bandwidth of each viewer's path is estimated (transport-wide congestion
-    /// control): the most that the stream takes, in bits per second. With it, a viewer whose path
-    /// is too slow loses whole frames; without it only one whose packets cannot be sent.
+    /// control): the most that the stream takes, in bits per second. With it, the encoder is told
+    /// what to make ([`Event::BitrateTarget`](super::Event::BitrateTarget)), and a viewer whose path
+    /// is too slow all the same loses whole frames; without it only one whose packets cannot be sent.
     pub estimator: Option<u64>,
 }
 

@@ -83,6 +83,12 @@ pub enum Event {
     },
     /// The encoder should make the next frame an IDR. Comes at most every 250 ms.
     KeyframeWanted,
+    /// The encoder should make this much from now on: what the slowest viewer's path takes, of those
+    /// above [`Limits::bitrate_floor`](super::Limits::bitrate_floor). Comes only with the estimator.
+    BitrateTarget {
+        /// Of access units, without what packets add.
+        bits_per_second: u64,
+    },
 }
 
 /// Why the endpoint wants to be woken.

@@ -41,6 +41,7 @@ pub use diagnosis::Findings;
 pub use event::{Accepted, Event, TimeoutReason};
 pub use stats::{EndpointStats, SessionStats};
 
+use crate::adapt::Target;
 use crate::base::{Deadlines, SeedRng, WallClock};
 use crate::gather::{Gatherer, LocalCandidate, candidate_line};
 use crate::h264::{Packetizer, PayloadLimit};
@@ -79,6 +80,8 @@ pub struct Endpoint {
     ready: VecDeque<SessionId>,
     deadlines: Deadlines<Key>,
     keyframes: Keyframes,
+    /// What the encoder should make; without the estimator nobody says.
+    target: Option<Target>,
     packetizer: Packetizer,
     /// When the RTP clock stood at `rtp_offset`.
     rtp_epoch: Instant,
@@ -98,6 +101,7 @@ pub struct Endpoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Keyframe,
+    Adapt,
     Gather,
     Streams,
     Watch,
@@ -149,6 +153,7 @@ impl Endpoint {
             ready: VecDeque::new(),
             deadlines: Deadlines::new(),
             keyframes: Keyframes::new(),
+            target: config.estimator.map(|it| Target::new(config.limits.bitrate_floor, it)),
             packetizer: Packetizer::new(limit),
             rtp_epoch: now,
             // RFC 3550 §5.1 wants the first timestamp to be random.
@@ -182,6 +187,7 @@ impl Endpoint {
                     self.gatherer.handle_timeout(now);
                     self.after_gathering(now);
                 }
+                Key::Adapt => self.adapt(now),
                 Key::Streams => self.close_unproved_streams(now),
                 Key::Waiting(id) => self.end_waiting(now, id),
                 Key::Watch => self.watch_paths(now),
@@ -207,7 +213,7 @@ impl Endpoint {
         let reason = match key {
             Key::Keyframe => TimeoutReason::Keyframe,
             Key::Gather | Key::Watch => TimeoutReason::Gather,
-            Key::Streams | Key::Waiting(_) | Key::Session(_) => TimeoutReason::Session,
+            Key::Adapt | Key::Streams | Key::Waiting(_) | Key::Session(_) => TimeoutReason::Session,
             Key::Patience(_) => TimeoutReason::Connect,
             Key::Diagnosis(_) => TimeoutReason::Diagnosis,
         };
@@ -304,6 +310,7 @@ impl Endpoint {
             Signal::Nacks(count) => self.stats.nacks_total += count,
             // What went by the old path may be lost, and browsers take three seconds to say so.
             Signal::PathChanged => self.need_keyframe(now),
+            Signal::PathEstimated => self.deadlines.set(Key::Adapt, Some(now)),
         }
     }
 
@@ -312,6 +319,18 @@ impl Endpoint {
             self.events.push_back(Event::KeyframeWanted);
         }
         self.deadlines.set(Key::Keyframe, self.keyframes.deadline());
+    }
+
+    /// Tells the encoder what the viewers' paths take, where that changed.
+    fn adapt(&mut self, now: Instant) {
+        let Endpoint { target, sessions, .. } = self;
+        let watching = sessions.values().filter(|it| it.state() == SessionState::Connected);
+        let paths = watching.filter_map(|session| session.path_rate());
+        let bitrate = target.as_mut().and_then(|target| target.on_paths(now, paths));
+        let event = bitrate.map(|bits_per_second| Event::BitrateTarget { bits_per_second });
+        self.events.extend(event);
+        let postponed = target.as_ref().and_then(Target::deadline);
+        self.deadlines.set(Key::Adapt, postponed);
     }
 
     fn drop_datagram(&mut self, reason: DropReason, from: impl std::fmt::Debug) {

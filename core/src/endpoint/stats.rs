@@ -25,6 +25,9 @@ pub struct SessionStats {
     pub loss: Option<f32>,
     /// Since when that is its loss.
     pub loss_at: Option<Instant>,
+    /// Bits per second that its path is thought to take, RTP headers aside; `None` where the viewer
+    /// does not feed the estimator, or there is none.
+    pub estimate: Option<u64>,
     /// Frames sent to it.
     pub frames: u64,
     /// Frames it lost whole.
@@ -89,6 +92,7 @@ impl Endpoint {
                 rtt: session.rtt(),
                 loss: session.loss(),
                 loss_at: session.loss_at(),
+                estimate: session.estimate(),
                 frames: session.frames(),
                 frames_skipped: session.frames_skipped(),
                 verdict: self.judged.get(id).and_then(|judged| judged.verdict),

@@ -9,6 +9,8 @@ const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playou
 /// Feeds the bandwidth estimator.
 const TRANSPORT_CC: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// The reports for it: what `a=rtcp-fb` calls them.
+const TRANSPORT_CC_FEEDBACK: &str = "transport-cc";
 
 /// Header extensions that we put on packets, out of those offered.
 ///
@@ -20,6 +22,15 @@ pub(crate) fn used_extensions(video: &OfferedVideo, estimator: bool) -> Vec<(u8,
     let wanted = [Some(PLAYOUT_DELAY), estimator.then_some(TRANSPORT_CC)];
     let offered_id = |uri: &str| video.extensions.iter().find(|(_, u)| u == uri).map(|(id, _)| *id);
     wanted.into_iter().flatten().filter_map(|uri| Some((offered_id(uri)?, uri))).collect()
+}
+
+impl OfferedVideo {
+    /// Whether the viewer offers the reports that an estimate of its path is made from. Without them
+    /// str0m's estimate stays where it began, and its pacer would hold the stream to that.
+    pub(crate) fn feeds_estimator(&self) -> bool {
+        self.extensions.iter().any(|(_, uri)| uri == TRANSPORT_CC)
+            && self.feedback.iter().any(|feedback| feedback == TRANSPORT_CC_FEEDBACK)
+    }
 }
 
 /// Writes the reduced offer.
@@ -69,5 +80,5 @@ pub(crate) fn reduced_offer(video: &OfferedVideo, mid: &str, estimator: bool) ->
 
 /// RTCP feedback that we answer to.
 pub(crate) fn feedback(estimator: bool) -> impl Iterator<Item = &'static str> {
-    ["nack", "nack pli", "ccm fir"].into_iter().chain(estimator.then_some("transport-cc"))
+    ["nack", "nack pli", "ccm fir"].into_iter().chain(estimator.then_some(TRANSPORT_CC_FEEDBACK))
 }

@@ -42,6 +42,7 @@ use stats::Seen;
 pub use stats::{Path, PathKind};
 pub use told::{BrowserReport, Checks, Dtls, IceError, ViewerCandidate};
 
+use crate::adapt::PathRate;
 use crate::base::{Ambient, SeedRng};
 use crate::h264::Packet;
 use crate::sdp::Offer;
@@ -99,8 +100,9 @@ pub(crate) struct Session {
     wake: Option<Instant>,
     /// When it was last given one.
     timed_at: Option<Instant>,
-    /// Whether str0m's clock may run ahead by [`AHEAD`] while a frame leaves.
-    runs_ahead: bool,
+    /// What its path takes, where that is estimated: then str0m paces its packets, and its clock may
+    /// run ahead by [`AHEAD`] while a frame leaves.
+    path_rate: Option<PathRate>,
     /// When its latest credentials were agreed.
     offered_at: Instant,
     /// Whether str0m does not know our relays yet.
@@ -250,9 +252,9 @@ impl Session {
         packets: &[Packet],
         keyframe: bool,
     ) -> bool {
-        let Session { rtc, ambient, outlet, drained, runs_ahead, .. } = self;
+        let Session { rtc, ambient, outlet, drained, path_rate, .. } = self;
         let send = || {
-            let queued = if *runs_ahead { outlet.queued_since(rtc) } else { None };
+            let queued = if path_rate.is_some() { outlet.queued_since(rtc) } else { None };
             let admitted = outlet.admits(now, *drained, queued, keyframe);
             if admitted {
                 outlet.write(rtc, captured, rtp_time, packets);
@@ -336,7 +338,7 @@ impl Session {
     fn is_paced(&self, now: Instant, at: Instant) -> bool {
         let reason = self.rtc.last_timeout_reason();
         let pacer = matches!(reason, Reason::Pacer(PacerReason::Immediate | PacerReason::Paced));
-        self.runs_ahead && pacer && at <= now + AHEAD
+        self.path_rate.is_some() && pacer && at <= now + AHEAD
     }
 
     fn on_event(&mut self, now: Instant, event: Event, signal: &mut impl FnMut(Signal)) {
@@ -357,7 +359,7 @@ impl Session {
                 None
             }
             Event::PeerStats(stats) => {
-                self.on_peer_stats(&stats);
+                self.on_peer_stats(&stats, signal);
                 None
             }
             Event::MediaEgressStats(stats) => {

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use str0m::bwe::Bitrate;
 use str0m::change::SdpOffer;
 use str0m::media::{Mid, Pt};
 use str0m::{IceCreds, Rtc};
@@ -11,6 +10,7 @@ use str0m::{IceCreds, Rtc};
 use super::outlet::Outlet;
 use super::setup::{RTX_CACHE_AGE, RTX_CACHE_PACKETS, RTX_SHARE_MAX};
 use super::{Input, Lifecycle, Local, Observed, Seen, Session, SessionId, SessionSetup};
+use crate::adapt::PathRate;
 use crate::base::{Ambient, SeedRng};
 use crate::sdp::{
     AnswerParts, Fragment, Offer, OfferError, OfferedVideo, reduced_offer, write_answer,
@@ -34,7 +34,9 @@ impl Session {
     ) -> Result<Session, OfferError> {
         let mut ambient = Ambient::new(&mut rng);
         let credentials = draw_credentials(&mut rng);
-        let mut rtc = ambient.scope(|| setup.rtc(now, credentials.clone(), &offer.video));
+        let estimator = setup.estimator.filter(|_| offer.video.feeds_estimator());
+        let mut rtc =
+            ambient.scope(|| setup.rtc(now, credentials.clone(), &offer.video, estimator));
         // str0m spaces the first checks of all pairs by 50 ms: relays, which have a check of their own
         // only where all else fails, would keep a direct path from its second one.
         let direct = |local: &&Local| !matches!(local, Local::Relayed { .. });
@@ -44,12 +46,7 @@ impl Session {
                 ambient.scope(|| rtc.add_local_candidate(candidate).is_some());
             }
         }
-        ambient.scope(|| accept(&mut rtc, &offer.video, setup.estimator.is_some()))?;
-        if let Some(ceiling) = setup.estimator {
-            // Probing looks for more than the stream needs, so that a good path is known as one.
-            let desired = ceiling.saturating_mul(3) / 2;
-            ambient.scope(|| rtc.bwe().set_bitrate(Bitrate::ZERO, desired.into()));
-        }
+        ambient.scope(|| accept(&mut rtc, &offer.video, estimator.is_some()))?;
         let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
         let outlet = ambient.scope(|| outlet(&mut rtc, &offer.video, rng.u32() as u16 & 0x7fff));
         let mut session = Session {
@@ -69,7 +66,7 @@ impl Session {
             held: None,
             drained: false,
             wake: None,
-            runs_ahead: setup.estimator.is_some(),
+            path_rate: estimator.map(PathRate::new),
             timed_at: None,
             offered_at: now,
             relays_wait,
@@ -90,19 +87,14 @@ impl Session {
     }
 
     /// Takes a further offer: the same again, or an ICE restart.
-    pub(crate) fn renegotiate(
-        &mut self,
-        now: Instant,
-        setup: &SessionSetup,
-        offer: Offer,
-    ) -> Result<(), OfferError> {
+    pub(crate) fn renegotiate(&mut self, now: Instant, offer: Offer) -> Result<(), OfferError> {
         let same_stream = offer.video.payload.pt == *self.outlet.pt()
             && offer.video.fingerprint == self.offer.video.fingerprint;
         if !same_stream {
             let text = "it changes the payload type or the certificate; make a new session";
             return Err(OfferError::Refused(text.to_owned()));
         }
-        self.restart_if_changed(now, setup, &offer.video)?;
+        self.restart_if_changed(now, &offer.video)?;
         self.offer = offer;
         self.negotiations += 1;
         self.add_offered_candidates();
@@ -114,7 +106,6 @@ impl Session {
     pub(crate) fn handle_fragment(
         &mut self,
         now: Instant,
-        setup: &SessionSetup,
         fragment: &Fragment,
         candidates: &[String],
     ) -> Result<Option<String>, OfferError> {
@@ -123,7 +114,7 @@ impl Session {
             (video.ufrag, video.password) = (ufrag.clone(), password.clone());
         }
         video.candidates.clear();
-        let restarted = self.restart_if_changed(now, setup, &video)?;
+        let restarted = self.restart_if_changed(now, &video)?;
         self.offer.video = video;
         for candidate in &fragment.candidates {
             let added = self.add_candidate(candidate);
@@ -150,7 +141,7 @@ impl Session {
             cname: &self.credentials.ufrag,
             candidates,
             format: setup.format,
-            estimator: setup.estimator.is_some(),
+            estimator: self.path_rate.is_some(),
         };
         write_answer(&self.offer, &parts)
     }
@@ -164,7 +155,6 @@ impl Session {
     fn restart_if_changed(
         &mut self,
         now: Instant,
-        setup: &SessionSetup,
         video: &OfferedVideo,
     ) -> Result<bool, OfferError> {
         let known = &self.offer.video;
@@ -173,7 +163,7 @@ impl Session {
             return Ok(false);
         }
         self.drained = false;
-        let estimator = setup.estimator.is_some();
+        let estimator = self.path_rate.is_some();
         let accepted = self.call(|rtc| accept(rtc, video, estimator));
         accepted.unwrap_or_else(|| Err(OfferError::Refused("the session failed".to_owned())))?;
         // str0m draws the new credentials itself, from a generator that is not cryptographic.

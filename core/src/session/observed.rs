@@ -34,6 +34,8 @@ pub(crate) struct Observed {
     pub(crate) picture_at: Option<Instant>,
     pub(crate) roams: u64,
     pub(crate) reports: u64,
+    /// When the last of them came.
+    pub(crate) report_at: Option<Instant>,
     pub(crate) keyframe_requests: u64,
     pub(crate) heard_at: Option<Instant>,
     pub(crate) connected_at: Option<Instant>,
@@ -52,6 +54,7 @@ impl Observed {
             // RTCP, RFC 5761 §4.
             Kind::Media if payload.get(1).is_some_and(|kind| (192..224).contains(kind)) => {
                 self.reports += 1;
+                self.report_at = Some(now);
             }
             Kind::Media => {}
         }

@@ -9,8 +9,11 @@ use str0m::rtp::{ExtensionValues, RtpWrite};
 
 use crate::h264::Packet;
 
-/// How long a viewer's packets may wait to be sent before its frames are lost instead.
+/// How long a viewer's packets may wait for a shell that cannot send before its frames are lost instead.
 const BACKLOG_MAX: Duration = Duration::from_millis(100);
+/// How long they may wait in str0m's pacer. An IDR takes a path that is full for longer than the other
+/// limit, and the encoder hears of such a path and slows down; this is for one below the floor.
+const QUEUED_MAX: Duration = Duration::from_millis(250);
 
 /// A viewer that breaks again gets its IDR no sooner than this, and twice as late for each further
 /// break: an IDR costs every other viewer too.
@@ -113,8 +116,9 @@ impl Outlet {
             self.backlog_since = None;
         }
         let since = *self.backlog_since.get_or_insert(now);
-        let since = queued.map_or(since, |queued| queued.min(since));
-        let clogged = now.saturating_duration_since(since) >= BACKLOG_MAX;
+        let waits = |since: Instant, most: Duration| now.saturating_duration_since(since) >= most;
+        let clogged =
+            waits(since, BACKLOG_MAX) || queued.is_some_and(|since| waits(since, QUEUED_MAX));
         if clogged {
             self.on_break(now, RECOVERY_MIN);
         }
@@ -226,10 +230,10 @@ mod tests {
         let mut outlet = outlet();
         assert!(outlet.admits(at(0), true, None, true));
 
-        assert!(outlet.admits(at(99), true, Some(at(0)), false));
-        assert!(!outlet.admits(at(100), true, Some(at(0)), false));
-        assert!(!outlet.admits(at(200), true, None, false));
-        assert!(outlet.admits(at(233), true, None, true));
+        assert!(outlet.admits(at(249), true, Some(at(0)), false));
+        assert!(!outlet.admits(at(250), true, Some(at(0)), false));
+        assert!(!outlet.admits(at(300), true, None, false));
+        assert!(outlet.admits(at(333), true, None, true));
     }
 
     #[test]
@@ -240,7 +244,7 @@ mod tests {
         for _ in 0..8 {
             assert!(outlet.admits(now, true, None, true));
             now += Duration::from_millis(500);
-            assert!(!outlet.admits(now, true, Some(now - BACKLOG_MAX), false));
+            assert!(!outlet.admits(now, true, Some(now - QUEUED_MAX), false));
             let clogged_at = now;
             while !outlet.needs_keyframe(now) {
                 now += Duration::from_millis(100);

@@ -10,6 +10,9 @@ use crate::wire::{Envelope, Kind, demux};
 /// Datagrams of a run. What current Linux takes in one GSO send is 64 at least (UDP_MAX_SEGMENTS).
 const SEGMENTS_MAX: usize = 64;
 
+/// What a packet has besides its payload: header, extensions and tag of SRTP.
+const RTP_BYTES: usize = 12 + 12 + 16;
+
 /// A run of datagrams; all have `segment_size` bytes but the last, which may have fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
@@ -64,6 +67,9 @@ impl Session {
             }
             let kind = demux(bytes);
             self.observed.on_sent(kind, bytes);
+            if let Some(path) = self.path_rate.as_mut().filter(|_| kind == Some(Kind::Media)) {
+                path.on_sent(now, (bytes.len().saturating_sub(RTP_BYTES) * 8) as u64);
+            }
             if kind != Some(Kind::Stun)
                 && self.pair.replace(pair).is_some_and(|before| before != pair)
             {

@@ -9,6 +9,7 @@ use str0m::{IceCreds, Rtc, RtcConfig};
 use super::certificate::Certificate;
 use super::lifecycle::Patience;
 use super::local::Local;
+use crate::adapt;
 use crate::h264::ProfileLevelId;
 use crate::sdp::OfferedVideo;
 
@@ -27,6 +28,9 @@ pub(super) const RTX_CACHE_AGE: Duration = Duration::from_secs(1);
 /// Above this share of retransmissions the queue of them is cleared. str0m's 0.15 gives up on a
 /// single lost keyframe.
 pub(super) const RTX_SHARE_MAX: f32 = 0.5;
+/// Where the estimate of a path starts, at most, in bits per second. str0m then probes up to six times
+/// that within its first second, so that a good path is known soon, and a bad one is not flooded.
+const ESTIMATE_FIRST_MAX: u64 = 4_000_000;
 /// RTCP sender reports, and with them the statistics.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -39,25 +43,33 @@ pub(crate) struct SessionSetup {
     /// What is sent.
     pub(crate) format: ProfileLevelId,
     pub(crate) patience: Patience,
-    /// Whether str0m estimates the path's bandwidth: the most that the stream takes, bits per
-    /// second, which is also where the estimate starts.
+    /// Whether str0m estimates the path's bandwidth, where the viewer feeds it: the most that the
+    /// stream takes, bits per second.
     pub(crate) estimator: Option<u64>,
 }
 
 impl SessionSetup {
     /// Makes str0m's session for one offered video section.
-    pub(super) fn rtc(&self, now: Instant, credentials: IceCreds, video: &OfferedVideo) -> Rtc {
+    pub(super) fn rtc(
+        &self,
+        now: Instant,
+        credentials: IceCreds,
+        video: &OfferedVideo,
+        estimator: Option<u64>,
+    ) -> Rtc {
+        // With the statistics comes what the estimator says.
+        let interval = if estimator.is_some() { adapt::REPORT_INTERVAL } else { REPORT_INTERVAL };
         let mut config = RtcConfig::new()
             .set_local_ice_credentials(credentials)
             .set_dtls_cert(self.certificate.0.clone())
             .set_rtp_mode(true)
-            .set_stats_interval(Some(REPORT_INTERVAL))
+            .set_stats_interval(Some(interval))
             .set_rtcp_report_interval_video(REPORT_INTERVAL)
             .set_send_buffer_video(RTX_CACHE_PACKETS)
             .clear_codecs()
             .set_extension_map(extension_map());
-        if let Some(ceiling) = self.estimator {
-            config = config.enable_bwe(Some(ceiling.into()));
+        if let Some(ceiling) = estimator {
+            config = config.enable_bwe(Some(ceiling.min(ESTIMATE_FIRST_MAX).into()));
         }
         config.set_initial_stun_rto(CHECK_RTO_FIRST);
         config.set_max_stun_rto(CHECK_RTO_MAX);

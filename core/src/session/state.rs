@@ -45,4 +45,6 @@ pub(crate) enum Signal {
     Nacks(u64),
     /// The viewer's packets take another path from now on.
     PathChanged,
+    /// Its path is thought to take something else than before.
+    PathEstimated,
 }

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use str0m::bwe::Bitrate;
 use str0m::stats::{MediaEgressStats, PeerStats};
 
 use super::{Session, Signal};
+use crate::adapt::{PathRate, PathReport};
 use crate::gather::TurnTransport;
 
 /// The way that a viewer's packets go.
@@ -42,6 +44,8 @@ pub(super) struct Seen {
     /// Since when that is the loss.
     pub(super) loss_at: Option<Instant>,
     pub(super) nacks: u64,
+    /// Bits per second that the path is thought to take.
+    pub(super) estimate: Option<u64>,
 }
 
 impl Session {
@@ -60,6 +64,17 @@ impl Session {
         self.seen.loss_at
     }
 
+    /// Bits per second that its path is thought to take, RTP headers aside. `None`: the viewer sends
+    /// no transport-wide feedback, or it was not asked to.
+    pub(crate) fn estimate(&self) -> Option<u64> {
+        self.seen.estimate
+    }
+
+    /// Bits of video per second that its path is to be given.
+    pub(crate) fn path_rate(&self) -> Option<u64> {
+        self.path_rate.as_ref().map(PathRate::rate)
+    }
+
     /// Frames sent to it.
     pub(crate) fn frames(&self) -> u64 {
         self.outlet.frames()
@@ -70,7 +85,18 @@ impl Session {
         self.outlet.frames_skipped()
     }
 
-    pub(super) fn on_peer_stats(&mut self, stats: &PeerStats) {
+    pub(super) fn on_peer_stats(&mut self, stats: &PeerStats, signal: &mut impl FnMut(Signal)) {
+        if let (Some(path), Some(estimate)) = (&mut self.path_rate, stats.bwe_tx) {
+            let (before, now) = (path.rate(), stats.timestamp);
+            let heard = self.observed.report_at.unwrap_or(now);
+            path.on_report(now, PathReport { estimate: estimate.as_u64(), rtt: stats.rtt, heard });
+            let (rate, desired) = (path.rate(), path.desired(now));
+            self.rtc.bwe().set_bitrate(Bitrate::ZERO, desired.into());
+            self.seen.estimate = Some(estimate.as_u64());
+            if rate != before {
+                signal(Signal::PathEstimated);
+            }
+        }
         if let Some(pair) = &stats.selected_candidate_pair {
             self.seen.rtt = pair.current_round_trip_time.or(self.seen.rtt);
         }

@@ -163,6 +163,11 @@ pub enum What {
     },
     /// The next frame should be an IDR.
     KeyframeWanted,
+    /// The encoder should make this much.
+    BitrateTarget {
+        /// Bits of access units per second.
+        bits_per_second: u64,
+    },
     /// What came before was dropped.
     Dropped { reason: String, count: u64 },
     // Of the recording itself.
@@ -191,7 +196,10 @@ impl What {
     /// What it is worth where room is short.
     pub fn class(&self) -> Class {
         match self {
-            What::Media(_) | What::Timeouts { .. } | What::KeyframeWanted => Class::Bulk,
+            What::Media(_)
+            | What::Timeouts { .. }
+            | What::KeyframeWanted
+            | What::BitrateTarget { .. } => Class::Bulk,
             What::Frame { .. } => Class::Bulk,
             What::PacketIn { .. } | What::PacketOut { .. } | What::Dropped { .. } => Class::Routine,
             What::StreamBlocked { .. } | What::Unknown => Class::Routine,

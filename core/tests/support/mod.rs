@@ -3,9 +3,9 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 
+mod link;
 mod viewer;
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use pinhole_core::{
     Seed, SessionId, SessionState, StreamId, Transmit, Transport, VideoFormat, WallClock,
 };
 
+pub use link::Link;
 pub use viewer::Viewer;
 
 /// The server's socket.
@@ -83,12 +84,8 @@ pub struct World {
     pub mtu: usize,
     /// While false the shell cannot send.
     pub writable: bool,
-    /// A slow link to one viewer: its index, bits per second, how long its queue may get.
-    pub slow_link: Option<(usize, u64, Duration)>,
-    /// When the slow link has sent all that is in its queue.
-    link_free_at: Instant,
-    /// What is on its way over the slow link.
-    on_link: VecDeque<(Instant, SocketAddr, Vec<u8>)>,
+    /// The link of one viewer, which would else be as fast as it likes.
+    pub link: Option<Link>,
     /// Where datagrams to the server really arrive: a relay on its machine delivers them from
     /// loopback, say, and carries replies back only from the address that it sent to.
     pub hit: Option<SocketAddr>,
@@ -111,9 +108,7 @@ impl World {
             lost_upward: None,
             mtu: usize::MAX,
             writable: true,
-            slow_link: None,
-            link_free_at: now,
-            on_link: VecDeque::new(),
+            link: None,
             hit: None,
         }
     }
@@ -209,10 +204,8 @@ impl World {
             if is_long || (self.network)(true, index) == Fate::Lose {
                 continue;
             }
-            match self.slow_link {
-                Some((slow, rate, queue)) if slow == index => {
-                    self.enqueue(rate, queue, source, datagram);
-                }
+            match &mut self.link {
+                Some(link) if link.viewer == index => link.send_down(self.now, source, datagram),
                 _ => self.viewers[index].receive(self.now, source, datagram),
             }
         }
@@ -228,22 +221,15 @@ impl World {
         }
     }
 
-    fn enqueue(&mut self, rate: u64, queue: Duration, source: SocketAddr, datagram: &[u8]) {
-        let begins = self.link_free_at.max(self.now);
-        if begins - self.now > queue {
-            return;
-        }
-        let bits = (datagram.len() as u64 + 28) * 8;
-        self.link_free_at = begins + Duration::from_micros(bits * 1_000_000 / rate);
-        self.on_link.push_back((self.link_free_at, source, datagram.to_vec()));
-    }
-
     fn arrive(&mut self) {
-        let Some((index, ..)) = self.slow_link else { return };
-        while self.on_link.front().is_some_and(|(at, ..)| *at <= self.now) {
-            let (_, source, bytes) = self.on_link.pop_front().unwrap();
-            self.viewers[index].receive(self.now, source, &bytes);
+        let Some(mut link) = self.link.take() else { return };
+        while let Some((source, bytes)) = link.poll_down(self.now) {
+            self.viewers[link.viewer].receive(self.now, source, &bytes);
         }
+        while let Some((destination, bytes)) = link.poll_up(self.now) {
+            self.arrive_upward(link.viewer, destination, &bytes);
+        }
+        self.link = Some(link);
     }
 
     fn upward(&mut self, index: usize, destination: SocketAddr, bytes: &[u8]) {
@@ -252,6 +238,13 @@ impl World {
         if is_lost || is_long || (self.network)(false, index) == Fate::Lose {
             return;
         }
+        match &mut self.link {
+            Some(link) if link.viewer == index => link.send_up(self.now, destination, bytes),
+            _ => self.arrive_upward(index, destination, bytes),
+        }
+    }
+
+    fn arrive_upward(&mut self, index: usize, destination: SocketAddr, bytes: &[u8]) {
         if let Some(stream) = self.viewers[index].stream {
             let mut frame = u16::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
             frame.extend_from_slice(bytes);

@@ -245,6 +245,7 @@ impl Turn {
                 }
                 Event::Diagnosed { id, diagnosis } => self.observers.on_diagnosed(id, diagnosis),
                 Event::KeyframeWanted => self.feed.request_keyframe(),
+                Event::BitrateTarget { bits_per_second } => self.feed.set_bitrate(bits_per_second),
                 Event::RestartWanted { id } => {
                     tracing::debug!(?id, "the viewer should restart ICE");
                     self.observers.on_restart_wanted(id);

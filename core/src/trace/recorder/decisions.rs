@@ -52,6 +52,9 @@ impl Recorder {
                 sequence: *sequence,
             },
             Event::KeyframeWanted => What::KeyframeWanted,
+            Event::BitrateTarget { bits_per_second } => {
+                What::BitrateTarget { bits_per_second: *bits_per_second }
+            }
         };
         self.tell(now, what);
     }

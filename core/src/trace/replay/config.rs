@@ -75,6 +75,7 @@ pub(super) fn endpoint_config(
             connect_timeout: span(limits.connect_timeout_ms),
             recovery_timeout: span(limits.recovery_timeout_ms),
             sdp_bytes: limits.sdp_bytes.min(SDP_BYTES_MAX),
+            ..Limits::default()
         },
         estimator: header.estimator.map(|most| most.clamp(10_000, 1_000_000_000)),
     })

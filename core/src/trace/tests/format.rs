@@ -160,6 +160,7 @@ mod written_and_read {
             }),
             Just(What::Leave),
             Just(What::KeyframeWanted),
+            any::<u64>().prop_map(|bits_per_second| What::BitrateTarget { bits_per_second }),
         ]
     }
 

@@ -1,0 +1,30 @@
+//! The least round trip of the last while: what a path takes without a queue.
+
+use std::time::{Duration, Instant};
+
+/// A least value is forgotten after one to two of these: routes change, and a queue that we made
+/// ourselves has drained by then.
+const WINDOW: Duration = Duration::from_secs(15);
+
+/// Two windows: the one that is being filled, and the one before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RttFloor {
+    now: Option<(Instant, Duration)>,
+    before: Option<Duration>,
+}
+
+impl RttFloor {
+    /// Takes a round trip, and returns what of it is queue.
+    pub(crate) fn queue(&mut self, now: Instant, rtt: Duration) -> Duration {
+        self.now = match self.now {
+            Some((since, least)) if now < since + WINDOW => Some((since, least.min(rtt))),
+            Some((_, least)) => {
+                self.before = Some(least);
+                Some((now, rtt))
+            }
+            None => Some((now, rtt)),
+        };
+        let least = self.now.map_or(rtt, |(_, least)| least);
+        rtt - self.before.map_or(least, |before| before.min(least))
+    }
+}
