@@ -1,10 +1,12 @@
 //! What an encoder back end is, whether it runs on the CPU or on a GPU.
 //!
-//! A back end is owned by the encoder thread, which calls it for one frame after the other and watches
-//! how long it takes. Frames arrive in the formats that [`Capabilities::inputs`] names, or in any
+//! A back end is owned by the encoder thread, which calls it for one frame after the other. How long each
+//! call takes is watched, and what comes out is checked: a back end that hangs, fails, panics or writes what
+//! it should not is replaced by the next of a chain of [`Starter`]s. Frames arrive in the formats that [`Capabilities::inputs`] names, or in any
 //! other: a back end converts what it does not take, so that sources need not know. Frames that stay in
 //! GPU memory will be further variants of [`Frame`], listed by the back ends that take them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Content;
@@ -87,6 +89,9 @@ pub enum EncodeError {
     /// The back end panicked, which is a bug in it.
     #[error("the encoder panicked: {0}")]
     Panicked(String),
+    /// The back end wrote what viewers must not get.
+    #[error("the encoder wrote {0}")]
+    Output(String),
 }
 
 /// An H.264 encoder: one frame in, one access unit out, no B pictures, no delay.
@@ -113,5 +118,42 @@ pub trait Encoder: Send {
     fn reconfigure(&mut self, settings: &EncoderSettings) -> Result<Effect, EncodeError>;
 }
 
-/// Makes a new encoder in place of one that failed.
-pub type Remake = Box<dyn FnMut(&EncoderSettings) -> Result<Box<dyn Encoder>, EncodeError> + Send>;
+/// A back end that can be started, as often as need be, on whichever thread.
+#[derive(Clone)]
+pub struct Starter {
+    name: String,
+    start: Arc<StartFn>,
+}
+
+type StartFn = dyn Fn(&EncoderSettings) -> Result<Box<dyn Encoder>, EncodeError> + Send + Sync;
+
+impl Starter {
+    /// Takes what people call it, and what starts it. That may fail, panic or hang; a thread in which it
+    /// hangs is left behind, so it must hold nothing that another start needs.
+    pub fn new(
+        name: impl Into<String>,
+        start: impl Fn(&EncoderSettings) -> Result<Box<dyn Encoder>, EncodeError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Starter {
+        Starter { name: name.into(), start: Arc::new(start) }
+    }
+
+    /// Returns what people call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Starts one.
+    pub fn start(&self, settings: &EncoderSettings) -> Result<Box<dyn Encoder>, EncodeError> {
+        (self.start)(settings)
+    }
+}
+
+impl std::fmt::Debug for Starter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Starter({})", self.name)
+    }
+}

@@ -37,4 +37,13 @@ pub enum MediaEvent {
     Stalled(u64),
     /// It answers again.
     Recovered,
+    /// Another encoder took over, with an IDR, and has encoded its first picture.
+    Replaced {
+        /// The one before, as it describes itself.
+        from: String,
+        /// The one that encodes now.
+        to: String,
+        /// What went wrong, for people; where others were tried in between, with them too.
+        why: String,
+    },
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use crate::access_unit::AccessUnit;
 use crate::config::{SourceKind, StreamConfig, StreamFormat};
-use crate::encoder::{Encoder, EncoderSettings, Remake};
+use crate::encoder::{Encoder, EncoderSettings, Starter};
 use crate::error::StreamError;
 use crate::frame::{FrameRate, Size};
 use crate::media::{Media, MediaEvent, Wake};
 use crate::plan::{self, threads};
 use crate::source::{H264File, Pacing, Source, TestPicture, Y4mFile, Y4mStream};
 use crate::stats::StreamStats;
-use crate::thread::{EncoderThread, Shared, Worker};
+use crate::thread::{Begin, Charge, Shared, Watchdog, Worker};
 
 /// A running stream: source thread, encoder thread, and the queue between them and the event loop.
 ///
@@ -71,19 +71,24 @@ impl Stream {
             threads: threads(format.size.macroblocks()),
         };
         let started = plan::start(config.encoder, &settings)?;
-        let mut stream =
-            Stream::from_parts(source, started.encoder, settings, Some(started.remake))?;
+        let mut stream = Stream::from_parts(source, started.encoder, settings, started.chain)?;
         stream.format.encoder = started.line;
         Ok(stream)
     }
 
-    /// Starts a stream from an embedder's own source and encoder. The encoder is set to `settings`
-    /// already; `remake`, if given, makes another in its place after it has failed once.
+    /// Starts a stream from an embedder's own source and encoder. The encoder is set to `settings` already.
+    ///
+    /// `chain` are the back ends that take over, each with an IDR and within about a second, when the one
+    /// in use hangs, fails, panics or writes what viewers must not get: one after the other, and from the
+    /// first again. After four replacements within 60 s the next failure is final
+    /// ([`MediaEvent::Failed`]), as is the fifth back end that hangs at the same time. What they write is
+    /// to be of the size set, and of the profile that `encoder` promised or one below it. Without a chain
+    /// the first failure is final, and a back end that hangs is only reported.
     pub fn from_parts(
         source: Box<dyn Source>,
         encoder: Box<dyn Encoder>,
         settings: EncoderSettings,
-        remake: Option<Remake>,
+        chain: impl IntoIterator<Item = Starter>,
     ) -> Result<Stream, StreamError> {
         let given = source.format();
         let format = StreamFormat {
@@ -96,11 +101,14 @@ impl Stream {
         let live = given.pacing == Pacing::Arrival;
         let patience = if live { Self::READ_PATIENCE } else { Self::PATIENCE };
         let mut stream = Stream::new(format, live);
-        let thread = EncoderThread::new(encoder, remake, settings);
-        stream.spawn(Worker::Encoder, "pinhole-encoder", Self::PATIENCE, |shared| {
-            thread.run(shared);
+        let promised = stream.format.profile_level_id;
+        let watchdog = Watchdog::new(chain.into_iter().collect(), settings, promised);
+        let charge = Charge { settings, promised, hung: 0, instead_of: None };
+        let begun = stream.shared.spawn_encoder(Begin::With(encoder), charge);
+        begun.map_err(StreamError::Thread)?;
+        stream.spawn(Worker::Watchdog, "pinhole-watch", Self::PATIENCE, |shared| {
+            watchdog.run(shared);
         })?;
-        stream.spawn(Worker::Watchdog, "pinhole-watch", Self::PATIENCE, crate::thread::watchdog)?;
         stream.spawn(Worker::Source, "pinhole-source", patience, |shared| {
             crate::thread::pictures(shared, source);
         })?;
@@ -150,7 +158,7 @@ impl Stream {
         worker: Worker,
         name: &str,
         patience: Duration,
-        run: impl FnOnce(&Shared) + Send + 'static,
+        run: impl FnOnce(&Arc<Shared>) + Send + 'static,
     ) -> Result<(), StreamError> {
         let shared = Arc::clone(&self.shared);
         let handle = Builder::new()
@@ -197,6 +205,14 @@ impl Drop for Stream {
                 let _ = handle.join();
             } else {
                 tracing::debug!(?worker, "a thread does not end and is left behind");
+            }
+        }
+        // Without its watchdog no other takes its place any more.
+        if let Some(handle) = self.shared.encoder_handle() {
+            if self.shared.wait_ended(Worker::Encoder, Self::PATIENCE) {
+                let _ = handle.join();
+            } else {
+                tracing::debug!("an encoder does not come back and is left behind");
             }
         }
     }

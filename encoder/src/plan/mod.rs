@@ -9,15 +9,15 @@ mod words;
 pub use judge::{BackEnd, EncoderPlan, Outlook};
 
 use crate::config::EncoderChoice;
-use crate::encoder::{Encoder, EncoderSettings, Remake};
+use crate::encoder::{Encoder, EncoderSettings, Starter};
 use crate::error::StreamError;
 use crate::gpu::survey;
 use crate::openh264::OpenH264;
 
-/// An encoder that was started, how to start another like it, and the line for people.
+/// An encoder that was started, which ones take over from it, and the line for people.
 pub(crate) struct Started {
     pub(crate) encoder: Box<dyn Encoder>,
-    pub(crate) remake: Remake,
+    pub(crate) chain: Vec<Starter>,
     pub(crate) line: String,
 }
 
@@ -50,8 +50,9 @@ pub(crate) fn start(
     };
     let encoder = OpenH264::new(settings)?;
     let line = format!("{} ({reason})", encoder.describe());
-    let remake: Remake = Box::new(|settings| Ok(Box::new(OpenH264::new(settings)?)));
-    Ok(Started { encoder: Box::new(encoder), remake, line })
+    let again =
+        Starter::new(BackEnd::OpenH264.name(), |settings| Ok(Box::new(OpenH264::new(settings)?)));
+    Ok(Started { encoder: Box::new(encoder), chain: vec![again], line })
 }
 
 /// Threads for one picture: two where there are two cores, since more slices cost quality and the event

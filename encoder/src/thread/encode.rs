@@ -3,24 +3,57 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use super::check::{OutputCheck, Wanted};
+use super::epoch::InCall;
 use super::panic_text;
-use super::shared::{RawPicture, Shared, Worker};
+use super::patience::{Call, Patience};
+use super::shared::{RawPicture, Shared};
 use crate::access_unit::AccessUnit;
 use crate::encoder::{
-    Effect, EncodeError, Encoded, Encoder, EncoderSettings, FrameControl, Remake,
+    Effect, EncodeError, Encoded, Encoder, EncoderSettings, FrameControl, Starter,
 };
 use crate::media::MediaEvent;
 use crate::stats::add;
 
-/// What the encoder thread owns.
-pub(crate) struct EncoderThread {
+/// What a thread begins with.
+pub(crate) enum Begin {
+    /// A back end that was started already.
+    With(Box<dyn Encoder>),
+    /// One to start.
+    Start(Starter),
+}
+
+/// What a thread is told.
+#[derive(Debug, Clone)]
+pub(crate) struct Charge {
+    /// What the back end is, or is to be, set to.
+    pub(crate) settings: EncoderSettings,
+    /// The profile_idc, constraint flags and level_idc that viewers were told.
+    pub(crate) promised: [u8; 3],
+    /// Back ends that hung of late.
+    pub(crate) hung: u32,
+    /// Which one was given up for this one, and why.
+    pub(crate) instead_of: Option<(String, String)>,
+}
+
+/// Why a thread ends.
+enum End {
+    /// The stream is dropped, or another took over.
+    Dismissed,
+    Failed(EncodeError),
+}
+
+struct EncoderThread<'a> {
+    shared: &'a Shared,
+    number: u64,
     encoder: Box<dyn Encoder>,
-    remake: Option<Remake>,
     settings: EncoderSettings,
+    charge: Charge,
+    patience: Patience,
+    check: OutputCheck,
     first: Option<Instant>,
-    last: Option<Instant>,
-    /// Pictures encoded since the encoder was made anew; until enough, another failure is final.
-    since_retry: u64,
+    /// The bitrate that was tried last, taken or refused.
+    tried: Option<u32>,
 }
 
 /// A picture to encode.
@@ -31,170 +64,241 @@ struct Job {
     generation: u64,
 }
 
-impl EncoderThread {
-    /// Pictures that must have been encoded between two failures for the second to be tried again.
-    const RETRY_AFTER: u64 = 300;
+impl Begin {
+    pub(super) fn name(&self) -> String {
+        match self {
+            Begin::With(encoder) => encoder.describe(),
+            Begin::Start(starter) => starter.name().to_owned(),
+        }
+    }
+
+    pub(super) fn call(&self, charge: &Charge) -> Option<InCall> {
+        let patience = || Patience::new(charge.hung).with(Call::Start, 0);
+        matches!(self, Begin::Start(_)).then(|| InCall::now(Call::Start, patience()))
+    }
+}
+
+/// Runs until the stream is dropped, the back end fails, or another took over.
+pub(crate) fn run(shared: &Shared, number: u64, begin: Begin, charge: Charge) {
+    let began = match begin {
+        Begin::With(encoder) => Ok(encoder),
+        Begin::Start(starter) => start(shared, number, &starter, &charge.settings),
+    };
+    let end = match began {
+        Ok(encoder) => {
+            let mut thread = EncoderThread::new(shared, number, encoder, charge);
+            let end = thread.serve();
+            tell(shared, number, end);
+            // A back end in trouble may panic or hang when it is dropped; nobody waits for it by now.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(thread)));
+            return;
+        }
+        Err(end) => end,
+    };
+    tell(shared, number, end);
+}
+
+fn tell(shared: &Shared, number: u64, end: End) {
+    if let End::Failed(error) = end {
+        shared.fail(number, error);
+    }
+}
+
+fn start(
+    shared: &Shared,
+    number: u64,
+    starter: &Starter,
+    settings: &EncoderSettings,
+) -> Result<Box<dyn Encoder>, End> {
+    let started = guarded(|| starter.start(settings));
+    let mut state = shared.leave(number).ok_or(End::Dismissed)?;
+    let encoder = started.map_err(End::Failed)?;
+    state.epoch.name = encoder.describe();
+    Ok(encoder)
+}
+
+/// Panics become errors.
+fn guarded<T>(work: impl FnOnce() -> Result<T, EncodeError>) -> Result<T, EncodeError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(EncodeError::Panicked(panic_text(&*panic))))
+}
+
+impl<'a> EncoderThread<'a> {
     /// Least distance of two pictures, a little more than a tick of RTP's 90 kHz: a picture that is
     /// repeated now must not collide with one that arrives.
     const STEP: Duration = Duration::from_micros(12);
 
-    pub(crate) fn new(
+    fn new(
+        shared: &'a Shared,
+        number: u64,
         encoder: Box<dyn Encoder>,
-        remake: Option<Remake>,
-        settings: EncoderSettings,
-    ) -> EncoderThread {
-        let (first, last, since_retry) = (None, None, Self::RETRY_AFTER);
-        EncoderThread { encoder, remake, settings, first, last, since_retry }
+        charge: Charge,
+    ) -> EncoderThread<'a> {
+        let (settings, patience) = (charge.settings, Patience::new(charge.hung));
+        let (check, first, tried) = (OutputCheck::new(), None, Some(settings.bitrate));
+        EncoderThread { shared, number, encoder, settings, charge, patience, check, first, tried }
     }
 
-    /// Runs until the stream is dropped or the encoder fails for good.
-    pub(crate) fn run(mut self, shared: &Shared) {
-        let _running = shared.running(Worker::Encoder);
-        while let Some(job) = next_job(shared) {
-            let result = self.perform(shared, &job);
-            let mut state = shared.lock();
-            state.encoding_since = None;
+    fn serve(&mut self) -> End {
+        while let Some(job) = self.next_job() {
+            if let Err(end) = self.perform(&job) {
+                // Its picture waits for whoever takes over.
+                return end;
+            }
+            let mut state = self.shared.lock();
+            state.epoch.in_work = None;
             // By now it waits in the queue, or was lost and has been asked for again.
             if state.generation == job.generation {
                 state.idr_in_work = false;
             }
-            if shared.live {
+            if self.shared.live {
                 if let Some(old) = state.last.replace(job.picture) {
                     state.keep(old.frame);
                 }
             } else {
                 state.keep(job.picture.frame);
             }
-            drop(state);
-            if let Err(error) = result {
-                tracing::warn!(%error, "the encoder failed for good");
-                shared.report(MediaEvent::Failed(error.to_string()));
-                break;
-            }
         }
-        // A back end that panicked may do so again when it is dropped; nobody is left to hear it.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(self)));
+        End::Dismissed
     }
 
-    fn perform(&mut self, shared: &Shared, job: &Job) -> Result<(), EncodeError> {
-        if let Some(bitrate) = job.bitrate {
-            self.set_bitrate(bitrate);
-        }
+    fn perform(&mut self, job: &Job) -> Result<(), End> {
+        self.follow_size(job)?;
+        self.follow_bitrate(job)?;
         let began = Instant::now();
-        let captured = match self.last {
+        let captured = match self.shared.lock().epoch.last_captured {
             Some(last) => job.picture.captured.max(last + Self::STEP),
             None => job.picture.captured,
         };
         let first = *self.first.get_or_insert(captured);
         let at = captured.saturating_duration_since(first);
-        let mut control = FrameControl { force_idr: job.force_idr, at };
+        let control = FrameControl { force_idr: job.force_idr, at };
         let mut data = Vec::with_capacity(1 << 14);
-        let mut result = self.encode(job, control, &mut data);
-        if let Err(error) = &result
-            && self.may_retry(error)
-        {
-            tracing::warn!(%error, "the encoder failed; trying a new one");
-            self.renew()?;
-            control.force_idr = true;
-            data.clear();
-            result = self.encode(job, control, &mut data);
+        let call = if self.check.is_first() { Call::FirstPicture } else { Call::Picture };
+        let encoded =
+            self.call(call, |encoder| encoder.encode(&job.picture.frame, control, &mut data))?;
+        let took = began.elapsed();
+        self.check(job, encoded, &data)?;
+        if call == Call::Picture {
+            self.patience.learn(took);
         }
-        let encoded = result?;
-        let ended = Instant::now();
-        let micros = u64::try_from((ended - began).as_micros()).unwrap_or(u64::MAX);
-        add(&shared.stats.encode_micros, micros);
-        self.last = Some(captured);
-        self.since_retry = self.since_retry.saturating_add(1);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        add(&self.shared.stats.encode_micros, micros);
         let keyframe = encoded == Encoded::Idr;
-        if control.force_idr && !keyframe {
-            // It owes us one.
-            shared.lock().keyframe = true;
-        }
+        let mut state = self.shared.lock();
+        state.epoch.last_captured = Some(captured);
+        // It owes us one.
+        state.keyframe |= control.force_idr && !keyframe;
+        drop(state);
         if encoded != Encoded::Skipped {
-            let sequence = job.picture.sequence;
-            let unit = AccessUnit { data, keyframe, captured, encoded: ended, sequence };
+            let (sequence, encoded) = (job.picture.sequence, began + took);
+            let unit = AccessUnit { data, keyframe, captured, encoded, sequence };
             tracing::trace!(sequence, keyframe, bytes = unit.data.len(), micros, "encoded");
-            shared.deliver(unit, job.generation);
+            self.announce();
+            self.shared.deliver(unit, job.generation);
         }
         Ok(())
     }
 
-    /// Encodes one picture, after telling the encoder of a new size. Panics become errors.
-    fn encode(
+    /// Calls the back end, watched.
+    fn call<T>(
         &mut self,
-        job: &Job,
-        control: FrameControl,
-        data: &mut Vec<u8>,
-    ) -> Result<Encoded, EncodeError> {
-        let frame = &job.picture.frame;
-        let run = || {
-            if frame.size() != self.settings.size {
-                let settings = EncoderSettings { size: frame.size(), ..self.settings };
-                let effect = self.encoder.reconfigure(&settings)?;
-                tracing::info!(size = %settings.size, ?effect, "the pictures changed their size");
-                self.settings = settings;
-            }
-            self.encoder.encode(frame, control, data)
+        call: Call,
+        work: impl FnOnce(&mut dyn Encoder) -> Result<T, EncodeError>,
+    ) -> Result<T, End> {
+        let patience = self.patience.with(call, self.settings.size.macroblocks());
+        self.shared.enter(self.number, InCall::now(call, patience));
+        let result = guarded(|| work(&mut *self.encoder));
+        drop(self.shared.leave(self.number).ok_or(End::Dismissed)?);
+        result.map_err(End::Failed)
+    }
+
+    fn check(&mut self, job: &Job, encoded: Encoded, data: &[u8]) -> Result<(), End> {
+        let wanted = Wanted {
+            size: job.picture.frame.size(),
+            rate: self.settings.rate,
+            forced: job.force_idr,
+            promised: self.charge.promised,
         };
-        catch_unwind(AssertUnwindSafe(run))
-            .unwrap_or_else(|panic| Err(EncodeError::Panicked(panic_text(&*panic))))
+        let checked = self.check.on_output(&wanted, encoded, data);
+        checked.map_err(|fault| End::Failed(EncodeError::Output(fault.to_string())))
     }
 
-    fn may_retry(&self, error: &EncodeError) -> bool {
-        // A panic is a bug that would come again, with memory in an unknown state.
-        let hopeless = matches!(error, EncodeError::Panicked(_) | EncodeError::Unsupported(_));
-        !hopeless && self.remake.is_some() && self.since_retry >= Self::RETRY_AFTER
+    /// The first good picture: says that it took over.
+    fn announce(&mut self) {
+        if let Some((from, why)) = self.charge.instead_of.take() {
+            let to = self.encoder.describe();
+            tracing::warn!(from, to, why, "the encoder was replaced");
+            self.shared.report(MediaEvent::Replaced { from, to, why });
+        }
+        self.shared.lock().epoch.is_proved = true;
     }
 
-    fn renew(&mut self) -> Result<(), EncodeError> {
-        if let Some(remake) = &mut self.remake {
-            self.encoder = remake(&self.settings)?;
-            self.since_retry = 0;
+    /// Tells the back end of a new size. One that refuses it is of no use.
+    fn follow_size(&mut self, job: &Job) -> Result<(), End> {
+        let size = job.picture.frame.size();
+        if size == self.settings.size {
+            return Ok(());
+        }
+        let settings = EncoderSettings { size, ..self.settings };
+        let effect = self.call(Call::Reconfigure, |encoder| encoder.reconfigure(&settings))?;
+        tracing::info!(%size, ?effect, "the pictures changed their size");
+        self.adopt(settings, effect);
+        Ok(())
+    }
+
+    /// Tells the back end of a new bitrate. One that it refuses changes nothing.
+    fn follow_bitrate(&mut self, job: &Job) -> Result<(), End> {
+        let Some(bitrate) = job.bitrate.filter(|_| job.bitrate != self.tried) else {
+            return Ok(());
+        };
+        self.tried = Some(bitrate);
+        let settings = EncoderSettings { bitrate, ..self.settings };
+        match self.call(Call::Reconfigure, |encoder| Ok(encoder.reconfigure(&settings)))? {
+            Ok(effect) => {
+                tracing::debug!(bitrate, seamless = effect == Effect::Seamless, "bitrate");
+                self.adopt(settings, effect);
+            }
+            Err(error) => tracing::warn!(%error, bitrate, "the bitrate stays"),
         }
         Ok(())
     }
 
-    /// A bitrate that the encoder refuses changes nothing.
-    fn set_bitrate(&mut self, bitrate: u32) {
-        let settings = EncoderSettings { bitrate, ..self.settings };
-        let change = || self.encoder.reconfigure(&settings);
-        match catch_unwind(AssertUnwindSafe(change)) {
-            Ok(Ok(effect)) => {
-                tracing::debug!(bitrate, seamless = effect == Effect::Seamless, "bitrate");
-                self.settings = settings;
-            }
-            Ok(Err(error)) => tracing::warn!(%error, bitrate, "the bitrate stays"),
-            Err(panic) => {
-                tracing::warn!(bitrate, panic = panic_text(&*panic), "the bitrate stays");
-            }
+    fn adopt(&mut self, settings: EncoderSettings, effect: Effect) {
+        self.settings = settings;
+        if effect == Effect::NextIsIdr {
+            self.check.on_break();
         }
+        self.shared.lock().epoch.settings = Some(settings);
     }
-}
 
-/// Waits for a picture, or for somebody who needs the last one again. `None` when stopping.
-fn next_job(shared: &Shared) -> Option<Job> {
-    let mut state = shared.lock();
-    loop {
-        if state.stopping {
-            return None;
-        }
-        if state.active {
-            let mut picture = state.mailbox.take();
-            if picture.is_none() && shared.live && state.keyframe {
-                picture = state.last.take().map(|last| {
-                    let sequence = state.sequence;
-                    state.sequence += 1;
-                    RawPicture { captured: Instant::now(), sequence, ..last }
-                });
+    /// Waits for a picture, or for somebody who needs the last one again. `None` when the stream stops or
+    /// another took over.
+    fn next_job(&self) -> Option<Job> {
+        let shared = self.shared;
+        let mut state = shared.lock();
+        loop {
+            if state.stopping || state.epoch.number != self.number {
+                return None;
             }
-            if let Some(picture) = picture {
-                let force_idr = std::mem::take(&mut state.keyframe);
-                state.encoding_since = Some(Instant::now());
-                state.idr_in_work = force_idr;
-                let (bitrate, generation) = (state.bitrate.take(), state.generation);
-                return Some(Job { picture, force_idr, bitrate, generation });
+            if state.active {
+                let mut picture = state.mailbox.take();
+                if picture.is_none() && shared.live && state.keyframe {
+                    picture = state.last.take().map(|last| {
+                        let sequence = state.sequence;
+                        state.sequence += 1;
+                        RawPicture { captured: Instant::now(), sequence, ..last }
+                    });
+                }
+                if let Some(picture) = picture {
+                    let force_idr = std::mem::take(&mut state.keyframe);
+                    state.idr_in_work = force_idr;
+                    let (bitrate, generation) = (state.bitrate, state.generation);
+                    state.epoch.in_work = Some((picture.clone(), generation));
+                    return Some(Job { picture, force_idr, bitrate, generation });
+                }
             }
+            state = shared.wait(state);
         }
-        state = shared.wait(state);
     }
 }

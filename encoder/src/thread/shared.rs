@@ -1,20 +1,22 @@
 //! What the threads of a stream and its owner share: one lock, held for moments.
+//! What of it concerns back ends and their succession is in [`super::epoch`].
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Tick};
+use super::epoch::Epoch;
 use super::output::{Output, Pushed};
 use crate::access_unit::AccessUnit;
 use crate::frame::Frame;
 use crate::media::{MediaEvent, Wake};
 use crate::stats::{StreamStats, add};
 
-/// A raw picture on its way to the encoder.
-#[derive(Debug)]
+/// A raw picture on its way to the encoder. A thread that hangs in a back end keeps its share of it.
+#[derive(Debug, Clone)]
 pub(super) struct RawPicture {
-    pub(super) frame: Frame,
+    pub(super) frame: Arc<Frame>,
     pub(super) captured: Instant,
     pub(super) sequence: u64,
 }
@@ -34,9 +36,9 @@ pub(crate) enum Worker {
 pub(crate) struct Shared {
     state: Mutex<State>,
     /// Something changed for the source or the encoder thread, or a thread ended.
-    changed: Condvar,
-    /// The stream became active or is stopping: all that the watchdog sleeps for.
-    watch: Condvar,
+    pub(super) changed: Condvar,
+    /// The stream became active or is stopping, or a back end failed: all that the watchdog sleeps for.
+    pub(super) watch: Condvar,
     /// Pictures come by themselves, so that the last one may be all there is for a long time.
     pub(super) live: bool,
     pub(crate) stats: Arc<StreamStats>,
@@ -53,6 +55,7 @@ pub(super) struct State {
     /// Somebody waits for a picture: the source need not wait for the next one to be due.
     pub(super) hurry: bool,
     hurried: Option<Instant>,
+    /// The bits per second that were asked for last.
     pub(super) bitrate: Option<u32>,
     pub(super) mailbox: Option<RawPicture>,
     /// The last picture encoded, kept of live sources, so that it can be had again as an IDR.
@@ -65,9 +68,9 @@ pub(super) struct State {
     wake: Option<Wake>,
     /// An IDR that was asked for is being encoded.
     pub(super) idr_in_work: bool,
-    /// Since when the encoder has had a picture in work.
-    pub(super) encoding_since: Option<Instant>,
-    ended: Vec<Worker>,
+    /// The back end in use.
+    pub(super) epoch: Epoch,
+    pub(super) ended: Vec<Worker>,
 }
 
 impl Shared {
@@ -97,7 +100,7 @@ impl Shared {
                 events: VecDeque::new(),
                 wake: None,
                 idr_in_work: false,
-                encoding_since: None,
+                epoch: Epoch::default(),
                 ended: Vec::new(),
             }),
             changed: Condvar::new(),
@@ -157,13 +160,14 @@ impl Shared {
         }
     }
 
-    /// The watchdog's sleep: for `time` while somebody watches, else until somebody does.
+    /// The watchdog's sleep: for `time` while somebody watches or a back end is in a call, else until
+    /// somebody watches.
     pub(super) fn wait_watching<'a>(
         &self,
         state: MutexGuard<'a, State>,
         time: Duration,
     ) -> MutexGuard<'a, State> {
-        if state.active {
+        if state.active || state.epoch.call.is_some() {
             self.watch.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
         } else {
             self.watch.wait(state).unwrap_or_else(PoisonError::into_inner)
@@ -229,7 +233,7 @@ impl Shared {
         state.sequence += missed;
         let sequence = state.sequence;
         state.sequence += 1;
-        let picture = RawPicture { frame, captured, sequence };
+        let picture = RawPicture { frame: Arc::new(frame), captured, sequence };
         if let Some(old) = state.mailbox.replace(picture) {
             state.keep(old.frame);
             if state.active {
@@ -312,10 +316,10 @@ impl Shared {
 }
 
 impl State {
-    /// Keeps a picture for the source to overwrite.
-    pub(super) fn keep(&mut self, frame: Frame) {
+    /// Keeps a picture for the source to overwrite, unless a thread that hangs has a share of it.
+    pub(super) fn keep(&mut self, frame: Arc<Frame>) {
         if self.spare.len() < Shared::SPARE_MAX {
-            self.spare.push(frame);
+            self.spare.extend(Arc::try_unwrap(frame));
         }
     }
 }

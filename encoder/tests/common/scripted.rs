@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pinhole_encoder::encoder::{Capabilities, Effect, EncodeError, Encoded, FrameControl, Remake};
+use pinhole_encoder::encoder::{Capabilities, Effect, EncodeError, Encoded, FrameControl, Starter};
 use pinhole_encoder::frame::I420;
 use pinhole_encoder::source::{Moment, Pacing, SourceError, SourceFormat};
-use pinhole_encoder::{Encoder, EncoderSettings, Frame, Size, Source, Stream};
+use pinhole_encoder::{Encoder, EncoderSettings, Frame, OpenH264, Size, Source, Stream};
 
 use super::{MS, settings, wait_until};
 
@@ -17,37 +17,73 @@ use super::{MS, settings, wait_until};
 pub enum Act {
     Encode,
     Sleep(u64),
-    /// Until the test lets go.
+    /// Until the test lets go; then it encodes.
     Hang,
     Fail,
     Panic,
+    /// Bytes that are no H.264, said to be a picture.
+    Garbage,
+    /// An IDR of another size.
+    OtherSize,
+    /// Nothing, for ever.
+    Nothing,
 }
 
-/// An encoder that follows a script and notes what it was asked.
+/// What an encoder does, noted for all that are made of it. Real pictures come from OpenH264.
 #[derive(Clone)]
 pub struct Scripted {
+    pub name: &'static str,
     script: fn(u32) -> Act,
     pub calls: Arc<AtomicU32>,
     pub forced: Arc<Mutex<Vec<u32>>>,
     pub settings: Arc<Mutex<EncoderSettings>>,
+    /// What each was started with.
+    pub started: Arc<Mutex<Vec<EncoderSettings>>>,
     pub let_go: Arc<AtomicBool>,
+    /// Encoders that have not been dropped.
+    pub alive: Arc<AtomicU32>,
 }
 
 impl Scripted {
     pub fn new(script: fn(u32) -> Act) -> Scripted {
+        Scripted::named("scripted", script)
+    }
+
+    pub fn named(name: &'static str, script: fn(u32) -> Act) -> Scripted {
         Scripted {
+            name,
             script,
             calls: Arc::default(),
             forced: Arc::default(),
             settings: Arc::new(Mutex::new(settings(64, 64, 100, 1_000_000))),
+            started: Arc::default(),
             let_go: Arc::default(),
+            alive: Arc::default(),
         }
+    }
+
+    pub fn start(&self, settings: &EncoderSettings) -> Result<Box<dyn Encoder>, EncodeError> {
+        *self.settings.lock().unwrap() = *settings;
+        self.started.lock().unwrap().push(*settings);
+        self.alive.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(Playing { own: self.clone(), real: OpenH264::new(settings)? }))
+    }
+
+    pub fn starter(&self) -> Starter {
+        let own = self.clone();
+        Starter::new(self.name, move |settings| own.start(settings))
     }
 }
 
-impl Encoder for Scripted {
+/// An encoder that follows a script and notes what it was asked.
+struct Playing {
+    own: Scripted,
+    real: OpenH264,
+}
+
+impl Encoder for Playing {
     fn describe(&self) -> String {
-        "scripted".into()
+        self.own.name.into()
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -55,7 +91,7 @@ impl Encoder for Scripted {
     }
 
     fn profile_level_id(&self) -> [u8; 3] {
-        [0x42, 0xc0, 0x1f]
+        self.real.profile_level_id()
     }
 
     fn encode(
@@ -64,29 +100,44 @@ impl Encoder for Scripted {
         control: FrameControl,
         out: &mut Vec<u8>,
     ) -> Result<Encoded, EncodeError> {
-        let n = self.calls.fetch_add(1, Ordering::SeqCst);
+        let own = &self.own;
+        let n = own.calls.fetch_add(1, Ordering::SeqCst);
         if control.force_idr {
-            self.forced.lock().unwrap().push(n);
+            own.forced.lock().unwrap().push(n);
         }
-        assert_eq!(frame.size(), self.settings.lock().unwrap().size);
-        match (self.script)(n) {
+        assert_eq!(frame.size(), own.settings.lock().unwrap().size);
+        match (own.script)(n) {
             Act::Encode => {}
             Act::Sleep(ms) => std::thread::sleep(MS * u32::try_from(ms).unwrap()),
-            Act::Hang => wait_until("let go", || self.let_go.load(Ordering::SeqCst)),
+            Act::Hang => wait_until("let go", || own.let_go.load(Ordering::SeqCst)),
             Act::Fail => return Err(EncodeError::BackEnd(format!("failed at {n}"))),
             Act::Panic => panic!("at {n}"),
+            Act::Garbage => {
+                out.extend_from_slice(&[0x5a; 400]);
+                return Ok(Encoded::Delta);
+            }
+            Act::OtherSize => {
+                let mut other = OpenH264::new(&settings(96, 96, 100, 1_000_000))?;
+                let black = I420::black(Size::new(96, 96).unwrap());
+                return other.encode(&Frame::I420(black), control, out);
+            }
+            Act::Nothing => return Ok(Encoded::Skipped),
         }
-        let idr = control.force_idr || n == 0;
-        out.extend_from_slice(&[0, 0, 0, 1, if idr { 0x65 } else { 0x41 }, 0x80]);
-        Ok(if idr { Encoded::Idr } else { Encoded::Delta })
+        self.real.encode(frame, control, out)
     }
 
     fn reconfigure(&mut self, settings: &EncoderSettings) -> Result<Effect, EncodeError> {
         if settings.bitrate == 666 {
             return Err(EncodeError::Unsupported("no".into()));
         }
-        *self.settings.lock().unwrap() = *settings;
-        Ok(Effect::Seamless)
+        *self.own.settings.lock().unwrap() = *settings;
+        self.real.reconfigure(settings)
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        self.own.alive.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -155,7 +206,12 @@ impl Source for Grey {
     }
 }
 
-pub fn stream(source: Grey, encoder: &Scripted, remake: Option<Remake>) -> Stream {
+pub fn stream(
+    source: Grey,
+    encoder: &Scripted,
+    chain: impl IntoIterator<Item = Starter>,
+) -> Stream {
     let settings = *encoder.settings.lock().unwrap();
-    Stream::from_parts(Box::new(source), Box::new(encoder.clone()), settings, remake).unwrap()
+    let encoder = encoder.start(&settings).unwrap();
+    Stream::from_parts(Box::new(source), encoder, settings, chain).unwrap()
 }

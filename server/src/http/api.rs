@@ -23,7 +23,7 @@ use crate::verdicts::{Told, Words};
 /// `GET /healthz`: 200 while the stream works.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
     match app.health.fault() {
-        None => "ok\n".into_response(),
+        None => app.health.good_words().into_response(),
         Some(fault) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, fault).into_response(),
     }
 }

@@ -281,6 +281,12 @@ async fn watch_media(app: Arc<App>) -> End {
                 app.health.set(None);
                 app.findings.note(|known| known.encoder_stalled = None).await;
             }
+            Some(MediaEvent::Replaced { from, to, why }) => {
+                let how = format!("{to} encodes now instead of {from}: {why}");
+                tracing::warn!("{how}");
+                app.health.mended(how);
+                app.findings.note(|known| known.encoder_stalled = None).await;
+            }
             Some(MediaEvent::Ended) => {
                 app.health.set(Some("the source has ended".to_string()));
                 return End::SourceEnded;
