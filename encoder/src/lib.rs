@@ -42,6 +42,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod access_unit;
+mod adapt;
 mod annexb;
 mod config;
 pub mod encoder;

@@ -11,6 +11,8 @@ pub struct StreamStats {
     pub frames_encoded: AtomicU64,
     /// Pictures dropped before the encoder because it was busy.
     pub frames_dropped: AtomicU64,
+    /// Pictures left out so that the bitrate is kept to.
+    pub frames_thinned: AtomicU64,
     /// Encoded pictures thrown away because the event loop did not take them; an IDR follows.
     pub access_units_dropped: AtomicU64,
     /// Keyframes encoded.

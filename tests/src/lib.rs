@@ -21,6 +21,7 @@ pub mod rewriting;
 pub mod runtime_suite;
 pub mod sdp;
 pub mod server;
+pub mod shaper;
 pub mod source;
 pub mod stun;
 pub mod viewer;

@@ -63,6 +63,12 @@ impl Size {
         self.width.div_ceil(16) * self.height.div_ceil(16)
     }
 
+    /// Returns the number of pixels.
+    #[must_use]
+    pub fn pixel_count(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
     /// Width and height for indexing.
     pub(crate) fn pixels(self) -> (usize, usize) {
         (self.width as usize, self.height as usize)

@@ -9,9 +9,11 @@ use super::panic_text;
 use super::patience::{Call, Patience};
 use super::shared::{RawPicture, Shared};
 use crate::access_unit::AccessUnit;
+use crate::adapt::{Adaptation, Picture};
 use crate::encoder::{
     Effect, EncodeError, Encoded, Encoder, EncoderSettings, FrameControl, Starter,
 };
+use crate::frame::{Frame, Size};
 use crate::media::MediaEvent;
 use crate::stats::add;
 
@@ -54,6 +56,7 @@ struct EncoderThread<'a> {
     first: Option<Instant>,
     /// The bitrate that was tried last, taken or refused.
     tried: Option<u32>,
+    adapt: Adaptation,
 }
 
 /// A picture to encode.
@@ -136,7 +139,19 @@ impl<'a> EncoderThread<'a> {
     ) -> EncoderThread<'a> {
         let (settings, patience) = (charge.settings, Patience::new(charge.hung));
         let (check, first, tried) = (OutputCheck::new(), None, Some(settings.bitrate));
-        EncoderThread { shared, number, encoder, settings, charge, patience, check, first, tried }
+        let adapt = Adaptation::new(&settings);
+        EncoderThread {
+            shared,
+            number,
+            encoder,
+            settings,
+            charge,
+            patience,
+            check,
+            first,
+            tried,
+            adapt,
+        }
     }
 
     fn serve(&mut self) -> End {
@@ -163,9 +178,21 @@ impl<'a> EncoderThread<'a> {
     }
 
     fn perform(&mut self, job: &Job) -> Result<(), End> {
-        self.follow_size(job)?;
-        self.follow_bitrate(job)?;
         let began = Instant::now();
+        if let Some(bitrate) = job.bitrate {
+            self.adapt.set_bitrate(bitrate);
+        }
+        let instead = match self.adapt.on_picture(began, &job.picture.frame, job.force_idr) {
+            Picture::Skip => {
+                add(&self.shared.stats.frames_thinned, 1);
+                return Ok(());
+            }
+            Picture::AsItIs => None,
+            Picture::Instead(frame) => Some(frame),
+        };
+        let frame = instead.as_ref().unwrap_or(&job.picture.frame);
+        self.follow_size(frame.size())?;
+        self.follow_bitrate(job)?;
         let captured = match self.shared.lock().epoch.last_captured {
             Some(last) => job.picture.captured.max(last + Self::STEP),
             None => job.picture.captured,
@@ -174,14 +201,10 @@ impl<'a> EncoderThread<'a> {
         let at = captured.saturating_duration_since(first);
         let control = FrameControl { force_idr: job.force_idr, at };
         let mut data = Vec::with_capacity(1 << 14);
-        let call = if self.check.is_first() { Call::FirstPicture } else { Call::Picture };
-        let encoded =
-            self.call(call, |encoder| encoder.encode(&job.picture.frame, control, &mut data))?;
+        let encoded = self.encode(frame, control, &mut data)?;
         let took = began.elapsed();
-        self.check(job, encoded, &data)?;
-        if call == Call::Picture {
-            self.patience.learn(took);
-        }
+        self.check(frame.size(), control, encoded, &data)?;
+        self.adapt.on_encoded(data.len());
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         add(&self.shared.stats.encode_micros, micros);
         let keyframe = encoded == Encoded::Idr;
@@ -200,6 +223,33 @@ impl<'a> EncoderThread<'a> {
         Ok(())
     }
 
+    /// Encodes one picture; a keyframe at a part of the bitrate, where that can be changed and back.
+    fn encode(
+        &mut self,
+        frame: &Frame,
+        control: FrameControl,
+        data: &mut Vec<u8>,
+    ) -> Result<Encoded, End> {
+        let call = if self.check.is_first() { Call::FirstPicture } else { Call::Picture };
+        let eased = (control.force_idr && self.encoder.capabilities().seamless_rate)
+            .then(|| EncoderSettings { bitrate: self.adapt.keyframe_bitrate(), ..self.settings });
+        let settings = self.settings;
+        let began = Instant::now();
+        let encoded = self.call(call, |encoder| {
+            // One that refuses encodes it as it is set.
+            let eased = eased.is_some_and(|eased| encoder.reconfigure(&eased).is_ok());
+            let encoded = encoder.encode(frame, control, data)?;
+            if eased {
+                encoder.reconfigure(&settings)?;
+            }
+            Ok(encoded)
+        })?;
+        if call == Call::Picture {
+            self.patience.learn(began.elapsed());
+        }
+        Ok(encoded)
+    }
+
     /// Calls the back end, watched.
     fn call<T>(
         &mut self,
@@ -213,11 +263,17 @@ impl<'a> EncoderThread<'a> {
         result.map_err(End::Failed)
     }
 
-    fn check(&mut self, job: &Job, encoded: Encoded, data: &[u8]) -> Result<(), End> {
+    fn check(
+        &mut self,
+        size: Size,
+        control: FrameControl,
+        encoded: Encoded,
+        data: &[u8],
+    ) -> Result<(), End> {
         let wanted = Wanted {
-            size: job.picture.frame.size(),
+            size,
             rate: self.settings.rate,
-            forced: job.force_idr,
+            forced: control.force_idr,
             promised: self.charge.promised,
         };
         let checked = self.check.on_output(&wanted, encoded, data);
@@ -235,8 +291,7 @@ impl<'a> EncoderThread<'a> {
     }
 
     /// Tells the back end of a new size. One that refuses it is of no use.
-    fn follow_size(&mut self, job: &Job) -> Result<(), End> {
-        let size = job.picture.frame.size();
+    fn follow_size(&mut self, size: Size) -> Result<(), End> {
         if size == self.settings.size {
             return Ok(());
         }
@@ -249,11 +304,13 @@ impl<'a> EncoderThread<'a> {
 
     /// Tells the back end of a new bitrate. One that it refuses changes nothing.
     fn follow_bitrate(&mut self, job: &Job) -> Result<(), End> {
-        let Some(bitrate) = job.bitrate.filter(|_| job.bitrate != self.tried) else {
+        let bitrate = job.bitrate.or(self.tried).unwrap_or(self.settings.bitrate);
+        let rate = self.adapt.rate();
+        if Some(bitrate) == self.tried && rate == self.settings.rate {
             return Ok(());
-        };
+        }
         self.tried = Some(bitrate);
-        let settings = EncoderSettings { bitrate, ..self.settings };
+        let settings = EncoderSettings { bitrate, rate, ..self.settings };
         match self.call(Call::Reconfigure, |encoder| Ok(encoder.reconfigure(&settings)))? {
             Ok(effect) => {
                 tracing::debug!(bitrate, seamless = effect == Effect::Seamless, "bitrate");

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pinhole_core::h264::ProfileLevelId;
 use pinhole_core::{Certificate, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
-use pinhole_encoder::{MediaEvent, Stream, StreamFormat};
+use pinhole_encoder::{MediaEvent, SourceKind, Stream, StreamFormat};
 use pinhole_runtime::{Handle, NetworkConfig, RuntimeConfig, RuntimeError};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -33,7 +33,7 @@ use crate::http::{App, router};
 use crate::ice_servers::IceServers;
 use crate::ice_tcp;
 use crate::sessions::{Sessions, random};
-use crate::settings::{IceFor, RecordSettings, RuntimeKind, Settings, TcpPort};
+use crate::settings::{BitrateFloor, IceFor, RecordSettings, RuntimeKind, Settings, TcpPort};
 
 /// Time for WebSockets to say goodbye, for the loop to end, for HTTP to end. Together under two
 /// seconds.
@@ -250,6 +250,13 @@ fn endpoint_config(
     format: &StreamFormat,
 ) -> Result<EndpointConfig, StartError> {
     let [profile_idc, constraints, level_idc] = format.profile_level_id;
+    // A file that is encoded already is what it is.
+    let is_encoded = matches!(settings.stream.source, SourceKind::H264File(_));
+    let floor = match settings.bitrate_floor {
+        BitrateFloor::At(bits) if !is_encoded => Some(bits),
+        BitrateFloor::At(_) | BitrateFloor::Off => None,
+    };
+    let bitrate_floor = floor.map_or(0, u64::from);
     Ok(EndpointConfig {
         seed: Seed::new(random()),
         wall_clock: WallClock {
@@ -261,8 +268,8 @@ fn endpoint_config(
         video: VideoFormat {
             profile_level_id: ProfileLevelId { profile_idc, constraints, level_idc },
         },
-        estimator: None,
-        limits: Limits { sessions: settings.max_viewers, ..Limits::default() },
+        estimator: floor.map(|_| settings.stream.bitrate.into()),
+        limits: Limits { sessions: settings.max_viewers, bitrate_floor, ..Limits::default() },
     })
 }
 

@@ -63,6 +63,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
             bitrate: flags.bitrate,
             content: flags.content,
         },
+        bitrate_floor: flags.bitrate_floor,
         runtime: flags.runtime,
         addresses: Addresses {
             udp_ports: flags.udp_ports,

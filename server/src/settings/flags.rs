@@ -179,6 +179,15 @@ pub enum TcpPort {
     Off,
 }
 
+/// How far the stream follows the paths of its viewers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BitrateFloor {
+    /// Down to this, in bits per second.
+    At(u32),
+    /// Not at all.
+    Off,
+}
+
 /// Who uses the STUN and TURN servers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum IceFor {
@@ -252,6 +261,12 @@ pub struct ServeFlags {
     #[arg(long, value_name = "BITS", default_value = "3M", value_parser = values::bitrate,
           help_heading = "Picture")]
     pub bitrate: u32,
+
+    /// Bits a second below which no viewer brings the stream down: whose path takes less sees fewer
+    /// pictures. off: the stream keeps its bitrate, whatever the paths take
+    #[arg(long, value_name = "BITS|off", default_value = "300k",
+          value_parser = values::bitrate_floor, help_heading = "Picture")]
+    pub bitrate_floor: BitrateFloor,
 
     /// What the picture shows: camera, or screen (text, windows, games with still parts)
     #[arg(long, value_name = "camera|screen", default_value = "camera",

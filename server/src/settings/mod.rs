@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use pinhole_core::gather::{Audience, Paths};
 use pinhole_encoder::StreamConfig;
 
-pub use flags::{IceFor, RuntimeKind, TcpPort};
+pub use flags::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
 pub use layers::Environment;
 pub use limits::HttpLimits;
 pub use page::markdown;
@@ -68,6 +68,8 @@ pub struct Settings {
     pub max_viewers: usize,
     /// Source and encoder.
     pub stream: StreamConfig,
+    /// How far the stream follows the paths of its viewers.
+    pub bitrate_floor: BitrateFloor,
     /// Which event loop.
     pub runtime: RuntimeKind,
     /// Sockets and what viewers are told of them.

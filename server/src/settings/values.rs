@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use pinhole_core::gather::{Audience, Paths};
 use pinhole_encoder::{Content, EncoderChoice, SourceKind};
 
-use super::flags::{IceFor, RuntimeKind, TcpPort};
+use super::flags::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
 
 /// Local UDP ports, lowest and highest.
 pub type PortRange = RangeInclusive<u16>;
@@ -130,6 +130,14 @@ pub(super) fn bitrate(text: &str) -> Result<u32, String> {
         }
         Some(_) => Err("write 50k to 1000M bits a second".to_string()),
         None => Err("write bits a second: 3M, 800k or a plain number".to_string()),
+    }
+}
+
+/// A bitrate, or `off`.
+pub(super) fn bitrate_floor(text: &str) -> Result<BitrateFloor, String> {
+    match text {
+        "off" => Ok(BitrateFloor::Off),
+        text => bitrate(text).map(BitrateFloor::At).map_err(|error| format!("{error}, or off")),
     }
 }
 

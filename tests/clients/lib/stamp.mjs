@@ -5,8 +5,11 @@
  * milliseconds since 1970, 8 of CRC-8.
  */
 
-/** Runs in a page: reads each shown picture of the player's video for `ms` milliseconds. */
-async function readStamps(ms) {
+/**
+ * Runs in a page: reads each shown picture of the player's video for `ms` milliseconds. `fullWidth` is how
+ * wide the source is, where the server may make its pictures smaller.
+ */
+async function readStamps({ ms, fullWidth }) {
   const [ORIGIN, CELL, COLUMNS, BYTES, MARKER] = [16, 16, 16, 12, 0b10110010];
   const { video } = window.pinhole;
   const [width, height] = [2 * ORIGIN + COLUMNS * CELL, 128];
@@ -22,7 +25,8 @@ async function readStamps(ms) {
   }, 0);
   const luma = (data, i) => (data[i] * 77 + data[i + 1] * 150 + data[i + 2] * 29) / 256;
   const read = () => {
-    context.drawImage(video, 0, 0, width, height, 0, 0, width, height);
+    const scale = video.videoWidth / (fullWidth ?? video.videoWidth);
+    context.drawImage(video, 0, 0, width * scale, height * scale, 0, 0, width, height);
     const { data } = context.getImageData(0, 0, width, height);
     const bytes = new Uint8Array(BYTES);
     for (let bit = 0; bit < BYTES * 8; bit += 1) {
@@ -46,7 +50,7 @@ async function readStamps(ms) {
       shown += 1;
       if (stamp) {
         const shownMs = performance.timeOrigin + Math.max(now, expectedDisplayTime);
-        stamps.push({ frame: stamp.frame, ageMs: shownMs - stamp.unixMs });
+        stamps.push({ frame: stamp.frame, ageMs: shownMs - stamp.unixMs, shownMs });
       }
       if (now < until) video.requestVideoFrameCallback(onPicture);
       else resolve();
@@ -57,8 +61,17 @@ async function readStamps(ms) {
   return { shown, stamps };
 }
 
+/**
+ * Every picture shown within `ms` milliseconds: when, since 1970, and how old it was.
+ * @returns {Promise<Array<{frame: number, ageMs: number, shownMs: number}>>}
+ */
+export async function readPictures(page, ms, fullWidth) {
+  const { stamps } = await page.evaluate(readStamps, { ms, fullWidth });
+  return stamps;
+}
+
 /** The value below which the given share of a sorted list lies. */
-const quantile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+export const quantile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 
 /**
  * Watches for `ms` milliseconds.
@@ -66,7 +79,7 @@ const quantile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floo
  *   backwards?: number}>} `read` pictures carried a stamp; 0 where the source is not the test picture
  */
 export async function watchStamps(page, ms) {
-  const { shown, stamps } = await page.evaluate(readStamps, ms);
+  const { shown, stamps } = await page.evaluate(readStamps, { ms });
   if (stamps.length === 0) return { shown, read: 0 };
   const ages = stamps.map(({ ageMs }) => ageMs).sort((a, b) => a - b);
   const backwards = stamps.filter(({ frame }, i) => i > 0 && frame < stamps[i - 1].frame).length;

@@ -1,0 +1,88 @@
+//! A bucket that leaks at the bitrate: what was encoded and cannot have been sent yet.
+
+use std::time::{Duration, Instant};
+
+/// How much may be in it when another picture is encoded, in time at the bitrate: what a path holds up a
+/// picture by for our own part.
+const ROOM: Duration = Duration::from_millis(80);
+
+/// The kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Budget {
+    bitrate: u32,
+    bits: u64,
+    leaked: Option<Instant>,
+}
+
+impl Budget {
+    pub(super) fn new(bitrate: u32) -> Budget {
+        Budget { bitrate, bits: 0, leaked: None }
+    }
+
+    pub(super) fn set_bitrate(&mut self, bitrate: u32) {
+        self.bitrate = bitrate;
+    }
+
+    /// Whether another picture may be encoded now.
+    pub(super) fn has_room(&mut self, now: Instant) -> bool {
+        let time = self.leaked.replace(now).map_or(Duration::ZERO, |before| now - before);
+        self.bits = self.bits.saturating_sub(self.bits_in(time));
+        self.bits <= self.bits_in(ROOM)
+    }
+
+    pub(super) fn on_encoded(&mut self, bits: u64) {
+        self.bits = self.bits.saturating_add(bits);
+    }
+
+    fn bits_in(&self, time: Duration) -> u64 {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        u64::from(self.bitrate).saturating_mul(micros) / 1_000_000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_steady_stream_at_the_bitrate_loses_nothing() {
+        let start = Instant::now();
+        let mut budget = Budget::new(3_000_000);
+        for n in 0..300 {
+            assert!(budget.has_room(start + MS * 33 * n), "{n}");
+            budget.on_encoded(99_000);
+        }
+    }
+
+    #[test]
+    fn one_that_makes_too_much_is_thinned_to_the_bitrate() {
+        let start = Instant::now();
+        let mut budget = Budget::new(600_000);
+        let mut bits = 0;
+        for n in 0..300 {
+            if budget.has_room(start + MS * 33 * n) {
+                budget.on_encoded(50_000);
+                bits += 50_000;
+            }
+        }
+
+        let rate = bits * 1_000 / (300 * 33);
+        assert!((595_000..620_000).contains(&rate), "{rate} bit/s");
+    }
+
+    #[test]
+    fn after_a_fall_of_the_bitrate_it_is_waited_until_what_was_made_is_sent() {
+        let start = Instant::now();
+        let mut budget = Budget::new(3_000_000);
+        assert!(budget.has_room(start));
+        budget.on_encoded(240_000);
+        assert!(budget.has_room(start), "80 ms at 3 Mbit/s");
+
+        budget.set_bitrate(600_000);
+
+        assert!(!budget.has_room(start + MS * 319));
+        assert!(budget.has_room(start + MS * 320));
+    }
+}

@@ -1,0 +1,119 @@
+//! How a bitrate that follows the network is kept to: bitrate, then frame rate, then size.
+//!
+//! Whoever watches the paths tells one number, the bits that they take in a second. An encoder's own rate
+//! control meets it over a second or so, which is too slow for a path whose queue holds a fifth of one.
+//! So three things stand around the back end, each a kernel of its own:
+//!
+//! - [`Budget`] is a bucket that leaks at the bitrate. While it is too full pictures are left out, so that
+//!   what was encoded never waits long, whatever the back end makes of a bitrate that fell.
+//! - [`Ladder`] takes steps: fewer pictures a second at once, smaller ones after a while, and both back
+//!   when there is room again.
+//! - A keyframe is made to fit: the back end is set lower for it, and where that does not go far enough the
+//!   picture loses detail first ([`soften`]), which the pictures after it bring back.
+
+mod budget;
+mod ladder;
+mod scale;
+
+pub(crate) use scale::soften;
+
+use std::time::Instant;
+
+use crate::encoder::EncoderSettings;
+use crate::frame::{Frame, FrameRate, I420, to_i420};
+use budget::Budget;
+use ladder::Ladder;
+use scale::Scaler;
+
+/// What to do with one picture.
+#[derive(Debug)]
+pub(crate) enum Picture {
+    /// Leave it out.
+    Skip,
+    /// Encode it as it is.
+    AsItIs,
+    /// Encode this in its place.
+    Instead(Frame),
+}
+
+/// The part of a bitrate that a keyframe is encoded at: it then takes two to three times a picture's share
+/// instead of four.
+const KEYFRAME_PERCENT: u32 = 50;
+/// Bits of a keyframe for each pixel, at the coarsest that rate control goes to: OpenH264's are 0.16 on
+/// the test picture, the first one 0.22.
+const KEYFRAME_MILLIBITS: u64 = 180;
+/// A keyframe that would take longer than this to send loses detail.
+const KEYFRAME_MS_MAX: u64 = 100;
+
+/// A stream's way to keep to its bitrate.
+#[derive(Debug)]
+pub(crate) struct Adaptation {
+    bitrate: u32,
+    budget: Budget,
+    ladder: Ladder,
+    scaler: Scaler,
+}
+
+impl Adaptation {
+    /// Of a stream that is set to these.
+    pub(crate) fn new(settings: &EncoderSettings) -> Adaptation {
+        let EncoderSettings { bitrate, rate, content, .. } = *settings;
+        Adaptation {
+            bitrate,
+            budget: Budget::new(bitrate),
+            ladder: Ladder::new(rate, content),
+            scaler: Scaler::default(),
+        }
+    }
+
+    /// Takes the bits per second that may be made.
+    pub(crate) fn set_bitrate(&mut self, bitrate: u32) {
+        self.bitrate = bitrate;
+        self.budget.set_bitrate(bitrate);
+    }
+
+    /// Judges a picture that came. `keyframe`: somebody waits for it as an IDR, so it is not left out.
+    pub(crate) fn on_picture(&mut self, now: Instant, frame: &Frame, keyframe: bool) -> Picture {
+        self.ladder.on_bitrate(now, self.bitrate, frame.size());
+        // Both count every picture.
+        let (has_room, is_due) = (self.budget.has_room(now), self.ladder.takes_picture());
+        if !keyframe && !(has_room && is_due) {
+            return Picture::Skip;
+        }
+        let size = self.ladder.size(frame.size());
+        let is_smaller = size != frame.size();
+        let softened = keyframe && keyframe_ms(size.pixel_count(), self.bitrate) > KEYFRAME_MS_MAX;
+        if !is_smaller && !softened {
+            return Picture::AsItIs;
+        }
+        let mut picture = I420::black(frame.size());
+        to_i420(frame, &mut picture);
+        if is_smaller {
+            picture = self.scaler.scale(&picture, size);
+        }
+        if softened {
+            picture = soften(&mut self.scaler, &picture);
+        }
+        Picture::Instead(Frame::I420(picture))
+    }
+
+    /// Bits were encoded.
+    pub(crate) fn on_encoded(&mut self, bytes: usize) {
+        self.budget.on_encoded(bytes as u64 * 8);
+    }
+
+    /// The bitrate that a keyframe is to be encoded at.
+    pub(crate) fn keyframe_bitrate(&self) -> u32 {
+        self.bitrate / 100 * KEYFRAME_PERCENT
+    }
+
+    /// The frame rate that comes out, for a back end's rate control.
+    pub(crate) fn rate(&self) -> FrameRate {
+        self.ladder.rate()
+    }
+}
+
+/// How long a keyframe takes to send.
+fn keyframe_ms(pixels: u64, bitrate: u32) -> u64 {
+    pixels * KEYFRAME_MILLIBITS / u64::from(bitrate.max(1))
+}
