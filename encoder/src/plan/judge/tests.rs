@@ -45,7 +45,15 @@ fn machines() -> Vec<(&'static str, Survey)> {
         quality_levels: 7,
         references: 3,
     };
-    let l4 = gpu("NVIDIA L4", GpuKind::Discrete, H264Encode::Profiles(vec![main]));
+    let mut l4 = gpu("NVIDIA L4", GpuKind::Discrete, H264Encode::Profiles(vec![main.clone()]));
+    let one_queue = l4.clone();
+    let apart = QueueFamily { graphics: false, ..l4.queues[0] };
+    l4.queues.push(apart);
+    let off = ProfileCaps { rate_control: vec!["off"], ..main.clone() };
+    let no_rate = Gpu { h264: H264Encode::Profiles(vec![off]), ..l4.clone() };
+    let small = ProfileCaps { largest: (1_280, 720), ..main };
+    let small =
+        Gpu { h264: H264Encode::Profiles(vec![small]), name: "Old card".into(), ..l4.clone() };
     let none = Surroundings::default;
     let with = |device: &str| Surroundings { devices: vec![PathBuf::from(device)], ..none() };
     let closed = |device: &str, denied| Surroundings {
@@ -80,17 +88,28 @@ fn machines() -> Vec<(&'static str, Survey)> {
         ("one that encodes AV1", survey(Ok(vec![av1]), none())),
         ("no queue", survey(Ok(vec![no_queue]), none())),
         ("one that refuses", survey(Ok(vec![refuses]), none())),
+        ("one queue for all", survey(Ok(vec![one_queue]), none())),
+        ("no rate control", survey(Ok(vec![no_rate]), none())),
+        ("pictures too large", survey(Ok(vec![small.clone()]), none())),
+        ("two cards, one of use", survey(Ok(vec![small, l4.clone()]), none())),
         ("L4 beside H200", survey(Ok(vec![h200, l4]), with("/dev/nvidia0"))),
     ]
+}
+
+fn plan(survey: &Survey, has_assembly: bool, choice: EncoderChoice) -> EncoderPlan {
+    EncoderPlan::of(survey, has_assembly, choice, Some(Size::new(1920, 1080).unwrap()))
 }
 
 #[test]
 fn every_machine_has_its_sentence() {
     let mut table = String::new();
     for (name, survey) in machines() {
-        let plan = EncoderPlan::of(&survey, true, EncoderChoice::Auto);
-        assert_eq!(plan.chosen, Ok(BackEnd::OpenH264), "{name}");
-        table += &format!("{name}\n    {}\n", plan.why_no_gpu());
+        let plan = plan(&survey, true, EncoderChoice::Auto);
+        let chosen = plan.chosen.as_ref().unwrap();
+        let has_engine = *chosen == BackEnd::VulkanVideo;
+        assert_eq!(plan.encodes_on.is_some(), has_engine, "{name}");
+        assert_eq!(plan.next, if has_engine { vec![BackEnd::OpenH264] } else { vec![] }, "{name}");
+        table += &format!("{name}: {}\n    {}\n", chosen.name(), plan.outlooks[0].why);
     }
 
     assert_eq!(table, include_str!("machines.txt"), "{table}");
@@ -99,17 +118,31 @@ fn every_machine_has_its_sentence() {
 #[test]
 fn the_lines_say_what_is_used_and_what_each_device_does() {
     let (_, survey) = machines().pop().unwrap();
-    let plan = EncoderPlan::of(&survey, false, EncoderChoice::Auto);
+    let auto = plan(&survey, false, EncoderChoice::Auto);
 
-    assert_eq!(plan.lines().join("\n"), include_str!("lines.txt").trim_end());
-    let named = EncoderPlan::of(&survey, true, EncoderChoice::OpenH264);
+    assert_eq!(auto.lines().join("\n"), include_str!("lines.txt").trim_end());
+    assert_eq!(auto.why_no_gpu(), "preferred to the CPU");
+    let named = plan(&survey, true, EncoderChoice::OpenH264);
     assert_eq!(named.lines().last().unwrap(), "openh264        used: on the CPU, with assembly");
+    assert!(named.lines()[0].starts_with("vulkan-video    could be: "), "{:?}", named.lines());
+    assert_eq!(named.next, [], "no GPU takes over where the CPU was asked for");
+}
+
+#[test]
+fn without_a_size_the_engine_is_taken_to_fit() {
+    let machines = machines();
+    let (_, survey) = machines.iter().find(|(name, _)| *name == "pictures too large").unwrap();
+    let plan = EncoderPlan::of(survey, true, EncoderChoice::Auto, None);
+    assert_eq!(
+        (plan.chosen, plan.encodes_on.as_deref()),
+        (Ok(BackEnd::VulkanVideo), Some("Old card"))
+    );
 }
 
 #[test]
 fn what_cannot_be_used_is_refused_by_name_with_its_reason() {
     let (_, survey) = machines().swap_remove(0);
-    let plan = |choice| EncoderPlan::of(&survey, true, choice);
+    let plan = |choice| plan(&survey, true, choice);
 
     assert_eq!(
         plan(EncoderChoice::VulkanVideo).chosen.unwrap_err(),
