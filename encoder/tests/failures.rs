@@ -75,10 +75,13 @@ fn dropping_a_stream_does_not_wait_for_an_encoder_that_hangs() {
     encoder.let_go.store(true, Ordering::SeqCst);
 }
 
+/// What a back end does, its script, and how the reason begins.
+type Case = (&'static str, fn(u32) -> Act, &'static str);
+
 #[test]
 fn whatever_a_back_end_does_another_takes_over_within_a_second_and_a_half() {
     let nothing: fn(u32) -> Act = |n| if n >= 5 { Act::Nothing } else { Act::Encode };
-    let cases: [(&str, fn(u32) -> Act, &str); 6] = [
+    let cases: [Case; 6] = [
         ("hangs", |n| if n == 5 { Act::Hang } else { Act::Encode }, "it did not answer for "),
         ("fails", |n| if n == 5 { Act::Fail } else { Act::Encode }, "failed at 5"),
         ("panics", |n| if n == 5 { Act::Panic } else { Act::Encode }, "the encoder panicked: at 5"),

@@ -57,7 +57,7 @@ mod tests {
 
     /// first_mb_in_slice 0, slice_type 7 or 5, pic_parameter_set_id 0, frame_num in 4 bits.
     fn unit(is_idr: bool, number: u8) -> Vec<u8> {
-        let (header, slice) = if is_idr { (0x65, 0b1_0001_000) } else { (0x41, 0b1_00110_1_0) };
+        let (header, slice) = if is_idr { (0x65, 0b1000_1000) } else { (0x41, 0b1001_1010) };
         let number = number & 15;
         let bytes = if is_idr {
             // 1 0001000 1 nnnn 000

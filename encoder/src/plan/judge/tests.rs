@@ -25,37 +25,21 @@ fn survey(vulkan: Result<Vec<Gpu>, NoVulkan>, surroundings: Surroundings) -> Sur
 
 /// Machines as they are met, by what is special about them.
 fn machines() -> Vec<(&'static str, Survey)> {
-    let no_extension = || H264Encode::NoExtension("VK_KHR_video_encode_queue");
-    let lavapipe =
-        || gpu("llvmpipe", GpuKind::Software, H264Encode::NoExtension("VK_KHR_video_queue"));
-    let mut h200 = gpu("NVIDIA H200", GpuKind::Discrete, no_extension());
-    h200.queues[0].decodes.h264 = true;
-    let old = gpu("AMD RX 580", GpuKind::Discrete, no_extension());
-    let mut av1 = gpu("New card", GpuKind::Discrete, H264Encode::NoQueue);
-    av1.queues[0].encodes.others = true;
-    let no_queue = gpu("Odd card", GpuKind::Integrated, H264Encode::NoQueue);
-    let refuses = gpu("Shy card", GpuKind::Discrete, H264Encode::Refused("High: no".to_owned()));
-    let main = ProfileCaps {
-        profile: "Main",
-        level: "5.2",
-        smallest: (160, 64),
-        largest: (4_096, 4_096),
-        rate_control: vec!["off", "CBR", "VBR"],
-        bitrate_max: 800_000_000,
-        quality_levels: 7,
-        references: 3,
-    };
-    let mut l4 = gpu("NVIDIA L4", GpuKind::Discrete, H264Encode::Profiles(vec![main.clone()]));
-    let one_queue = l4.clone();
-    let apart = QueueFamily { graphics: false, ..l4.queues[0] };
-    l4.queues.push(apart);
-    let off = ProfileCaps { rate_control: vec!["off"], ..main.clone() };
-    let no_rate = Gpu { h264: H264Encode::Profiles(vec![off]), ..l4.clone() };
-    let small = ProfileCaps { largest: (1_280, 720), ..main };
-    let small =
-        Gpu { h264: H264Encode::Profiles(vec![small]), name: "Old card".into(), ..l4.clone() };
+    let mut machines = without_cards();
+    machines.extend(with_cards());
+    machines
+}
+
+fn lavapipe() -> Gpu {
+    gpu("llvmpipe", GpuKind::Software, H264Encode::NoExtension("VK_KHR_video_queue"))
+}
+
+fn with(device: &str) -> Surroundings {
+    Surroundings { devices: vec![PathBuf::from(device)], ..Surroundings::default() }
+}
+
+fn without_cards() -> Vec<(&'static str, Survey)> {
     let none = Surroundings::default;
-    let with = |device: &str| Surroundings { devices: vec![PathBuf::from(device)], ..none() };
     let closed = |device: &str, denied| Surroundings {
         closed: vec![Closed { path: PathBuf::from(device), denied }],
         ..with(device)
@@ -82,6 +66,39 @@ fn machines() -> Vec<(&'static str, Survey)> {
             survey(Ok(vec![lavapipe()]), closed("/dev/dri/renderD128", true)),
         ),
         ("lavapipe in a compute container", survey(Ok(vec![lavapipe()]), container("compute"))),
+    ]
+}
+
+fn with_cards() -> Vec<(&'static str, Survey)> {
+    let none = Surroundings::default;
+    let no_extension = || H264Encode::NoExtension("VK_KHR_video_encode_queue");
+    let mut h200 = gpu("NVIDIA H200", GpuKind::Discrete, no_extension());
+    h200.queues[0].decodes.h264 = true;
+    let old = gpu("AMD RX 580", GpuKind::Discrete, no_extension());
+    let mut av1 = gpu("New card", GpuKind::Discrete, H264Encode::NoQueue);
+    av1.queues[0].encodes.others = true;
+    let no_queue = gpu("Odd card", GpuKind::Integrated, H264Encode::NoQueue);
+    let refuses = gpu("Shy card", GpuKind::Discrete, H264Encode::Refused("High: no".to_owned()));
+    let main = ProfileCaps {
+        profile: "Main",
+        level: "5.2",
+        smallest: (160, 64),
+        largest: (4_096, 4_096),
+        rate_control: vec!["off", "CBR", "VBR"],
+        bitrate_max: 800_000_000,
+        quality_levels: 7,
+        references: 3,
+    };
+    let mut l4 = gpu("NVIDIA L4", GpuKind::Discrete, H264Encode::Profiles(vec![main.clone()]));
+    let one_queue = l4.clone();
+    let apart = QueueFamily { graphics: false, ..l4.queues[0] };
+    l4.queues.push(apart);
+    let off = ProfileCaps { rate_control: vec!["off"], ..main.clone() };
+    let no_rate = Gpu { h264: H264Encode::Profiles(vec![off]), ..l4.clone() };
+    let small = ProfileCaps { largest: (1_280, 720), ..main };
+    let small =
+        Gpu { h264: H264Encode::Profiles(vec![small]), name: "Old card".into(), ..l4.clone() };
+    vec![
         ("H200", survey(Ok(vec![h200.clone(), lavapipe()]), with("/dev/nvidia0"))),
         ("two H200", survey(Ok(vec![h200.clone(), h200.clone()]), with("/dev/nvidia0"))),
         ("an old card", survey(Ok(vec![old]), none())),
@@ -153,4 +170,20 @@ fn what_cannot_be_used_is_refused_by_name_with_its_reason() {
     let refused = plan.chosen.as_ref().unwrap_err();
     assert!(refused.starts_with("--encoder vulkan-compute cannot be used: it is not built in yet"));
     assert!(plan.lines()[2].starts_with("openh264        could be: "), "{:?}", plan.lines());
+}
+
+/// docs/gpus.md tells people what the program says.
+#[test]
+fn the_page_on_gpus_quotes_what_is_said() {
+    let page = include_str!("../../../../docs/gpus.md");
+    let (_, page) = page.split_once("## What the program says").unwrap();
+    let (table, _) = page.split_once("\n\nAn engine").unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 10, "{rows:?}");
+    for row in rows {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let sentence = cell.trim_matches('`');
+        let said = include_str!("machines.txt").lines().any(|line| line.trim() == sentence);
+        assert!(said, "nobody says: {sentence}");
+    }
 }
