@@ -3,7 +3,8 @@
 //! gpu-video counts pictures since the last IDR without an end, in an SPS whose frame_num has 7 bits; it
 //! never meets the end because it makes an IDR every 30 pictures. Ours come only when asked for. A driver
 //! that writes the low bits is right; one that does something else makes a decoder believe that pictures
-//! were lost, and nobody has tried. So the number of each picture is read.
+//! were lost, and nobody has tried. So the number of each picture is read. pic_order_cnt_lsb has 8 bits, and
+//! gpu-video counts it in a byte, so it runs round by itself.
 
 use crate::annexb::{Bits, nal_type, nal_units, type_of};
 
