@@ -11,7 +11,7 @@ use common::scripted::{Act, Grey, Scripted, stream};
 use common::{Eye, MS, Watched, wait_until};
 use pinhole_encoder::encoder::{EncodeError, Starter};
 use pinhole_encoder::{
-    Content, EncoderChoice, Media, MediaEvent, SourceKind, Stream, StreamConfig,
+    Content, EncoderChoice, Media, MediaEvent, OpenH264, SourceKind, Stream, StreamConfig,
 };
 
 #[test]
@@ -177,6 +177,21 @@ fn what_comes_back_after_it_was_given_up_is_not_heard_and_its_thread_ends() {
         eye.see(&unit.data);
     }
     assert_eq!(first.calls.load(Ordering::SeqCst), 6);
+}
+
+#[test]
+fn one_that_hangs_over_new_settings_is_given_up_too() {
+    let first = Scripted::named("first", |_| Act::Encode);
+    let next = Starter::new("openh264", |settings| Ok(Box::new(OpenH264::new(settings)?)));
+    let mut watched = Watched::new(stream(Grey::on_the_clock(100), &first, [next]));
+    watched.unit();
+    let began = Instant::now();
+    watched.stream.set_bitrate(667);
+    let MediaEvent::Replaced { to, why, .. } = skip_stalls(&mut watched) else { panic!() };
+    println!("replaced after {:?}", began.elapsed());
+    assert!(began.elapsed() < MS * 1500, "{:?}", began.elapsed());
+    assert!(to.starts_with("OpenH264") && why.starts_with("it did not answer"), "{to}: {why}");
+    first.let_go.store(true, Ordering::SeqCst);
 }
 
 #[test]
