@@ -106,7 +106,8 @@ pub trait Encoder: Send {
     fn profile_level_id(&self) -> [u8; 3];
 
     /// Encodes one frame and appends the access unit to `out` as Annex B, with SPS and PPS before
-    /// an IDR. IDRs appear at the start, where forced, and after [`Effect::NextIsIdr`].
+    /// an IDR. IDRs appear at the start, where forced, after [`Effect::NextIsIdr`], and where a back end
+    /// follows a bitrate late that it cannot change otherwise.
     fn encode(
         &mut self,
         frame: &Frame,

@@ -8,11 +8,12 @@
 //! - [`frame`]: raw pictures, checked when they are made; sizes, rates, conversion.
 //! - [`source`]: the moving test picture with its readable clock, y4m from files and standard input, and
 //!   Annex B files, which pass through unencoded.
-//! - [`encoder`]: what a back end is. [`OpenH264`] is the one that is always there; those on a GPU fit in
-//!   the same place, with frames that never leave it.
+//! - [`encoder`]: what a back end is. [`OpenH264`] is the one that is always there; [`VulkanVideo`] drives the
+//!   encode engine of a GPU, and has never run on one.
 //! - [`gpu`], [`plan`]: which GPUs there are, what they encode, which back end is used, and why not another.
 //! - the threads: a mailbox of one raw picture, since old pictures are worth nothing; a bounded queue of
-//!   access units that always starts at an IDR after a loss; a watchdog.
+//!   access units that always starts at an IDR after a loss; a watchdog, which lets another back end take
+//!   over from one that hangs, fails or writes garbage.
 //!
 //! What is promised to viewers. IDRs come when asked for and not otherwise. Capture times lie exactly one
 //! frame apart, except where a request for a keyframe or the first viewer made the source hurry: then a
@@ -56,6 +57,7 @@ pub mod source;
 mod stats;
 mod stream;
 mod thread;
+mod vulkan_video;
 
 pub use access_unit::AccessUnit;
 pub use config::{Content, EncoderChoice, SourceKind, StreamConfig, StreamFormat};
@@ -68,3 +70,4 @@ pub use plan::EncoderPlan;
 pub use source::Source;
 pub use stats::StreamStats;
 pub use stream::Stream;
+pub use vulkan_video::VulkanVideo;

@@ -11,7 +11,7 @@ use common::scripted::{Act, Grey, Scripted, stream};
 use common::{Eye, MS, Watched, wait_until};
 use pinhole_encoder::encoder::{EncodeError, Starter};
 use pinhole_encoder::{
-    Content, EncoderChoice, Media, MediaEvent, SourceKind, Stream, StreamConfig,
+    Content, EncoderChoice, Media, MediaEvent, OpenH264, SourceKind, Stream, StreamConfig,
 };
 
 #[test]
@@ -75,10 +75,13 @@ fn dropping_a_stream_does_not_wait_for_an_encoder_that_hangs() {
     encoder.let_go.store(true, Ordering::SeqCst);
 }
 
+/// What a back end does, its script, and how the reason begins.
+type Case = (&'static str, fn(u32) -> Act, &'static str);
+
 #[test]
 fn whatever_a_back_end_does_another_takes_over_within_a_second_and_a_half() {
     let nothing: fn(u32) -> Act = |n| if n >= 5 { Act::Nothing } else { Act::Encode };
-    let cases: [(&str, fn(u32) -> Act, &str); 6] = [
+    let cases: [Case; 6] = [
         ("hangs", |n| if n == 5 { Act::Hang } else { Act::Encode }, "it did not answer for "),
         ("fails", |n| if n == 5 { Act::Fail } else { Act::Encode }, "failed at 5"),
         ("panics", |n| if n == 5 { Act::Panic } else { Act::Encode }, "the encoder panicked: at 5"),
@@ -174,6 +177,21 @@ fn what_comes_back_after_it_was_given_up_is_not_heard_and_its_thread_ends() {
         eye.see(&unit.data);
     }
     assert_eq!(first.calls.load(Ordering::SeqCst), 6);
+}
+
+#[test]
+fn one_that_hangs_over_new_settings_is_given_up_too() {
+    let first = Scripted::named("first", |_| Act::Encode);
+    let next = Starter::new("openh264", |settings| Ok(Box::new(OpenH264::new(settings)?)));
+    let mut watched = Watched::new(stream(Grey::on_the_clock(100), &first, [next]));
+    watched.unit();
+    let began = Instant::now();
+    watched.stream.set_bitrate(667);
+    let MediaEvent::Replaced { to, why, .. } = skip_stalls(&mut watched) else { panic!() };
+    println!("replaced after {:?}", began.elapsed());
+    assert!(began.elapsed() < MS * 1500, "{:?}", began.elapsed());
+    assert!(to.starts_with("OpenH264") && why.starts_with("it did not answer"), "{to}: {why}");
+    first.let_go.store(true, Ordering::SeqCst);
 }
 
 #[test]

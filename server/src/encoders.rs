@@ -39,6 +39,8 @@ fn to_json(plan: &EncoderPlan) -> Value {
     json!({
         "chosen": plan.chosen.as_ref().ok().map(|back_end| back_end.name()),
         "refused": plan.chosen.as_ref().err(),
+        "next": plan.next.iter().map(|back_end| back_end.name()).collect::<Vec<_>>(),
+        "encodes_on": plan.encodes_on,
         "encoders": back_ends.collect::<Vec<_>>(),
         "gpus": plan.gpus.iter().map(|(gpu, says)| device(gpu, says)).collect::<Vec<_>>(),
     })

@@ -61,6 +61,17 @@ const TOOLS: &[Tool] = &[
         package: "coturn",
         steps: &[Step::Tests, Step::Lab],
     },
+    // A loader and a driver that encodes nothing, for what the program says on such machines.
+    Tool {
+        check: &["sh", "-c", "ls /usr/lib/*/libvulkan.so.1"],
+        package: "libvulkan1",
+        steps: &[Step::Tests],
+    },
+    Tool {
+        check: &["sh", "-c", "ls /usr/share/vulkan/icd.d/lvp_icd*.json"],
+        package: "mesa-vulkan-drivers",
+        steps: &[Step::Tests],
+    },
 ];
 
 /// What the chosen steps lack.

@@ -46,6 +46,13 @@ impl Bits {
         Some(())
     }
 
+    /// more_rbsp_data() of §7.2: whether anything comes before the bit that ends it.
+    pub(crate) fn has_more(&self) -> bool {
+        let Some(last) = self.payload.iter().rposition(|&byte| byte != 0) else { return false };
+        let end = last * 8 + 7 - self.payload[last].trailing_zeros() as usize;
+        self.position < end
+    }
+
     /// `ue(v)` of §9.1. Codes longer than 32 zeros are not legal.
     pub(crate) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
@@ -66,6 +73,28 @@ impl Bits {
     }
 }
 
+/// Copies a raw byte sequence payload into a NAL unit, with the emulation prevention bytes of §7.4.1.
+pub(crate) fn escape(payload: &[u8]) -> Vec<u8> {
+    let mut nal = Vec::with_capacity(payload.len() + 8);
+    let mut zeros = 0;
+    for &byte in payload {
+        if zeros >= 2 && byte <= 3 {
+            nal.push(3);
+            zeros = 0;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        nal.push(byte);
+    }
+    nal
+}
+
+/// The opposite: a NAL unit without them.
+pub(crate) fn unescape(nal: &[u8]) -> Vec<u8> {
+    let mut payload = nal.first().copied().into_iter().collect::<Vec<u8>>();
+    payload.extend(Bits::of_nal(nal, nal.len()).payload);
+    payload
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +113,29 @@ mod tests {
         let mut bits = Bits::of_nal(&[0x67, 0, 0, 3, 1, 0, 3], 99);
         assert_eq!(bits.bits(24), Some(1));
         assert_eq!(bits.bits(16), Some(3));
+    }
+
+    #[test]
+    fn what_is_left_before_the_bit_that_ends_a_payload_is_seen() {
+        let mut bits = Bits::of_nal(&[0x68, 0b1011_0000, 0], 99);
+        for more in [true, true, true, false] {
+            assert_eq!(bits.has_more(), more);
+            bits.bit();
+        }
+        assert!(!Bits::of_nal(&[0x68, 0], 99).has_more());
+    }
+
+    #[test]
+    fn payloads_are_escaped_as_they_were() {
+        for (payload, nal) in [
+            (&[0x67, 0, 0, 1, 0, 0, 0, 3, 0, 0][..], &[0x67, 0, 0, 3, 1, 0, 0, 3, 0, 3, 0, 0][..]),
+            (&[0x67, 0, 0, 3], &[0x67, 0, 0, 3, 3]),
+            (&[0x67, 0, 0, 4], &[0x67, 0, 0, 4]),
+            (&[], &[]),
+        ] {
+            assert_eq!(escape(payload), nal);
+            assert_eq!(unescape(nal), payload);
+        }
     }
 
     #[test]

@@ -6,9 +6,12 @@
 
 mod bits;
 mod picture;
+mod pps;
 mod sps;
 
+pub(crate) use bits::{Bits, escape, unescape};
 pub(crate) use picture::{Cutter, Unit};
+pub(crate) use pps::Pps;
 pub(crate) use sps::Sps;
 
 use std::ops::Range;

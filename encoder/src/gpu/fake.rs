@@ -26,8 +26,12 @@ struct Machine {
 }
 
 const DECODES: &[&CStr] = &[c"VK_KHR_video_queue", c"VK_KHR_video_decode_queue"];
-const ENCODES: &[&CStr] =
-    &[c"VK_KHR_video_queue", c"VK_KHR_video_encode_queue", c"VK_KHR_video_encode_h264"];
+const ENCODES: &[&CStr] = &[
+    c"VK_KHR_video_queue",
+    c"VK_KHR_video_encode_queue",
+    c"VK_KHR_video_encode_h264",
+    c"VK_KHR_video_maintenance1",
+];
 const NOTHING: Machine = Machine {
     instance: VkResult::SUCCESS,
     devices: 0,
@@ -114,6 +118,9 @@ fn a_card_that_encodes_says_what_it_can() {
     let capabilities = VkResult::ERROR_INITIALIZATION_FAILED;
     let gpu = only(Machine { devices: 1, capabilities, ..machine });
     assert!(matches!(gpu.h264, H264Encode::Refused(_)), "{:?}", gpu.h264);
+
+    let gpu = only(Machine { devices: 1, extensions: &ENCODES[..3], ..machine });
+    assert_eq!(gpu.h264, H264Encode::NoExtension("VK_KHR_video_maintenance1"));
 }
 
 /// # Safety

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use ash::khr::{video_encode_h264, video_encode_queue, video_queue};
+use ash::khr::{video_encode_h264, video_encode_queue, video_maintenance1, video_queue};
 use ash::vk::native::{
     StdVideoH264ProfileIdc, StdVideoH264ProfileIdc_STD_VIDEO_H264_PROFILE_IDC_BASELINE as BASELINE,
     StdVideoH264ProfileIdc_STD_VIDEO_H264_PROFILE_IDC_HIGH as HIGH,
@@ -13,9 +13,13 @@ use ash::{Entry, Instance, LoadingError, vk};
 use super::facts::{Codecs, Gpu, GpuKind, H264Encode, NoVulkan, ProfileCaps, QueueFamily};
 use super::level;
 
-/// What encodes H.264 needs all of these (Vulkan 1.3.281, appendix).
-const EXTENSIONS: [&CStr; 3] =
-    [video_queue::NAME, video_encode_queue::NAME, video_encode_h264::NAME];
+/// What encodes H.264 needs the first three (Vulkan 1.3.281, appendix), and gpu-video the last.
+const EXTENSIONS: [&CStr; 4] = [
+    video_queue::NAME,
+    video_encode_queue::NAME,
+    video_encode_h264::NAME,
+    video_maintenance1::NAME,
+];
 const PROFILES: [(&str, StdVideoH264ProfileIdc); 3] =
     [("Baseline", BASELINE), ("Main", MAIN), ("High", HIGH)];
 const DECODES_H264: vk::VideoCodecOperationFlagsKHR = vk::VideoCodecOperationFlagsKHR::DECODE_H264;

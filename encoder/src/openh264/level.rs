@@ -35,7 +35,7 @@ const fn level(idc: u8, macroblocks_per_second: u64, macroblocks: u32, kbps: u32
 }
 
 /// Returns level_idc, or `None` where even level 5.2 is too small.
-pub(super) fn lowest(settings: &EncoderSettings) -> Option<u8> {
+pub(crate) fn lowest(settings: &EncoderSettings) -> Option<u8> {
     let size = settings.size;
     let macroblocks = size.macroblocks();
     let per_second = u64::from(macroblocks) * u64::from(settings.rate.per_1000s());

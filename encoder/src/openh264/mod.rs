@@ -7,7 +7,7 @@
 //! Screen content brings one exception that the library does not let us turn off: a change of scene
 //! makes an IDR there, marked as a keyframe like any other.
 
-mod level;
+pub(crate) mod level;
 mod raw;
 
 use std::ffi::c_int;

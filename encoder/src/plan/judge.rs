@@ -2,6 +2,7 @@
 
 use super::words;
 use crate::config::EncoderChoice;
+use crate::frame::Size;
 use crate::gpu::{Gpu, Survey};
 
 /// What can make H.264 of pictures.
@@ -54,18 +55,32 @@ pub struct EncoderPlan {
     pub outlooks: Vec<Outlook>,
     /// What is used; or what to say where that was asked for by name and cannot be.
     pub chosen: Result<BackEnd, String>,
+    /// What takes over where that hangs or fails, one after the other.
+    pub next: Vec<BackEnd>,
+    /// The device on which [`BackEnd::VulkanVideo`] encodes, if one can.
+    pub encodes_on: Option<String>,
 }
 
 impl EncoderPlan {
-    /// What follows for `choice`. `has_assembly`: the encoder on the CPU was built with `nasm`.
+    /// What follows for `choice`. `has_assembly`: the encoder on the CPU was built with `nasm`. `size`: of
+    /// the pictures, where it is known.
     #[must_use]
-    pub fn of(survey: &Survey, has_assembly: bool, choice: EncoderChoice) -> EncoderPlan {
+    pub fn of(
+        survey: &Survey,
+        has_assembly: bool,
+        choice: EncoderChoice,
+        size: Option<Size>,
+    ) -> EncoderPlan {
         let gpus = survey.vulkan.as_deref().unwrap_or_default();
+        let engine = words::vulkan_video(survey, size);
         let outlooks: Vec<Outlook> = BackEnd::ALL
             .into_iter()
             .map(|back_end| {
                 let (usable, why) = match back_end {
-                    BackEnd::VulkanVideo => (false, words::vulkan_video(survey)),
+                    BackEnd::VulkanVideo => match &engine {
+                        Ok((_, why)) => (true, why.clone()),
+                        Err(why) => (false, why.clone()),
+                    },
                     BackEnd::VulkanCompute => (false, words::NOT_BUILT_IN.to_owned()),
                     BackEnd::OpenH264 => (true, words::openh264(has_assembly).to_owned()),
                 };
@@ -84,10 +99,18 @@ impl EncoderPlan {
             Some(outlook) => Ok(outlook.back_end),
             None => Err(first.map_or_else(String::new, |it| it.back_end.unusable(&it.why))),
         };
+        let mut next = Vec::new();
+        if let Ok(chosen) = chosen {
+            let others = outlooks.iter().filter(|it| it.usable).map(|it| it.back_end);
+            // Whoever asks for the CPU wants no GPU.
+            next.extend(others.skip_while(|it| *it != chosen).skip(1));
+        }
         EncoderPlan {
             gpus: gpus.iter().map(|gpu| (gpu.clone(), words::gpu(gpu))).collect(),
             outlooks,
             chosen,
+            next,
+            encodes_on: engine.ok().map(|(name, _)| name),
         }
     }
 
@@ -98,9 +121,12 @@ impl EncoderPlan {
         self.outlooks.iter().find(|outlook| outlook.back_end == *chosen)
     }
 
-    /// Why it is no GPU that encodes.
+    /// Why it is no GPU that encodes, or else that it is one.
     #[must_use]
     pub fn why_no_gpu(&self) -> &str {
+        if self.chosen == Ok(BackEnd::VulkanVideo) {
+            return "preferred to the CPU";
+        }
         self.outlooks.first().map_or("", |outlook| outlook.why.as_str())
     }
 

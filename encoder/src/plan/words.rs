@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::frame::Size;
 use crate::gpu::{Gpu, GpuKind, H264Encode, NoVulkan, ProfileCaps, Survey};
 
 pub(super) const NOT_BUILT_IN: &str = "it is not built in yet";
@@ -15,8 +16,65 @@ pub(super) fn openh264(has_assembly: bool) -> &'static str {
     }
 }
 
-/// Why the encode engine of a GPU is not used.
-pub(super) fn vulkan_video(survey: &Survey) -> String {
+/// The first GPU whose encode engine can be used, and what is to be said of it; or why there is none.
+pub(super) fn vulkan_video(
+    survey: &Survey,
+    size: Option<Size>,
+) -> Result<(String, String), String> {
+    let gpus = survey.vulkan.as_deref().unwrap_or_default();
+    let mut engines = gpus.iter().filter_map(|gpu| match &gpu.h264 {
+        H264Encode::Profiles(profiles) => {
+            let profile = usable(gpu, profiles, size);
+            Some(profile.map(|profile| (gpu.name.clone(), engine(gpu, profile))))
+        }
+        _ => None,
+    });
+    let first = engines.next().unwrap_or_else(|| Err(no_engine(survey)));
+    first.or_else(|why| engines.find_map(Result::ok).ok_or(why))
+}
+
+fn engine(gpu: &Gpu, profile: &ProfileCaps) -> String {
+    format!("{} encodes H.264, {} up to level {}", gpu.name, profile.profile, profile.level)
+}
+
+/// What a GPU encodes in. It takes the queues that gpu-video wants, a rate control, and the size.
+fn usable<'a>(
+    gpu: &Gpu,
+    profiles: &'a [ProfileCaps],
+    size: Option<Size>,
+) -> Result<&'a ProfileCaps, String> {
+    let name = &gpu.name;
+    let apart = |does: fn(&crate::gpu::QueueFamily) -> bool| {
+        gpu.queues.iter().any(|queue| does(queue) && !queue.graphics)
+    };
+    if !(apart(|queue| queue.transfer) && apart(|queue| queue.compute)) {
+        return Err(format!(
+            "{name} encodes H.264, and has no queues for copying and for computing apart from drawing, \
+             which the back end needs"
+        ));
+    }
+    // The back end takes the first.
+    let Some(profile) = profiles.first() else {
+        return Err(format!("{name} encodes H.264 in no profile"));
+    };
+    if !profile.rate_control.iter().any(|mode| matches!(*mode, "CBR" | "VBR")) {
+        return Err(format!("{name} encodes H.264, and keeps to no bitrate"));
+    }
+    let (smallest, largest) = (profile.smallest, profile.largest);
+    if let Some(size) = size
+        && !((smallest.0..=largest.0).contains(&size.width())
+            && (smallest.1..=largest.1).contains(&size.height()))
+    {
+        return Err(format!(
+            "{name} encodes H.264 of {}x{} to {}x{}, and the pictures are {size}; choose another --size",
+            smallest.0, smallest.1, largest.0, largest.1
+        ));
+    }
+    Ok(profile)
+}
+
+/// Why no GPU has an engine.
+fn no_engine(survey: &Survey) -> String {
     match &survey.vulkan {
         Err(NoVulkan::Silent(patience)) => format!(
             "the Vulkan drivers did not answer within {} s; `vulkaninfo` shows whether they ever do, \
@@ -33,13 +91,6 @@ pub(super) fn vulkan_video(survey: &Survey) -> String {
         ),
         Err(NoVulkan::NoDriver) => no_hardware(survey),
         Ok(gpus) => {
-            let encodes = |gpu: &&Gpu| matches!(gpu.h264, H264Encode::Profiles(_));
-            if let Some(gpu) = gpus.iter().find(encodes) {
-                return format!(
-                    "{} encodes H.264, and no back end for it is built in yet",
-                    gpu.name
-                );
-            }
             let hardware: Vec<&Gpu> =
                 gpus.iter().filter(|gpu| gpu.kind != GpuKind::Software).collect();
             match hardware.as_slice() {

@@ -261,6 +261,8 @@ impl Shared {
         add(&self.stats.bytes, bytes);
         add(&self.stats.keyframes, u64::from(keyframe));
         let pushed = state.output.push(unit);
+        // Whoever takes it may ask for another before the encoder thread is back here.
+        state.idr_in_work &= !keyframe;
         let (lost, broken) = match pushed {
             Pushed::Queued { lost } => (lost, false),
             Pushed::Lost { lost } => (lost, true),

@@ -2,8 +2,8 @@
 //!
 //! The chain is gone through from its start and then again from its start. After
 //! [`Succession::REPLACEMENTS_MAX`] within [`Succession::WINDOW`] the next failure is final, since pictures
-//! that come and go every few seconds are worse than an error. A thread that hangs in a back end cannot be
-//! ended; [`Succession::HANGING_MAX`] of them are left behind, and what hangs then is final too.
+//! that come and go every few seconds are worse than an error. A thread that hangs in a back end, be it
+//! while that is dropped, cannot be ended; with [`Succession::HANGING_MAX`] left behind any trouble is final.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ impl Succession {
         if self.chain == 0 {
             return Next::Alone;
         }
-        if trouble == Trouble::Hangs && hanging >= Self::HANGING_MAX {
+        if hanging >= Self::HANGING_MAX {
             return Next::TooManyHang;
         }
         if self.recent.len() >= Self::REPLACEMENTS_MAX {
@@ -110,9 +110,11 @@ mod tests {
         assert_eq!(succession.on_trouble(start, Trouble::Hangs, 3), Next::Start(0));
         assert_eq!(succession.hung(), 1);
         assert_eq!(succession.on_trouble(start, Trouble::Hangs, 4), Next::TooManyHang);
-        assert_eq!(succession.on_trouble(start, Trouble::Fails, 4), Next::Start(0));
+        // It may hang yet, when it is dropped.
+        assert_eq!(succession.on_trouble(start, Trouble::Fails, 4), Next::TooManyHang);
+        assert_eq!(succession.on_trouble(start, Trouble::Fails, 3), Next::Start(0));
         assert_eq!(succession.hung(), 1);
-        succession.on_trouble(start + SECOND * 61, Trouble::Fails, 4);
+        succession.on_trouble(start + SECOND * 61, Trouble::Fails, 3);
         assert_eq!(succession.hung(), 0);
     }
 }

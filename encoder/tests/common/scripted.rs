@@ -130,6 +130,9 @@ impl Encoder for Playing {
         if settings.bitrate == 666 {
             return Err(EncodeError::Unsupported("no".into()));
         }
+        if settings.bitrate == 667 {
+            wait_until("let go", || self.own.let_go.load(Ordering::SeqCst));
+        }
         *self.own.settings.lock().unwrap() = *settings;
         self.real.reconfigure(settings)
     }

@@ -25,29 +25,21 @@ fn survey(vulkan: Result<Vec<Gpu>, NoVulkan>, surroundings: Surroundings) -> Sur
 
 /// Machines as they are met, by what is special about them.
 fn machines() -> Vec<(&'static str, Survey)> {
-    let no_extension = || H264Encode::NoExtension("VK_KHR_video_encode_queue");
-    let lavapipe =
-        || gpu("llvmpipe", GpuKind::Software, H264Encode::NoExtension("VK_KHR_video_queue"));
-    let mut h200 = gpu("NVIDIA H200", GpuKind::Discrete, no_extension());
-    h200.queues[0].decodes.h264 = true;
-    let old = gpu("AMD RX 580", GpuKind::Discrete, no_extension());
-    let mut av1 = gpu("New card", GpuKind::Discrete, H264Encode::NoQueue);
-    av1.queues[0].encodes.others = true;
-    let no_queue = gpu("Odd card", GpuKind::Integrated, H264Encode::NoQueue);
-    let refuses = gpu("Shy card", GpuKind::Discrete, H264Encode::Refused("High: no".to_owned()));
-    let main = ProfileCaps {
-        profile: "Main",
-        level: "5.2",
-        smallest: (160, 64),
-        largest: (4_096, 4_096),
-        rate_control: vec!["off", "CBR", "VBR"],
-        bitrate_max: 800_000_000,
-        quality_levels: 7,
-        references: 3,
-    };
-    let l4 = gpu("NVIDIA L4", GpuKind::Discrete, H264Encode::Profiles(vec![main]));
+    let mut machines = without_cards();
+    machines.extend(with_cards());
+    machines
+}
+
+fn lavapipe() -> Gpu {
+    gpu("llvmpipe", GpuKind::Software, H264Encode::NoExtension("VK_KHR_video_queue"))
+}
+
+fn with(device: &str) -> Surroundings {
+    Surroundings { devices: vec![PathBuf::from(device)], ..Surroundings::default() }
+}
+
+fn without_cards() -> Vec<(&'static str, Survey)> {
     let none = Surroundings::default;
-    let with = |device: &str| Surroundings { devices: vec![PathBuf::from(device)], ..none() };
     let closed = |device: &str, denied| Surroundings {
         closed: vec![Closed { path: PathBuf::from(device), denied }],
         ..with(device)
@@ -74,23 +66,67 @@ fn machines() -> Vec<(&'static str, Survey)> {
             survey(Ok(vec![lavapipe()]), closed("/dev/dri/renderD128", true)),
         ),
         ("lavapipe in a compute container", survey(Ok(vec![lavapipe()]), container("compute"))),
+    ]
+}
+
+fn with_cards() -> Vec<(&'static str, Survey)> {
+    let none = Surroundings::default;
+    let no_extension = || H264Encode::NoExtension("VK_KHR_video_encode_queue");
+    let mut h200 = gpu("NVIDIA H200", GpuKind::Discrete, no_extension());
+    h200.queues[0].decodes.h264 = true;
+    let old = gpu("AMD RX 580", GpuKind::Discrete, no_extension());
+    let mut av1 = gpu("New card", GpuKind::Discrete, H264Encode::NoQueue);
+    av1.queues[0].encodes.others = true;
+    let no_queue = gpu("Odd card", GpuKind::Integrated, H264Encode::NoQueue);
+    let refuses = gpu("Shy card", GpuKind::Discrete, H264Encode::Refused("High: no".to_owned()));
+    let main = ProfileCaps {
+        profile: "Main",
+        level: "5.2",
+        smallest: (160, 64),
+        largest: (4_096, 4_096),
+        rate_control: vec!["off", "CBR", "VBR"],
+        bitrate_max: 800_000_000,
+        quality_levels: 7,
+        references: 3,
+    };
+    let mut l4 = gpu("NVIDIA L4", GpuKind::Discrete, H264Encode::Profiles(vec![main.clone()]));
+    let one_queue = l4.clone();
+    let apart = QueueFamily { graphics: false, ..l4.queues[0] };
+    l4.queues.push(apart);
+    let off = ProfileCaps { rate_control: vec!["off"], ..main.clone() };
+    let no_rate = Gpu { h264: H264Encode::Profiles(vec![off]), ..l4.clone() };
+    let small = ProfileCaps { largest: (1_280, 720), ..main };
+    let small =
+        Gpu { h264: H264Encode::Profiles(vec![small]), name: "Old card".into(), ..l4.clone() };
+    vec![
         ("H200", survey(Ok(vec![h200.clone(), lavapipe()]), with("/dev/nvidia0"))),
         ("two H200", survey(Ok(vec![h200.clone(), h200.clone()]), with("/dev/nvidia0"))),
         ("an old card", survey(Ok(vec![old]), none())),
         ("one that encodes AV1", survey(Ok(vec![av1]), none())),
         ("no queue", survey(Ok(vec![no_queue]), none())),
         ("one that refuses", survey(Ok(vec![refuses]), none())),
+        ("one queue for all", survey(Ok(vec![one_queue]), none())),
+        ("no rate control", survey(Ok(vec![no_rate]), none())),
+        ("pictures too large", survey(Ok(vec![small.clone()]), none())),
+        ("two cards, one of use", survey(Ok(vec![small, l4.clone()]), none())),
         ("L4 beside H200", survey(Ok(vec![h200, l4]), with("/dev/nvidia0"))),
     ]
+}
+
+fn plan(survey: &Survey, has_assembly: bool, choice: EncoderChoice) -> EncoderPlan {
+    EncoderPlan::of(survey, has_assembly, choice, Some(Size::new(1920, 1080).unwrap()))
 }
 
 #[test]
 fn every_machine_has_its_sentence() {
     let mut table = String::new();
     for (name, survey) in machines() {
-        let plan = EncoderPlan::of(&survey, true, EncoderChoice::Auto);
-        assert_eq!(plan.chosen, Ok(BackEnd::OpenH264), "{name}");
-        table += &format!("{name}\n    {}\n", plan.why_no_gpu());
+        let plan = plan(&survey, true, EncoderChoice::Auto);
+        let chosen = plan.chosen.as_ref().unwrap();
+        let has_engine = *chosen == BackEnd::VulkanVideo;
+        assert_eq!(plan.encodes_on.is_some(), has_engine, "{name}");
+        assert_eq!(plan.next, if has_engine { vec![BackEnd::OpenH264] } else { vec![] }, "{name}");
+        table += &format!("{name}: {}\n    {}\n", chosen.name(), plan.outlooks[0].why);
     }
 
     assert_eq!(table, include_str!("machines.txt"), "{table}");
@@ -99,17 +135,31 @@ fn every_machine_has_its_sentence() {
 #[test]
 fn the_lines_say_what_is_used_and_what_each_device_does() {
     let (_, survey) = machines().pop().unwrap();
-    let plan = EncoderPlan::of(&survey, false, EncoderChoice::Auto);
+    let auto = plan(&survey, false, EncoderChoice::Auto);
 
-    assert_eq!(plan.lines().join("\n"), include_str!("lines.txt").trim_end());
-    let named = EncoderPlan::of(&survey, true, EncoderChoice::OpenH264);
+    assert_eq!(auto.lines().join("\n"), include_str!("lines.txt").trim_end());
+    assert_eq!(auto.why_no_gpu(), "preferred to the CPU");
+    let named = plan(&survey, true, EncoderChoice::OpenH264);
     assert_eq!(named.lines().last().unwrap(), "openh264        used: on the CPU, with assembly");
+    assert!(named.lines()[0].starts_with("vulkan-video    could be: "), "{:?}", named.lines());
+    assert_eq!(named.next, [], "no GPU takes over where the CPU was asked for");
+}
+
+#[test]
+fn without_a_size_the_engine_is_taken_to_fit() {
+    let machines = machines();
+    let (_, survey) = machines.iter().find(|(name, _)| *name == "pictures too large").unwrap();
+    let plan = EncoderPlan::of(survey, true, EncoderChoice::Auto, None);
+    assert_eq!(
+        (plan.chosen, plan.encodes_on.as_deref()),
+        (Ok(BackEnd::VulkanVideo), Some("Old card"))
+    );
 }
 
 #[test]
 fn what_cannot_be_used_is_refused_by_name_with_its_reason() {
     let (_, survey) = machines().swap_remove(0);
-    let plan = |choice| EncoderPlan::of(&survey, true, choice);
+    let plan = |choice| plan(&survey, true, choice);
 
     assert_eq!(
         plan(EncoderChoice::VulkanVideo).chosen.unwrap_err(),
@@ -120,4 +170,20 @@ fn what_cannot_be_used_is_refused_by_name_with_its_reason() {
     let refused = plan.chosen.as_ref().unwrap_err();
     assert!(refused.starts_with("--encoder vulkan-compute cannot be used: it is not built in yet"));
     assert!(plan.lines()[2].starts_with("openh264        could be: "), "{:?}", plan.lines());
+}
+
+/// docs/gpus.md tells people what the program says.
+#[test]
+fn the_page_on_gpus_quotes_what_is_said() {
+    let page = include_str!("../../../../docs/gpus.md");
+    let (_, page) = page.split_once("## What the program says").unwrap();
+    let (table, _) = page.split_once("\n\nAn engine").unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 10, "{rows:?}");
+    for row in rows {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let sentence = cell.trim_matches('`');
+        let said = include_str!("machines.txt").lines().any(|line| line.trim() == sentence);
+        assert!(said, "nobody says: {sentence}");
+    }
 }
