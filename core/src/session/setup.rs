@@ -9,6 +9,7 @@ use str0m::{IceCreds, Rtc, RtcConfig};
 use super::certificate::Certificate;
 use super::lifecycle::Patience;
 use super::local::Local;
+use crate::base::WallClock;
 use crate::h264::ProfileLevelId;
 use crate::sdp::OfferedVideo;
 
@@ -42,6 +43,8 @@ pub(crate) struct SessionSetup {
     /// Whether str0m estimates the path's bandwidth: the most that the stream takes, bits per
     /// second, which is also where the estimate starts.
     pub(crate) estimator: Option<u64>,
+    /// For the capture times that viewers are told.
+    pub(crate) wall_clock: WallClock,
 }
 
 impl SessionSetup {
@@ -76,5 +79,6 @@ fn extension_map() -> ExtensionMap {
     let mut map = ExtensionMap::empty();
     map.set(1, Extension::TransportSequenceNumber);
     map.set(2, Extension::PlayoutDelay);
+    map.set(3, Extension::AbsoluteCaptureTime);
     map
 }
