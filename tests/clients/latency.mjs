@@ -19,6 +19,11 @@ import { openPage } from './lib/watch.mjs';
 
 /** The first seconds have a keyframe, a clock that is not known yet, and a browser that warms up. */
 const SETTLE_MS = 3000;
+/** The stamp is in whole milliseconds, cut off. */
+const CAPTURE_ERROR_MAX_MS = 2;
+const RTP_TICKS_PER_MS = 90;
+/** From the epoch of NTP to that of Unix. */
+const NTP_MS = 2_208_988_800_000;
 const FAMILIES = ['pinhole_latency_stage_seconds', 'pinhole_latency_shown_seconds'];
 
 const options = readArguments({
@@ -83,13 +88,19 @@ function keepConnections() {
   };
 }
 
-/** The capture time that arrived with the latest packets, if the browser tells. */
+/** The capture time that came with a recent packet (abs-capture-time), if the browser tells it. */
 const toldCapture = (page) => page.evaluate(() => {
   const [receiver] = window.connections.at(-1)?.getReceivers() ?? [];
   const [source] = receiver?.getSynchronizationSources() ?? [];
-  const extension = window.connections.at(-1)?.remoteDescription?.sdp.includes('abs-capture-time');
-  return { extension, source: source?.captureTimestamp ?? null };
+  return source && { ntpMs: source.captureTimestamp, rtpTime: source.rtpTimestamp };
 });
+
+/** By how much that is off, in ms: the picture before says the same of another RTP time. */
+function captureError(told, { stampMs, rtpTime }) {
+  if (!Number.isFinite(told?.ntpMs)) return null;
+  const capturedMs = stampMs + ((told.rtpTime - rtpTime) | 0) / RTP_TICKS_PER_MS;
+  return round(told.ntpMs - NTP_MS - capturedMs);
+}
 
 async function measure(page, url, measured) {
   await page.addInitScript(keepConnections);
@@ -113,12 +124,23 @@ async function measure(page, url, measured) {
     toReceived: of(({ receivedMs, stampMs }) => receivedMs - stampMs),
     receivedToPresented: of(({ receivedMs, presentedMs }) => presentedMs - receivedMs),
     presentedToShown: of(({ presentedMs, shownMs }) => shownMs - presentedMs),
-    captureTimeError: of(({ capturedMs, stampMs }) => (capturedMs === null ? NaN : capturedMs - stampMs)),
-    captureTime: await toldCapture(page),
+    captureErrorMs: captureError(await toldCapture(page), stamps.at(-1)),
     server: serverStages(textBefore, textAfter),
     browser: browserStages(before, after),
     pageSays: { ageMs: round(after.ageMs), shares: after.shares?.map(([name, ms]) => [name, round(ms)]) },
   });
+}
+
+/** Whether all that should be measured was. */
+function judge({ server, captureErrorMs }) {
+  for (const [stage, of] of Object.entries(server)) {
+    // Pages report every five seconds.
+    if (stage === 'shown' && options.seconds < 6) continue;
+    check(of !== null, `/metrics counted nothing of ${stage}`);
+  }
+  check(captureErrorMs !== null, 'the browser was told no capture time');
+  check(Math.abs(captureErrorMs) <= CAPTURE_ERROR_MAX_MS,
+    `the capture time that it was told is ${captureErrorMs} ms off`);
 }
 
 /** A table for people. */
@@ -148,6 +170,7 @@ await run((options.seconds + 90) * 1000, async (measured) => {
     withDirectory((profile) =>
       withChromium(profile, (page) => measure(page, url, measured))));
   process.stderr.write(table(measured));
+  judge(measured);
   const { p50, p99 } = measured.glassToGlass;
   for (const [name, is, most] of [['p50', p50, options['p50-ms']], ['p99', p99, options['p99-ms']]]) {
     check(most === undefined || is <= Number(most), `${name} is ${is} ms, more than ${most}`);

@@ -54,7 +54,7 @@ async function readStamps(ms) {
           shownMs,
           receivedMs: unix(metadata.receiveTime),
           presentedMs: unix(metadata.presentationTime),
-          capturedMs: unix(metadata.captureTime),
+          rtpTime: metadata.rtpTimestamp,
           processingMs: (metadata.processingDuration ?? NaN) * 1000,
         });
       }
