@@ -56,7 +56,7 @@ impl Wish {
 /// What it needs cannot be installed, the program does not build, the browser showed nothing, or a figure
 /// is above what was wished for.
 pub(crate) fn latency(wish: &Wish) -> Result<()> {
-    let missing = Missing::of(&[Step::Clients]);
+    let missing = Missing::of_chromium();
     if !missing.is_empty() {
         install::install(&missing)?;
     }

@@ -11,7 +11,13 @@ async fn report(socket: &mut Socket, playing: Value) {
     message.as_object_mut().unwrap().extend(playing.as_object().unwrap().clone());
     say(socket, message).await;
     say(socket, json!({"type": "pinhole_clock", "sent": 1})).await;
-    while hear(socket).await.unwrap()["type"] != "pinhole_clock" {}
+    loop {
+        let heard = hear(socket).await.unwrap();
+        if heard["type"] == "pinhole_clock" {
+            assert!(heard["stages_ms"].is_object(), "{heard}");
+            return;
+        }
+    }
 }
 
 #[tokio::test]
@@ -26,7 +32,7 @@ async fn what_pages_tell_of_their_pictures_is_in_the_metrics() {
 
     let text = server.get("/metrics").await.text().await.unwrap();
     for line in [
-        "pinhole_latency_stage_seconds_count{stage=\"encode\"} 0",
+        "pinhole_latency_stage_seconds_count{stage=\"last_packet\"} 0",
         "pinhole_latency_stage_seconds_bucket{stage=\"last_packet\",le=\"0.0001\"} 0",
         "pinhole_latency_shown_seconds_bucket{le=\"0.04\"} 2",
         "pinhole_latency_shown_seconds_sum 0.101",
