@@ -92,10 +92,11 @@ impl Playbacks {
 fn drifted(viewer: u64, level: Duration, calm: Duration) -> String {
     let (level, calm) = (level.as_millis(), calm.as_millis());
     format!(
-        "viewer {viewer}: its jitter buffer has grown from {calm} to {level} ms, so that it sees \
-         everything that much later: packets reach it ever more unevenly. Look at its path, loss and \
-         round trip in /api/sessions: a relay or TCP on the path, Wi-Fi, or more bits than the path \
-         carries do this; try a direct UDP path or a lower --bitrate"
+        "viewer {viewer}: its browser wants to hold pictures back for {level} ms, up from {calm} \
+         (jitter buffer), because packets reach it more and more unevenly; what it shows may be late \
+         by as much. Look at its path, loss and round trip in /api/sessions: a relay or TCP on the \
+         path, Wi-Fi, or more bits than the path carries do this; try a direct UDP path or a lower \
+         --bitrate"
     )
 }
 
@@ -135,7 +136,9 @@ mod tests {
 
         assert_eq!(playbacks.alarms(), [1, 1]);
         let text = drifted(3, level, calm);
-        assert!(text.starts_with("viewer 3: its jitter buffer has grown from 15 to 120 ms"));
+        assert!(text.starts_with(
+            "viewer 3: its browser wants to hold pictures back for 120 ms, up from 15 ("
+        ));
         assert!(text.contains("--bitrate"));
     }
 }
