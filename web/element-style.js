@@ -67,6 +67,8 @@ canvas { position: absolute; inset: 0; visibility: hidden; opacity: .35; }
 .overlay dt { color: #94a0ae; }
 .overlay dd { margin: 0; text-align: right; }
 .overlay .bad { color: #ffc27a; }
+.overlay .part { font-size: 11px; line-height: 1.35; color: #94a0ae; }
+.overlay dt.part { padding-left: 10px; }
 
 ${CARD}
 @container (max-width: 480px) {

@@ -144,8 +144,8 @@ export class PinholeElement extends HTMLElement {
 
   #onStats(stats) {
     if (stats.state !== 'playing') return;
-    const cells = overlayRows(stats).flatMap(([label, text]) => {
-      const className = BAD_ROWS.has(label) ? 'bad' : '';
+    const cells = overlayRows(stats).flatMap(([label, text, kind = '']) => {
+      const className = BAD_ROWS.has(label) ? 'bad' : kind;
       return [make('dt', { textContent: label, className }), make('dd', { textContent: text, className })];
     });
     this.#overlay.replaceChildren(...cells);

@@ -13,7 +13,7 @@ import { Backoff, pause } from './retry.js';
 import { Session, fetchIceServers } from './session.js';
 import { WebSocketSignaling, randomId } from './signaling-ws.js';
 import { WhepSignaling } from './signaling-whep.js';
-import { compare, snapshot } from './stats.js';
+import { compare, shares, snapshot } from './stats.js';
 import { stateText } from './words.js';
 
 const POLL_MS = 1000;
@@ -40,6 +40,7 @@ export class PinholePlayer extends EventTarget {
   #session = null;
   #shown = { state: 'idle', text: stateText('idle') };
   #clock = null;
+  #stages = null;
   #before = null;
   #stats = {};
   #pictures = { firstMs: null, lastMs: 0 };
@@ -176,6 +177,7 @@ export class PinholePlayer extends EventTarget {
     const Signaling = protocol === 'whep' ? WhepSignaling : WebSocketSignaling;
     this.#sessions += 1;
     this.#clock = new ServerClock();
+    this.#stages = null;
     this.#before = null;
     this.#stats = {};
     this.#pictures = { firstMs: null, lastMs: 0 };
@@ -185,7 +187,11 @@ export class PinholePlayer extends EventTarget {
       {
         onChange: () => this.#refresh(),
         onTrack: (stream) => this.#onTrack(stream),
-        onClock: (sample) => this.#clock.add(sample),
+        onClock: (sample) => {
+          this.#clock.add(sample);
+          this.#stages = sample.stages ?? null;
+        },
+        takeAges: () => watch.takeAges(),
         onDiagnosis: (diagnosis) => this.#onDiagnosis(diagnosis),
       },
     );
@@ -269,7 +275,8 @@ export class PinholePlayer extends EventTarget {
     this.#before = now;
     // Decoding goes on in a hidden page, where no picture is shown.
     if (figures.frames > 0) this.#onPicture();
-    this.#stats = { ...figures, ageMs: watch.takeAge() };
+    const ageMs = watch.takeAge();
+    this.#stats = { ...figures, ageMs, shares: shares(ageMs, this.#stages, figures) };
     this.#refresh();
     this.dispatchEvent(new CustomEvent('stats', { detail: this.stats() }));
   }

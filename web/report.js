@@ -2,7 +2,7 @@
  * What this browser sees of a connection, for the server's diagnosis: whether ICE got anywhere, what
  * the STUN and TURN servers answered, what arrived. Sent at each change, and now and then between.
  */
-import { snapshot } from './stats.js';
+import { compare, snapshot } from './stats.js';
 
 /** Between two reports, without and with a picture. */
 export const REPORT_MS = 2000;
@@ -12,6 +12,11 @@ const GATHER_MS = 250;
 /** Bounds of the server; what is beyond them is left out here. */
 const LIST_MAX = 16;
 const TEXT_MAX = 256;
+/** The same bound of durations. */
+const MS_MAX = 60_000;
+
+/** A duration as the server takes it, to hundredths of a millisecond; null where it takes none. */
+const duration = (ms) => (ms === null || Math.abs(ms) > MS_MAX ? null : Math.round(ms * 100) / 100);
 
 /** The value of the first `a=fingerprint` line; null where there is none. */
 export function fingerprint(sdp) {
@@ -22,10 +27,12 @@ export function fingerprint(sdp) {
  * Puts a report together.
  * @param {RTCPeerConnection} connection
  * @param {Iterable<object>} stats the values of its `RTCStatsReport`
- * @param {{errors: object[], types: Iterable<string>, nowMs: number}} seen
+ * @param {{errors: object[], types: Iterable<string>, nowMs: number, before?: object,
+ *   ages?: number[]}} seen `before`: the snapshot of the report before; `ages`: of the pictures shown
+ *   since, in ms
  */
-export function makeReport(connection, stats, { errors, types, nowMs }) {
-  const now = snapshot(stats);
+export function makeReport(connection, stats, { errors, types, nowMs, before = null, ages = [] }) {
+  const now = compare(snapshot(stats), before);
   return {
     ice: connection.iceConnectionState,
     connection: connection.connectionState,
@@ -38,6 +45,10 @@ export function makeReport(connection, stats, { errors, types, nowMs }) {
     unix_seconds: Math.floor(nowMs / 1000),
     our_fingerprint: fingerprint(connection.remoteDescription?.sdp),
     its_fingerprint: fingerprint(connection.localDescription?.sdp),
+    ages_ms: ages.filter((age) => Math.abs(age) <= MS_MAX),
+    buffer_ms: duration(now.jitterBufferMs),
+    buffer_target_ms: duration(now.bufferTargetMs),
+    decode_ms: duration(now.decodeMs),
   };
 }
 
@@ -48,6 +59,8 @@ export class Reporter {
   #errors = [];
   #types = new Set();
   #stats = [];
+  #before = null;
+  #takeAges;
   #timer = null;
   #soon = false;
   #started = false;
@@ -56,9 +69,11 @@ export class Reporter {
   /**
    * @param {RTCPeerConnection} connection
    * @param {(report: object) => void} send
+   * @param {() => number[]} [takeAges] the ages of the pictures shown since the last call, in ms
    */
-  constructor(connection, send) {
+  constructor(connection, send, takeAges = () => []) {
     this.#connection = connection;
+    this.#takeAges = takeAges;
     this.#send = send;
   }
 
@@ -108,8 +123,15 @@ export class Reporter {
   }
 
   #report() {
-    const seen = { errors: this.#errors, types: this.#types, nowMs: Date.now() };
-    return makeReport(this.#connection, this.#stats, seen);
+    const report = makeReport(this.#connection, this.#stats, {
+      errors: this.#errors,
+      types: this.#types,
+      nowMs: Date.now(),
+      before: this.#before,
+      ages: this.#takeAges(),
+    });
+    this.#before = snapshot(this.#stats);
+    return report;
   }
 
   async #tell() {

@@ -23,6 +23,8 @@ const ICE_SERVERS_MAX_MS = 2000;
  * later; it has no answer, so it carries nothing.
  */
 const GATHERING_SETTLES_MS = 300;
+/** The RTP header extension by which the server tells when a picture was captured. */
+const CAPTURE_TIME = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time';
 /** How long the server may take to say why a connection has failed. */
 const LAST_WORD_MS = 700;
 
@@ -85,7 +87,8 @@ export class Session {
 
   /**
    * @param {(handlers: object) => object} makeSignaling
-   * @param {{onChange: Function, onTrack: Function, onClock: Function, onDiagnosis: Function}} handlers
+   * @param {{onChange: Function, onTrack: Function, onClock: Function, onDiagnosis: Function,
+   *   takeAges?: () => number[]}} handlers
    */
   constructor(makeSignaling, handlers) {
     this.ended = new Promise((resolve) => {
@@ -165,7 +168,11 @@ export class Session {
       bundlePolicy: 'max-bundle',
     });
     this.#connection = connection;
-    this.#reporter = new Reporter(connection, (report) => this.#signaling.report?.(report));
+    this.#reporter = new Reporter(
+      connection,
+      (report) => this.#signaling.report?.(report),
+      this.#handlers.takeAges,
+    );
     connection.onicecandidate = ({ candidate }) => {
       this.#reporter.onCandidate(candidate);
       this.#signaling.sendCandidate(candidate);
@@ -179,6 +186,7 @@ export class Session {
     };
     const transceiver = connection.addTransceiver('video', { direction: 'recvonly' });
     askForNoDelay(transceiver.receiver);
+    askForCaptureTime(transceiver);
     try {
       const { codecs } = RTCRtpReceiver.getCapabilities('video');
       transceiver.setCodecPreferences(preferH264(codecs));
@@ -285,6 +293,19 @@ export class Session {
       return new Failure('the connection could not be secured', { code: 'not-secured' });
     }
     return new Failure('no path to the server was found', { code: 'no-path' });
+  }
+}
+
+/** Asks for the moment of capture with the pictures; a browser that knows it does not ask by itself. */
+function askForCaptureTime(transceiver) {
+  try {
+    const extensions = transceiver.getHeaderExtensionsToNegotiate();
+    const wanted = extensions.find(({ uri }) => uri === CAPTURE_TIME);
+    if (!wanted) return;
+    wanted.direction = 'sendrecv';
+    transceiver.setHeaderExtensionsToNegotiate(extensions);
+  } catch {
+    // An extra, which not every browser has.
   }
 }
 

@@ -3,7 +3,7 @@
  *
  *   → webrtc_offer {session_id, user_id, sdp}     ← webrtc_answer {sdp}
  *   ↔ webrtc_ice_candidate {user_id, candidate}   ← error {code, message}
- *   ↔ pinhole_clock {sent}, answered with {sent, server_ms, rtp_time, rtp_ms}
+ *   ↔ pinhole_clock {sent}, answered with {sent, server_ms, rtp_time, rtp_ms, stages_ms}
  *   ← pinhole_restart_ice {user_id}, answered with a further webrtc_offer of the same connection
  *   → pinhole_report {user_id, …}: what this browser sees of the connection (report.js)
  *   ← pinhole_diagnosis {user_id, code, severity, sentence, advice}: what is wrong; code null: nothing
@@ -171,6 +171,7 @@ export class WebSocketSignaling {
           serverMs: message.server_ms,
           rtpTime: message.rtp_time,
           rtpMs: message.rtp_ms,
+          stages: message.stages_ms ?? null,
         });
       case 'pinhole_restart_ice':
         return this.#handlers.onRestartWanted();

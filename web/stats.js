@@ -45,6 +45,7 @@ export function snapshot(report) {
     plis: number(inbound?.pliCount),
     freezes: number(inbound?.freezeCount),
     jitterBufferDelay: number(inbound?.jitterBufferDelay),
+    jitterBufferTargetDelay: number(inbound?.jitterBufferTargetDelay),
     jitterBufferEmittedCount: number(inbound?.jitterBufferEmittedCount),
     totalDecodeTime: number(inbound?.totalDecodeTime),
     width: number(inbound?.frameWidth),
@@ -70,24 +71,46 @@ function ratio(part, whole, scale) {
 
 /**
  * Puts two moments of the same session side by side.
- * @returns the newer snapshot with `fps`, `bitrateBps`, `jitterBufferMs`, `decodeMs` over the time
- *   between them, and `frames`, the number of pictures decoded in it
+ * @returns the newer snapshot with `fps`, `bitrateBps`, `jitterBufferMs`, `bufferTargetMs`, `decodeMs`
+ *   over the time between them, and `frames`, the number of pictures decoded in it
  */
 export function compare(now, before) {
   const elapsedMs = growth(now, before, 'atMs');
   const frames = growth(now, before, 'framesDecoded');
+  const emitted = growth(now, before, 'jitterBufferEmittedCount');
   return {
     ...now,
     frames,
     fps: ratio(frames, elapsedMs, 1000),
     bitrateBps: ratio(growth(now, before, 'bytesReceived'), elapsedMs, 8000),
-    jitterBufferMs: ratio(
-      growth(now, before, 'jitterBufferDelay'),
-      growth(now, before, 'jitterBufferEmittedCount'),
-      1000,
-    ),
+    jitterBufferMs: ratio(growth(now, before, 'jitterBufferDelay'), emitted, 1000),
+    bufferTargetMs: ratio(growth(now, before, 'jitterBufferTargetDelay'), emitted, 1000),
     decodeMs: ratio(growth(now, before, 'totalDecodeTime'), frames, 1000),
   };
+}
+
+/**
+ * Parts a picture's age among what it went through, in ms and in their order: the server's stages as
+ * it tells them, the way here, and what this browser measures. What nobody claims is the wait for the
+ * screen, together with the error of both clocks.
+ * @param {number|null} ageMs
+ * @param {object|null} stages `stages_ms` of the server
+ * @param {{jitterBufferMs: number|null, decodeMs: number|null}} figures of `compare`
+ * @returns {Array<[string, number]>} empty where the age or a part is not known
+ */
+export function shares(ageMs, stages, { jitterBufferMs, decodeMs }) {
+  const of = (...names) => names.reduce((sum, name) => sum + (number(stages?.[name]) ?? 0), 0);
+  if (ageMs === null || number(stages?.encode) === null) return [];
+  if (jitterBufferMs === null || decodeMs === null) return [];
+  const known = [
+    ['encode', of('encode')],
+    ['send', of('queue', 'packetize', 'first_packet', 'last_packet')],
+    ['travel', of('travel_estimated')],
+    ['buffer', jitterBufferMs],
+    ['decode', decodeMs],
+  ];
+  const claimed = known.reduce((sum, [, ms]) => sum + ms, 0);
+  return [...known, ['display', Math.max(0, ageMs - claimed)]];
 }
 
 /** The middle value of a list; null of an empty one. */

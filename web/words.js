@@ -59,7 +59,7 @@ export function milliseconds(value) {
 }
 
 /**
- * The rows of the overlay: pairs of label and text.
+ * The rows of the overlay: label, text, and `part` where it is a part of the row before those.
  * Rows that only matter when something is wrong are left out while nothing is.
  */
 export function overlayRows(stats) {
@@ -71,8 +71,10 @@ export function overlayRows(stats) {
     ['round trip', milliseconds(stats.roundTripMs)],
     ['path', stats.path ?? UNKNOWN],
     ['frame age', milliseconds(stats.ageMs)],
-    ['buffer', milliseconds(stats.jitterBufferMs)],
   ];
+  const parts = stats.shares ?? [];
+  if (parts.length === 0) rows.push(['buffer', milliseconds(stats.jitterBufferMs)]);
+  for (const [name, ms] of parts) rows.push([name, milliseconds(ms), 'part']);
   if (stats.freezes > 0) rows.push(['freezes', String(stats.freezes)]);
   if (stats.packetsLost > 0) rows.push(['packets lost', String(stats.packetsLost)]);
   if (stats.framesDropped > 0) rows.push(['frames dropped', String(stats.framesDropped)]);

@@ -77,10 +77,11 @@ mod wire;
 
 pub use base::{Seed, WallClock};
 pub use endpoint::{
-    Accepted, CandidateError, Certificate, CertificateError, CloseCause, ConfigError, Datagram,
-    DropReason, Endpoint, EndpointConfig, EndpointStats, Event, Findings, Frame, FrameReport,
-    Limits, OfferError, Path, PathKind, SESSION_BYTES_MAX, SessionId, SessionState, SessionStats,
-    StreamId, TimeoutReason, Transmit, Transport, VideoFormat,
+    Accepted, BufferNews, BufferWatch, CandidateError, Certificate, CertificateError, CloseCause,
+    ConfigError, Datagram, DropReason, Endpoint, EndpointConfig, EndpointStats, Event, Findings,
+    Frame, FrameReport, FrameTimes, Histogram, Ledger, Limits, OfferError, Path, PathKind,
+    SESSION_BYTES_MAX, SessionId, SessionState, SessionStats, Stage, StageTimes, StreamId,
+    TimeoutReason, Transmit, Transport, VideoFormat,
 };
 
 #[cfg(test)]

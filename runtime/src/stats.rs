@@ -2,13 +2,15 @@
 use std::time::Instant;
 
 use pinhole_core::gather::LocalCandidate;
-use pinhole_core::{EndpointStats, SessionStats};
+use pinhole_core::{EndpointStats, Ledger, SessionStats, StageTimes};
 
 /// A snapshot for metrics.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The endpoint's counters.
     pub endpoint: EndpointStats,
+    /// Where the time of frames went.
+    pub ledger: Ledger,
     /// The runtime's own.
     pub runtime: RuntimeStats,
     /// Each session.
@@ -57,4 +59,6 @@ pub struct RtpClock {
     pub rtp_time: u32,
     /// The moment.
     pub at: Instant,
+    /// How long each stage of a frame took of late.
+    pub stages: StageTimes,
 }

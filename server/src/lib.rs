@@ -41,6 +41,7 @@ mod ice_url;
 pub mod origin;
 #[doc(hidden)]
 pub mod parsers;
+mod playback;
 mod rate;
 pub mod reflect;
 pub mod replay;

@@ -9,7 +9,7 @@ import { openPage } from './lib/watch.mjs';
 import { check, readArguments, run, sleep, withDirectory } from './lib/script.mjs';
 import { withServer } from './lib/server.mjs';
 import { withShaper } from './lib/shaper.mjs';
-import { quantile, readPictures } from './lib/stamp.mjs';
+import { quantile, watchPictures } from './lib/stamp.mjs';
 
 const CEILING = 3_000_000;
 const FULL_WIDTH = 1280;
@@ -29,13 +29,13 @@ const options = readArguments();
 async function watchPhase(page, link, phase) {
   link.rate(phase.rate);
   link.loss(phase.loss ?? 0);
-  const pictures = readPictures(page, phase.seconds * 1000, FULL_WIDTH);
+  const pictures = watchPictures(page, phase.seconds * 1000, FULL_WIDTH);
   await sleep(phase.settled * 1000);
   const [from, began] = [await link.stats(), performance.now()];
   await sleep((phase.seconds - phase.settled) * 1000 - 200);
   const [to, ended] = [await link.stats(), performance.now()];
   const used = ((to.bytes - from.bytes) * 8) / ((ended - began) / 1000);
-  const shown = await pictures;
+  const { stamps: shown } = await pictures;
   const gaps = shown.slice(1).map(({ shownMs }, i) => shownMs - shown[i].shownMs);
   const ages = shown.map(({ ageMs }) => ageMs);
   return {

@@ -45,6 +45,7 @@ test('a report has what the server asks for', () => {
     ice: 'checking', connection: 'connecting', errors: seen.errors, candidate_types: ['host'],
     pair: 'host -> srflx', bytes_received: 500, packets_received: 5, frames_decoded: 2, unix_seconds: 1,
     our_fingerprint: 'sha-256 DD:EE', its_fingerprint: 'sha-256 AA:BB',
+    ages_ms: [], buffer_ms: null, buffer_target_ms: null, decode_ms: null,
   });
   const early = makeReport({ ...connection(), remoteDescription: null }, [], { ...seen, errors: [] });
   assert.deepEqual([early.pair, early.frames_decoded, early.our_fingerprint], [null, 0, null]);
@@ -83,6 +84,30 @@ test('it is told at each change and now and then, seldom while it plays', async 
   reporter.changed();
   await tick(60_000);
   assert.equal(sent.length, 5, 'nothing follows');
+});
+
+test('each report tells of the pictures since the one before', async () => {
+  const sent = [];
+  const counters = (frames) => ({
+    type: 'inbound-rtp', kind: 'video', framesDecoded: frames, jitterBufferEmittedCount: frames,
+    jitterBufferDelay: frames * 0.01, jitterBufferTargetDelay: frames * 0.02, totalDecodeTime: frames * 0.003,
+  });
+  const pc = connection([counters(100)]);
+  const ages = [31, 32, -70_000];
+  const reporter = new Reporter(pc, (report) => sent.push(report), () => ages.splice(0));
+  reporter.start();
+  await tick(300);
+  pc.stats = [{ ...counters(200), jitterBufferDelay: 3 }];
+  ages.push(40);
+  await tick(REPORT_PLAYING_MS);
+  reporter.stop();
+
+  const told = sent.map((r) => [r.ages_ms, r.buffer_ms, r.buffer_target_ms, r.decode_ms]);
+  assert.deepEqual(told, [
+    [[31, 32], null, null, null],
+    [[40], 20, 20, 3],
+    [[], null, null, null],
+  ]);
 });
 
 test('changes that do not end are told all the same', async () => {

@@ -5,6 +5,8 @@ import { Session } from '../session.js';
 
 /** A peer connection that does what the test says and remembers what it was told. */
 class FakeConnection {
+  /** What its transceivers can do besides. */
+  static extras = {};
   connectionState = 'new';
   iceConnectionState = 'new';
   offers = 0;
@@ -18,7 +20,7 @@ class FakeConnection {
   }
 
   addTransceiver() {
-    return { receiver: {}, setCodecPreferences() {} };
+    return { receiver: {}, setCodecPreferences() {}, ...FakeConnection.extras };
   }
 
   getReceivers() {
@@ -106,6 +108,7 @@ async function playing(onDiagnosis = () => {}) {
 
 beforeEach(() => {
   globalThis.RTCPeerConnection = FakeConnection;
+  FakeConnection.extras = {};
   mock.timers.reset();
   mock.timers.enable({ apis: ['setTimeout'] });
 });
@@ -219,4 +222,25 @@ test('a session that has ended is not restarted', async () => {
   await settle();
 
   assert.equal(connection.restarts, 0);
+});
+
+test('a browser that knows the moment of capture is made to ask for it, and no other extension changes', async () => {
+  const uri = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time';
+  const known = [{ uri: 'urn:a', direction: 'sendrecv' }, { uri, direction: 'stopped' }];
+  let asked = null;
+  FakeConnection.extras = {
+    getHeaderExtensionsToNegotiate: () => structuredClone(known),
+    setHeaderExtensionsToNegotiate: (extensions) => { asked = extensions; },
+  };
+  await playing();
+  assert.deepEqual(asked, [known[0], { uri, direction: 'sendrecv' }]);
+
+  known.pop();
+  asked = null;
+  await playing();
+  assert.equal(asked, null, 'one that does not know it is left alone');
+
+  FakeConnection.extras.getHeaderExtensionsToNegotiate = () => { throw new TypeError('not yet'); };
+  const { session } = await playing();
+  assert.equal(session.phase, 'waiting');
 });

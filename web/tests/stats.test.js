@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compare, median, snapshot } from '../stats.js';
+import { compare, median, shares, snapshot } from '../stats.js';
 
 function chromiumReport({ timestamp, frames, bytes }) {
   return [
@@ -15,6 +15,7 @@ function chromiumReport({ timestamp, frames, bytes }) {
     { id: 'V', type: 'inbound-rtp', kind: 'video', codecId: 'C', timestamp, framesDecoded: frames,
       bytesReceived: bytes, packetsLost: 0, freezeCount: 0, keyFramesDecoded: 1,
       jitterBufferDelay: frames * 0.012, jitterBufferEmittedCount: frames,
+      jitterBufferTargetDelay: frames * 0.02,
       totalDecodeTime: frames * 0.002, frameWidth: 1280, frameHeight: 720 },
   ];
 }
@@ -26,6 +27,7 @@ test('rates come from the growth between two moments', () => {
   assert.equal(figures.fps, 30);
   assert.equal(figures.bitrateBps, 3_000_000);
   assert.ok(Math.abs(figures.jitterBufferMs - 12) < 1e-6);
+  assert.ok(Math.abs(figures.bufferTargetMs - 20) < 1e-6);
   assert.ok(Math.abs(figures.decodeMs - 2) < 1e-6);
   assert.equal(figures.frames, 60);
 });
@@ -72,6 +74,23 @@ test('an empty report gives nulls, not zeros', () => {
   assert.equal(now.packetsLost, null);
   assert.equal(now.fps, null);
   assert.equal(now.path, null);
+});
+
+test('the parts of an age add up to it, the rest being the display', () => {
+  const stages = { encode: 8, queue: 0.2, packetize: 0.1, first_packet: 0.2, last_packet: 0.5, travel_estimated: 1 };
+  const figures = { jitterBufferMs: 9, decodeMs: 2 };
+  const parts = shares(34, stages, figures);
+  assert.deepEqual(parts.map(([name]) => name), ['encode', 'send', 'travel', 'buffer', 'decode', 'display']);
+  assert.deepEqual(parts.map(([, ms]) => Math.round(ms * 10) / 10), [8, 1, 1, 9, 2, 13]);
+  assert.equal(shares(15, stages, figures).at(-1)[1], 0, 'never below nothing');
+});
+
+test('an age is not parted where something is not known', () => {
+  const figures = { jitterBufferMs: 9, decodeMs: 2 };
+  assert.deepEqual(shares(null, { encode: 8 }, figures), []);
+  assert.deepEqual(shares(34, null, figures), []);
+  assert.deepEqual(shares(34, {}, figures), []);
+  assert.deepEqual(shares(34, { encode: 8 }, { ...figures, decodeMs: null }), []);
 });
 
 test('the median of nothing is unknown', () => {

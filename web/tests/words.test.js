@@ -47,6 +47,13 @@ test('the overlay leaves troubles out while there are none', () => {
   assert.equal(rows['packets lost'], '17');
 });
 
+test('the parts of the age stand in the place of the buffer', () => {
+  const plain = overlayRows({ jitterBufferMs: 9 }).map(([label]) => label);
+  assert.equal(plain.at(-1), 'buffer');
+  const rows = overlayRows({ ageMs: 30, jitterBufferMs: 9, shares: [['encode', 8.25], ['buffer', 9]] });
+  assert.deepEqual(rows.slice(-3), [['frame age', '30 ms'], ['encode', '8.3 ms', 'part'], ['buffer', '9.0 ms', 'part']]);
+});
+
 test('the overlay shows a dash for what the browser does not tell', () => {
   const rows = Object.fromEntries(overlayRows({}));
   assert.equal(rows['frame age'], '–');

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::steps::Step;
-use crate::{coverage, fuzz};
+use crate::{coverage, fuzz, latency};
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
@@ -17,6 +17,7 @@ cargo xtask coverage [--least PER_CENT] [--lines]
 cargo xtask mutants [--again] [packetizer] [rewriter] [portmap] [turn]
 cargo xtask miri [TEST…]
 cargo xtask keep FILE NAME [--addresses as-recorded] [--decisions as-replayed]
+cargo xtask latency [--size 1280x720] [--fps 30] [--seconds 30] [--p50-ms N] [--p99-ms N] [--screenshots DIR]
 cargo xtask bench";
 
 /// What to do.
@@ -26,6 +27,7 @@ pub(crate) enum Command {
     Bench,
     Coverage(coverage::Wish),
     Fuzz(fuzz::Wish),
+    Latency(latency::Wish),
     /// Those tests whose names have one of these in them, or all.
     Miri(Vec<String>),
     /// Of these parts, or of all.
@@ -52,6 +54,7 @@ impl Command {
             Some("plants") => Command::Plants,
             Some("fuzz") => return Ok(Command::Fuzz(fuzz::Wish::parse(words)?)),
             Some("coverage") => return Ok(Command::Coverage(coverage::Wish::parse(words)?)),
+            Some("latency") => return Ok(Command::Latency(latency::Wish::parse(words)?)),
             Some("miri") => return Ok(Command::Miri(words.collect())),
             Some("mutants") => return Ok(Command::Mutants(words.collect())),
             Some("keep") => return Ok(Command::Keep(words.collect())),

@@ -149,6 +149,15 @@ impl Missing {
         Missing { tools, lists }
     }
 
+    /// Looks for what a script with headless Chromium needs: neither Firefox nor Python.
+    pub(crate) fn of_chromium() -> Missing {
+        let mut missing = Missing::of(&[Step::Program]);
+        let needed = |tool: &&Tool| ["chromium", "nodejs", "npm"].contains(&tool.package);
+        missing.tools.extend(TOOLS.iter().filter(needed).filter(|tool| !tool.is_there()));
+        missing.lists.extend([List::Node].into_iter().filter(|list| list.is_missing()));
+        missing
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.tools.is_empty() && self.lists.is_empty()
     }

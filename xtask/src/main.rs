@@ -13,6 +13,7 @@
 //! cargo xtask mutants              parts of the core with one thing changed: does a test notice?
 //! cargo xtask miri                 the core's parsers in Miri; needs a nightly toolchain
 //! cargo xtask keep FILE NAME       makes a test of a recording: tests/recordings/NAME.jsonl
+//! cargo xtask latency              how old the picture is in Chromium, and where that time goes
 //! cargo xtask bench                figures of signalling, release build
 //! ```
 //!
@@ -25,6 +26,7 @@ mod copy;
 mod coverage;
 mod fuzz;
 mod install;
+mod latency;
 mod miri;
 mod mutants;
 mod paths;
@@ -66,6 +68,7 @@ fn execute(command: &Command) -> Result<bool> {
         }
         Command::Bench => steps::bench(),
         Command::Coverage(wish) => coverage::coverage(wish),
+        Command::Latency(wish) => latency::latency(wish).map(|()| true),
         Command::Miri(tests) => miri::miri(tests).map(|()| true),
         Command::Mutants(parts) => mutants::mutants(parts.iter().cloned()),
         Command::Fuzz(wish) => fuzz::fuzz(wish),

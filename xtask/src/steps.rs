@@ -70,7 +70,7 @@ impl Step {
         }
     }
 
-    fn run(self) -> Result<()> {
+    pub(crate) fn run(self) -> Result<()> {
         match self {
             Step::Format => run(&mut cargo("fmt --all --check"), SHORT_LIMIT),
             Step::Lints => {

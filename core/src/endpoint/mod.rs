@@ -8,6 +8,7 @@
 //! A datagram is routed by the address it came from, and where that is new by the ufrag of a check
 //! whose integrity holds (RFC 8445 §7.3). A frame is packetized once and shared by all viewers.
 
+mod buffer_watch;
 mod commands;
 mod config;
 mod datagram;
@@ -15,7 +16,9 @@ mod departure;
 mod diagnosis;
 mod event;
 mod follow;
+mod histogram;
 mod keyframes;
+mod ledger;
 mod network;
 mod patience;
 mod receive;
@@ -35,10 +38,13 @@ pub use crate::session::{
     SessionState,
 };
 pub use crate::wire::DropReason;
+pub use buffer_watch::{BufferNews, BufferWatch};
 pub use config::{ConfigError, EndpointConfig, Limits, VideoFormat};
 pub use datagram::{Datagram, Frame, FrameReport, Transmit, Transport};
 pub use diagnosis::Findings;
 pub use event::{Accepted, Event, TimeoutReason};
+pub use histogram::Histogram;
+pub use ledger::{FrameTimes, Ledger, Stage, StageTimes};
 pub use stats::{EndpointStats, SessionStats};
 
 use crate::adapt::Target;
@@ -54,9 +60,10 @@ use patience::WaitingRoom;
 use routes::Routes;
 use streams::Streams;
 
-/// Payload bytes of an RTP packet: with header (12), playout-delay (8), transport-wide sequence
-/// number (4), RTX's two bytes and the SRTP tag (16) a datagram stays within 1200 bytes, which
-/// passes every path that carries WebRTC, and within 1236 inside a TURN Send indication.
+/// Payload bytes of an RTP packet: with header (12), header extensions (4 for their own header, 4
+/// playout-delay, 3 transport-wide sequence number, 9 capture time), RTX's two bytes and the SRTP tag
+/// (16) a datagram has 1200 bytes at most, which passes every path that carries WebRTC, and 1236
+/// inside a TURN Send indication.
 const PAYLOAD_BYTES_MAX: usize = 1_150;
 
 /// All viewers behind the sockets.
@@ -88,6 +95,7 @@ pub struct Endpoint {
     rtp_offset: u32,
     events: VecDeque<Event>,
     stats: EndpointStats,
+    ledger: Ledger,
     findings: Findings,
     probes_expected: Vec<String>,
     judged: BTreeMap<SessionId, Judged>,
@@ -137,6 +145,7 @@ impl Endpoint {
                 format: config.video.profile_level_id,
                 patience,
                 estimator: config.estimator,
+                wall_clock: config.wall_clock,
             },
             limits: config.limits,
             wall_clock: config.wall_clock,
@@ -161,6 +170,7 @@ impl Endpoint {
             rng,
             events: VecDeque::new(),
             stats: EndpointStats::default(),
+            ledger: Ledger::default(),
             findings: Findings::default(),
             probes_expected: Vec::new(),
             judged: BTreeMap::new(),

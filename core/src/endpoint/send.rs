@@ -37,7 +37,7 @@ impl Endpoint {
             self.keyframes.on_keyframe(now);
             self.deadlines.set(Key::Keyframe, None);
         }
-        let mut needed = false;
+        let (mut needed, mut rtt_max) = (false, None);
         for (id, session) in &mut self.sessions {
             if session.state() != SessionState::Connected {
                 continue;
@@ -47,6 +47,7 @@ impl Endpoint {
                 session.send_frame(now, frame.captured, rtp_time, unit.packets, unit.keyframe);
             if sent {
                 report.viewers += 1;
+                rtt_max = rtt_max.max(session.rtt());
             } else {
                 report.skipped += 1;
                 needed |= session.needs_keyframe(now);
@@ -56,6 +57,7 @@ impl Endpoint {
                 self.ready.push_back(*id);
             }
         }
+        self.ledger.on_frame(rtp_time, report.viewers, rtt_max);
         self.stats.frames_skipped_total += report.skipped as u64;
         if needed {
             self.need_keyframe(now);
@@ -106,7 +108,7 @@ impl Endpoint {
     fn poll_session(&mut self, now: Instant, id: SessionId, buffer: &mut [u8]) -> Option<Transmit> {
         let detours_wait = self.detours_wait(now, id);
         let was_silent = self.is_path_silent(now, id);
-        let Endpoint { sessions, gatherer, streams, routes, .. } = self;
+        let Endpoint { sessions, gatherer, streams, routes, ledger, .. } = self;
         let session = sessions.get_mut(&id)?;
         // Lent for the call, which borrows the session.
         let relays = session.lend_told_relays();
@@ -120,7 +122,10 @@ impl Endpoint {
             leg.get_or_insert(way);
             Some(envelope)
         };
-        let run = session.poll_run(now, buffer, &mut envelope, &mut |signal| signals.push(signal));
+        let mut leaving = |ssrc, datagram: &[u8]| ledger.on_leaving(ssrc, datagram);
+        let run = session.poll_run(now, buffer, &mut envelope, &mut leaving, &mut |signal| {
+            signals.push(signal);
+        });
         session.return_told_relays(relays);
         let (wake, patience) = (session.wake_at(), session.patience_ends_at());
         let (drained, finished) = (session.is_drained(), session.is_finished());

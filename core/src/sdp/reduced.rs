@@ -12,6 +12,9 @@ const TRANSPORT_CC: &str =
 /// The reports for it: what `a=rtcp-fb` calls them.
 const TRANSPORT_CC_FEEDBACK: &str = "transport-cc";
 
+/// Tells when a frame was captured, by our wall clock.
+const ABS_CAPTURE_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
+
 /// Header extensions that we put on packets, out of those offered.
 ///
 /// `sdes:mid` is not among them: the answer names our SSRCs, so viewers need no MID to tell the one
@@ -19,7 +22,7 @@ const TRANSPORT_CC_FEEDBACK: &str = "transport-cc";
 /// leave as one run. Transport-wide sequence numbers cost feedback traffic and are only taken when
 /// somebody reads them.
 pub(crate) fn used_extensions(video: &OfferedVideo, estimator: bool) -> Vec<(u8, &'static str)> {
-    let wanted = [Some(PLAYOUT_DELAY), estimator.then_some(TRANSPORT_CC)];
+    let wanted = [Some(PLAYOUT_DELAY), estimator.then_some(TRANSPORT_CC), Some(ABS_CAPTURE_TIME)];
     let offered_id = |uri: &str| video.extensions.iter().find(|(_, u)| u == uri).map(|(id, _)| *id);
     wanted.into_iter().flatten().filter_map(|uri| Some((offered_id(uri)?, uri))).collect()
 }

@@ -11,7 +11,7 @@ use super::outlet::Outlet;
 use super::setup::{RTX_CACHE_AGE, RTX_CACHE_PACKETS, RTX_SHARE_MAX};
 use super::{Input, Lifecycle, Local, Observed, Seen, Session, SessionId, SessionSetup};
 use crate::adapt::PathRate;
-use crate::base::{Ambient, SeedRng};
+use crate::base::{Ambient, SeedRng, WallClock};
 use crate::sdp::{
     AnswerParts, Fragment, Offer, OfferError, OfferedVideo, reduced_offer, write_answer,
     write_fragment,
@@ -48,7 +48,8 @@ impl Session {
         }
         ambient.scope(|| accept(&mut rtc, &offer.video, estimator.is_some()))?;
         let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
-        let outlet = ambient.scope(|| outlet(&mut rtc, &offer.video, rng.u32() as u16 & 0x7fff));
+        let outlet = ambient
+            .scope(|| outlet(&mut rtc, &offer.video, rng.u32() as u16 & 0x7fff, setup.wall_clock));
         let mut session = Session {
             id,
             life: Lifecycle::new(now, setup.patience),
@@ -201,7 +202,12 @@ fn accept(rtc: &mut Rtc, video: &OfferedVideo, estimator: bool) -> Result<(), Of
 }
 
 /// The stream that the offer made str0m declare, with its retransmission cache.
-fn outlet(rtc: &mut Rtc, video: &OfferedVideo, first: u16) -> Result<Outlet, OfferError> {
+fn outlet(
+    rtc: &mut Rtc,
+    video: &OfferedVideo,
+    first: u16,
+    wall_clock: WallClock,
+) -> Result<Outlet, OfferError> {
     let mid = Mid::from(MID);
     let mut api = rtc.direct_api();
     let Some(stream) = api.stream_tx_by_mid(mid, None) else {
@@ -209,5 +215,5 @@ fn outlet(rtc: &mut Rtc, video: &OfferedVideo, first: u16) -> Result<Outlet, Off
     };
     stream.set_rtx_cache(RTX_CACHE_PACKETS, RTX_CACHE_AGE, Some(RTX_SHARE_MAX));
     let (ssrc, rtx) = (*stream.ssrc(), stream.rtx().map(|ssrc| *ssrc));
-    Ok(Outlet::new(mid, Pt::from(video.payload.pt), ssrc, rtx, first))
+    Ok(Outlet::new(mid, Pt::from(video.payload.pt), ssrc, rtx, first, wall_clock))
 }

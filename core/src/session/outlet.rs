@@ -1,12 +1,13 @@
 //! Where frames go into a session: one RTP stream, and the rule that a frame is sent whole or not
 //! at all.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use str0m::Rtc;
 use str0m::media::{MediaTime, Mid, Pt};
-use str0m::rtp::{ExtensionValues, RtpWrite};
+use str0m::rtp::{AbsCaptureTime, ExtensionValues, RtpWrite};
 
+use crate::base::WallClock;
 use crate::h264::Packet;
 
 /// How long a viewer's packets may wait for a shell that cannot send before its frames are lost instead.
@@ -24,6 +25,10 @@ const GOOD_AFTER: Duration = Duration::from_secs(10);
 /// A request that arrives this soon after an IDR left has crossed it on the way, on a path without
 /// delay of its own. One that was lost is repeated by every browser.
 const CROSSING: Duration = Duration::from_millis(50);
+/// A frame this long after the last one that carried its capture time carries it again: in between,
+/// receivers go on by RTP time (Chromium for five seconds), and on every packet it would be a
+/// hundredth of all bytes.
+const CAPTURE_TIME_EVERY: Duration = Duration::from_secs(1);
 
 /// The RTP stream of one viewer.
 #[derive(Debug)]
@@ -42,6 +47,9 @@ pub(super) struct Outlet {
     broken: Option<(Instant, Duration)>,
     /// When the last IDR was written.
     keyframe_at: Option<Instant>,
+    wall_clock: WallClock,
+    /// When the last frame that carries it was captured.
+    capture_told: Option<Instant>,
     frames: u64,
     frames_skipped: u64,
 }
@@ -54,6 +62,7 @@ impl Outlet {
         ssrc: u32,
         rtx_ssrc: Option<u32>,
         first_sequence: u16,
+        wall_clock: WallClock,
     ) -> Outlet {
         Outlet {
             mid,
@@ -65,6 +74,8 @@ impl Outlet {
             backlog_since: None,
             broken: None,
             keyframe_at: None,
+            wall_clock,
+            capture_told: None,
             frames: 0,
             frames_skipped: 0,
         }
@@ -172,11 +183,23 @@ impl Outlet {
     ) {
         let mut api = rtc.direct_api();
         let Some(stream) = api.stream_tx_by_mid(self.mid, None) else { return };
+        let told = self.capture_told;
+        let tell = told.is_none_or(|told| captured >= told + CAPTURE_TIME_EVERY);
+        if tell {
+            self.capture_told = Some(captured);
+        }
+        let abs_capture_time = tell.then(|| AbsCaptureTime {
+            capture_time: SystemTime::UNIX_EPOCH + self.wall_clock.unix_at(captured),
+            clock_offset: None,
+        });
         for packet in packets {
-            // No playout delay is asked for on every packet, so that all have one size.
+            // No playout delay is asked for on every packet, and the capture time told on all of a
+            // frame or none, so that the packets of a frame have one size. str0m leaves out what
+            // was not negotiated.
             let extensions = ExtensionValues {
                 play_delay_min: Some(MediaTime::ZERO),
                 play_delay_max: Some(MediaTime::ZERO),
+                abs_capture_time,
                 ..ExtensionValues::default()
             };
             let sequence = self.next_sequence.into();
@@ -193,7 +216,8 @@ mod tests {
     use super::*;
 
     fn outlet() -> Outlet {
-        Outlet::new(Mid::from("0"), Pt::from(96), 1, Some(2), 0)
+        let wall_clock = WallClock { unix: Duration::ZERO, at: crate::test_clock() };
+        Outlet::new(Mid::from("0"), Pt::from(96), 1, Some(2), 0, wall_clock)
     }
 
     #[test]

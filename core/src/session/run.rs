@@ -35,12 +35,14 @@ impl Run {
 
 impl Session {
     /// Fills `buffer` with the next run. `None`: everything was taken. `envelope` says what stands
-    /// around a datagram between two addresses; what it knows no way for is dropped.
+    /// around a datagram between two addresses; what it knows no way for is dropped. `leaving` sees
+    /// each datagram of the run, with the SSRC of our stream.
     pub(crate) fn poll_run(
         &mut self,
         now: Instant,
         buffer: &mut [u8],
         envelope: &mut impl FnMut(Pair, &[u8]) -> Option<Envelope>,
+        leaving: &mut impl FnMut(u32, &[u8]),
         signal: &mut impl FnMut(Signal),
     ) -> Option<Run> {
         let mut run: Option<Run> = None;
@@ -70,6 +72,7 @@ impl Session {
             if let Some(path) = self.path_rate.as_mut().filter(|_| kind == Some(Kind::Media)) {
                 path.on_sent(now, (bytes.len().saturating_sub(RTP_BYTES) * 8) as u64);
             }
+            leaving(self.outlet.ssrc(), bytes);
             if kind != Some(Kind::Stun)
                 && self.pair.replace(pair).is_some_and(|before| before != pair)
             {

@@ -10,6 +10,7 @@ use super::certificate::Certificate;
 use super::lifecycle::Patience;
 use super::local::Local;
 use crate::adapt;
+use crate::base::WallClock;
 use crate::h264::ProfileLevelId;
 use crate::sdp::OfferedVideo;
 
@@ -46,6 +47,8 @@ pub(crate) struct SessionSetup {
     /// Whether str0m estimates the path's bandwidth, where the viewer feeds it: the most that the
     /// stream takes, bits per second.
     pub(crate) estimator: Option<u64>,
+    /// For the capture times that viewers are told.
+    pub(crate) wall_clock: WallClock,
 }
 
 impl SessionSetup {
@@ -88,5 +91,6 @@ fn extension_map() -> ExtensionMap {
     let mut map = ExtensionMap::empty();
     map.set(1, Extension::TransportSequenceNumber);
     map.set(2, Extension::PlayoutDelay);
+    map.set(3, Extension::AbsoluteCaptureTime);
     map
 }

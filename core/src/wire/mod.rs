@@ -5,6 +5,7 @@ mod address;
 mod demux;
 mod drop_reason;
 mod envelope;
+mod media;
 mod report;
 mod stun;
 
@@ -12,5 +13,6 @@ pub(crate) use address::can_receive;
 pub(crate) use demux::{Kind, demux};
 pub use drop_reason::DropReason;
 pub(crate) use envelope::Envelope;
+pub(crate) use media::RtpPacket;
 pub(crate) use report::ReportMark;
 pub(crate) use stun::{BindingRequest, BindingResponse, Check, StunKind, parse_stun};

@@ -129,7 +129,11 @@ impl World {
 
     /// Adds a viewer and lets it offer.
     pub fn join(&mut self, at: &str, told: bool) -> (usize, SessionId) {
-        let mut viewer = Viewer::new(self.now, at, told);
+        self.admit(Viewer::new(self.now, at, told))
+    }
+
+    /// Adds a viewer that was made already.
+    pub fn admit(&mut self, mut viewer: Viewer) -> (usize, SessionId) {
         let Accepted { session, answer } =
             self.endpoint.accept_offer(self.now, &viewer.offer).unwrap();
         viewer.accept(&answer);

@@ -1,7 +1,7 @@
 //! One viewer: str0m's other side.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use pinhole_core::StreamId;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
@@ -25,7 +25,7 @@ pub struct Viewer {
     server_ufrag: String,
     pub connected: bool,
     pub closed: bool,
-    /// Access units received: RTP time, whether contiguous, bytes, whether with an IDR.
+    /// Access units received.
     pub frames: Vec<ReceivedFrame>,
     wake: Instant,
     pub(super) outgoing: Vec<(SocketAddr, Vec<u8>)>,
@@ -36,12 +36,19 @@ pub struct ReceivedFrame {
     pub contiguous: bool,
     pub data: Vec<u8>,
     pub keyframe: bool,
+    /// What `abs-capture-time` says, since the Unix epoch.
+    pub captured: Option<Duration>,
 }
 
 impl Viewer {
     /// `told`: whether its candidate stands in the offer; if not, it is seen as peer-reflexive.
     pub fn new(now: Instant, at: &str, told: bool) -> Viewer {
-        let mut rtc = RtcConfig::new().clear_codecs().enable_h264(true).build(now);
+        Viewer::with(now, at, told, RtcConfig::new())
+    }
+
+    /// One whose offer comes from a configuration of its own.
+    pub fn with(now: Instant, at: &str, told: bool, config: RtcConfig) -> Viewer {
+        let mut rtc = config.clear_codecs().enable_h264(true).build(now);
         let address = address(at);
         if told {
             rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
@@ -174,6 +181,9 @@ impl Viewer {
                         self.frames.push(ReceivedFrame {
                             rtp_time: media.time.numer(),
                             contiguous: media.contiguous,
+                            captured: media.ext_vals.abs_capture_time.and_then(|captured| {
+                                captured.capture_time.duration_since(UNIX_EPOCH).ok()
+                            }),
                             keyframe: data.windows(4).any(idr),
                             data,
                         });

@@ -9,7 +9,7 @@ use pinhole_core::gather::LocalCandidate;
 use pinhole_core::trace::Recorder;
 use pinhole_core::{
     Accepted, CandidateError, Datagram, Endpoint, EndpointConfig, Event, Findings, Frame,
-    FrameReport, OfferError, SessionId, StreamId, Transmit,
+    FrameReport, FrameTimes, OfferError, SessionId, StreamId, Transmit,
 };
 
 use super::RecordFile;
@@ -63,6 +63,16 @@ impl RecordedEndpoint {
         let report = self.endpoint.send_frame(now, frame);
         self.tell(now, |recorder| recorder.on_frame(now, &frame, &report));
         report
+    }
+
+    /// For the ledger, which decides nothing: past the tap.
+    pub(crate) fn note_frame(&mut self, times: FrameTimes) {
+        self.endpoint.note_frame(times);
+    }
+
+    /// The same.
+    pub(crate) fn note_sent(&mut self, at: Instant) {
+        self.endpoint.note_sent(at);
     }
 
     pub(crate) fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {

@@ -49,7 +49,9 @@ impl Turn {
             Command::Close { id, reply } => answer(reply, Ok(self.endpoint.close(now, id))),
             Command::Snapshot { reply } => answer(reply, Ok(self.snapshot())),
             Command::RtpClock { reply } => {
-                answer(reply, Ok(RtpClock { rtp_time: self.endpoint.rtp_time(now), at: now }));
+                let (rtp_time, stages) =
+                    (self.endpoint.rtp_time(now), self.endpoint.ledger().recent());
+                answer(reply, Ok(RtpClock { rtp_time, at: now, stages }));
             }
         }
     }
@@ -69,6 +71,7 @@ impl Turn {
     fn snapshot(&self) -> Snapshot {
         Snapshot {
             endpoint: self.endpoint.stats(),
+            ledger: self.endpoint.ledger().clone(),
             runtime: RuntimeStats {
                 streams: self.streams.len(),
                 lookups_failed: self.network.names.failures(),

@@ -6,7 +6,7 @@ mod streams;
 use std::time::Instant;
 
 use pinhole_core::gather::ServerReport;
-use pinhole_core::{Event, Frame, Transport};
+use pinhole_core::{Event, Frame, FrameTimes, Transport};
 
 use self::ending::Life;
 use self::streams::tls_client;
@@ -152,7 +152,14 @@ impl Turn {
         for _ in 0..FRAMES_PER_TURN {
             let Some(unit) = self.feed.next() else { return };
             let frame = Frame { data: &unit.data, captured: unit.captured };
+            let taken = ledger_clock();
             let report = self.endpoint.send_frame(self.now, frame);
+            self.endpoint.note_frame(FrameTimes {
+                captured: unit.captured,
+                encoded: unit.encoded,
+                taken,
+                packetized: ledger_clock(),
+            });
             tracing::trace!(sequence = unit.sequence, ?report, "frame");
         }
         self.more = true;
@@ -208,6 +215,7 @@ impl Turn {
         if outbox.resume(sockets, stats)? == Progress::Blocked {
             return Ok(());
         }
+        self.note_sent();
         for _ in 0..TRANSMITS_PER_TURN {
             let Some(transmit) = self.endpoint.poll_transmit(self.now, self.outbox.room()) else {
                 self.drained = true;
@@ -222,9 +230,17 @@ impl Turn {
                     }
                 }
             }
+            self.note_sent();
         }
         self.more = true;
         Ok(())
+    }
+
+    /// Tells the ledger that the transmit at hand has left, where a frame begins or ends with it.
+    fn note_sent(&mut self) {
+        if self.endpoint.awaits_sent() {
+            self.endpoint.note_sent(ledger_clock());
+        }
     }
 
     /// True: there may be more.
@@ -264,6 +280,11 @@ impl Turn {
         }
         true
     }
+}
+
+/// The clock, read within a turn: what the ledger measures are parts of one. Nothing is decided by it.
+fn ledger_clock() -> Instant {
+    Instant::now()
 }
 
 /// The earlier of two deadlines, where there are any.

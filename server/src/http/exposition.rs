@@ -6,6 +6,8 @@
 
 use std::fmt::{Display, Write as _};
 
+use pinhole_core::Histogram as Buckets;
+
 use crate::timings::{BOUNDS, Histogram};
 
 /// The media type of the format.
@@ -89,6 +91,30 @@ impl Exposition {
         let _ = writeln!(self.0, "{name}_count {all}");
     }
 
+    /// A histogram in seconds for each value of a label.
+    pub(super) fn histograms<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        histograms: impl IntoIterator<Item = (&'static str, &'a Buckets)>,
+    ) {
+        self.header("histogram", name, help);
+        for (of, histogram) in histograms {
+            let of = if label.is_empty() { String::new() } else { format!("{label}=\"{of}\"") };
+            let comma = if label.is_empty() { "" } else { "," };
+            for (bound, count) in histogram.cumulative() {
+                let bound = bound.as_secs_f64();
+                let _ = writeln!(self.0, "{name}_bucket{{{of}{comma}le=\"{bound}\"}} {count}");
+            }
+            let all = histogram.count();
+            let braces = if label.is_empty() { String::new() } else { format!("{{{of}}}") };
+            let _ = writeln!(self.0, "{name}_bucket{{{of}{comma}le=\"+Inf\"}} {all}");
+            let _ = writeln!(self.0, "{name}_sum{braces} {}", histogram.sum().as_secs_f64());
+            let _ = writeln!(self.0, "{name}_count{braces} {all}");
+        }
+    }
+
     /// The whole text.
     pub(super) fn into_text(self) -> String {
         self.0
@@ -132,5 +158,33 @@ mod tests {
             "c_seconds_bucket{le=\"20\"} 0\nc_seconds_bucket{le=\"+Inf\"} 1\n\
              c_seconds_sum 30\nc_seconds_count 1\n"
         ));
+    }
+
+    #[test]
+    fn histograms_of_a_label_share_one_family() {
+        let mut buckets = Buckets::default();
+        buckets.observe(Duration::from_millis(30));
+        let mut text = Exposition::default();
+
+        text.histograms("s", "What s is.", "of", [("x", &buckets), ("y", &Buckets::default())]);
+        text.histograms("t", "What t is.", "", [("", &buckets)]);
+
+        let text = text.into_text();
+        assert!(text.starts_with(
+            "# HELP s What s is.\n# TYPE s histogram\ns_bucket{of=\"x\",le=\"0.0001\"} 0\n"
+        ));
+        for line in [
+            "s_bucket{of=\"x\",le=\"0.025\"} 0",
+            "s_bucket{of=\"x\",le=\"0.03\"} 1",
+            "s_bucket{of=\"x\",le=\"+Inf\"} 1",
+            "s_sum{of=\"x\"} 0.03",
+            "s_count{of=\"y\"} 0",
+            "t_bucket{le=\"1\"} 1",
+            "t_sum 0.03",
+            "t_count 1",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line}\n{text}");
+        }
+        assert_eq!(text.matches("# TYPE").count(), 2);
     }
 }

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::App;
 use super::access::Admitted;
 use super::exposition::{self, Exposition, Kind};
+use super::latency;
 use super::refusal::Refusal;
 use crate::sessions::Sessions;
 use crate::verdicts::severity_label;
@@ -42,6 +43,7 @@ pub(super) async fn metrics(_: Admitted, State(app): State<Arc<App>>) -> Result<
     stream(&mut text, &app.stream);
     verdicts(&mut text, &app.sessions);
     signalling(&mut text, &app);
+    latency::write(&mut text, &snapshot.ledger, &app);
     let kind = HeaderValue::from_static(exposition::CONTENT_TYPE);
     Ok(([(CONTENT_TYPE, kind)], text.into_text()).into_response())
 }

@@ -6,15 +6,23 @@
 //!  "errors":[{"url":"stun:stun.example.org","code":701,"text":"…"}],
 //!  "candidate_types":["host","srflx"],"pair":"host -> srflx",
 //!  "bytes_received":0,"packets_received":0,"frames_decoded":0,"unix_seconds":1780000000,
-//!  "our_fingerprint":"sha-256 AB:…","its_fingerprint":"sha-256 CD:…"}
+//!  "our_fingerprint":"sha-256 AB:…","its_fingerprint":"sha-256 CD:…",
+//!  "ages_ms":[31,33,30],"buffer_ms":8.2,"buffer_target_ms":9.9,"decode_ms":1.7}
 //! ```
+//!
+//! The last line is about pictures since the report before: how old each was when it was shown, and
+//! means of the time in the jitter buffer, of what that aims at, and of decoding.
 //!
 //! Every field may be missing or null. Other fields are not read, so that a newer page works with an
 //! older server. What came is somebody else's text: bounded here, and without control characters, so
 //! that it can stand in a log.
 
+use std::time::Duration;
+
 use pinhole_core::diagnose::{BrowserReport, IceError};
 use serde_json::{Map, Value};
+
+use crate::playback::Playback;
 
 /// Bytes of a report.
 pub(super) const REPORT_BYTES_MAX: usize = 8 * 1024;
@@ -22,9 +30,22 @@ pub(super) const REPORT_BYTES_MAX: usize = 8 * 1024;
 const TEXT_CHARS_MAX: usize = 256;
 /// Entries of each list in it.
 const LIST_MAX: usize = 16;
+/// Pictures in it: eight seconds at 60 a second.
+const AGES_MAX: usize = 512;
+/// Durations in it, in milliseconds; a page whose clock is that wrong knows nothing.
+const MS_MAX: f64 = 60_000.0;
+
+/// A report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// For a diagnosis.
+    pub(crate) browser: BrowserReport,
+    /// For the latency ledger.
+    pub(crate) playback: Playback,
+}
 
 /// Reads a report that is a text of its own. The error says what is wrong, and quotes nothing of it.
-pub(crate) fn read(text: &str) -> Result<BrowserReport, String> {
+pub(crate) fn read(text: &str) -> Result<Report, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(fields)) => parse(&fields),
         Ok(_) => Err("the report is not a JSON object".to_string()),
@@ -33,9 +54,14 @@ pub(crate) fn read(text: &str) -> Result<BrowserReport, String> {
 }
 
 /// Reads a report. The error names the field that is wrong.
-pub(crate) fn parse(fields: &Map<String, Value>) -> Result<BrowserReport, String> {
-    let errors = list(fields, "errors")?.iter().map(ice_error).collect::<Result<_, _>>()?;
-    let types = list(fields, "candidate_types")?;
+pub(crate) fn parse(fields: &Map<String, Value>) -> Result<Report, String> {
+    Ok(Report { browser: browser(fields)?, playback: playback(fields)? })
+}
+
+fn browser(fields: &Map<String, Value>) -> Result<BrowserReport, String> {
+    let errors =
+        list(fields, "errors", LIST_MAX)?.iter().map(ice_error).collect::<Result<_, _>>()?;
+    let types = list(fields, "candidate_types", LIST_MAX)?;
     let candidate_types = types
         .iter()
         .map(|value| optional_text(Some(value), "candidate_types").map(Option::unwrap_or_default))
@@ -57,6 +83,28 @@ pub(crate) fn parse(fields: &Map<String, Value>) -> Result<BrowserReport, String
     })
 }
 
+fn playback(fields: &Map<String, Value>) -> Result<Playback, String> {
+    let mean = |name: &str| match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => duration(value, name).map(Some),
+    };
+    let ages = list(fields, "ages_ms", AGES_MAX)?.iter().map(|value| duration(value, "ages_ms"));
+    Ok(Playback {
+        ages: ages.collect::<Result<_, _>>()?,
+        buffer: mean("buffer_ms")?,
+        buffer_target: mean("buffer_target_ms")?,
+        decode: mean("decode_ms")?,
+    })
+}
+
+/// Milliseconds. Two clocks that differ a little make a picture younger than nothing: that is nothing.
+fn duration(value: &Value, name: &str) -> Result<Duration, String> {
+    match value.as_f64().filter(|ms| (-MS_MAX..=MS_MAX).contains(ms)) {
+        Some(ms) => Ok(Duration::from_secs_f64(ms.max(0.0) / 1e3)),
+        None => Err(format!("{name} must be milliseconds, up to {MS_MAX}")),
+    }
+}
+
 fn ice_error(value: &Value) -> Result<IceError, String> {
     let Value::Object(fields) = value else {
         return Err("errors must be a list of objects".to_string());
@@ -67,11 +115,11 @@ fn ice_error(value: &Value) -> Result<IceError, String> {
     Ok(IceError { url: text("url")?, code, text: text("text")? })
 }
 
-fn list<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a [Value], String> {
+fn list<'a>(fields: &'a Map<String, Value>, name: &str, max: usize) -> Result<&'a [Value], String> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(&[]),
-        Some(Value::Array(list)) if list.len() <= LIST_MAX => Ok(list),
-        Some(Value::Array(_)) => Err(format!("{name} has more than {LIST_MAX} entries")),
+        Some(Value::Array(list)) if list.len() <= max => Ok(list),
+        Some(Value::Array(_)) => Err(format!("{name} has more than {max} entries")),
         Some(_) => Err(format!("{name} must be a list")),
     }
 }
@@ -104,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    fn read(value: &Value) -> Result<BrowserReport, String> {
+    fn read(value: &Value) -> Result<Report, String> {
         parse(value.as_object().unwrap())
     }
 
@@ -117,6 +165,8 @@ mod tests {
             "bytes_received": 10, "packets_received": 2, "frames_decoded": 1,
             "unix_seconds": 1_780_000_000_u64,
             "our_fingerprint": "sha-256 AB", "its_fingerprint": "sha-256 CD", "new": [1],
+            "ages_ms": [31, 32.5, -0.5], "buffer_ms": 8.25, "buffer_target_ms": null,
+            "decode_ms": 2,
         }));
         let error = IceError {
             url: "turn:t.example.org".to_string(),
@@ -136,21 +186,29 @@ mod tests {
             our_fingerprint: Some("sha-256 AB".to_string()),
             its_fingerprint: Some("sha-256 CD".to_string()),
         };
-        assert_eq!(report, Ok(expected));
+        let us = |us| Duration::from_micros(us);
+        let playback = Playback {
+            ages: vec![us(31_000), us(32_500), us(0)],
+            buffer: Some(us(8_250)),
+            buffer_target: None,
+            decode: Some(us(2_000)),
+        };
+        assert_eq!(report, Ok(Report { browser: expected, playback }));
     }
 
     #[test]
     fn what_a_browser_does_not_tell_may_be_missing_or_null() {
-        assert_eq!(read(&json!({})), Ok(BrowserReport::default()));
-        let nothing = json!({"pair": null, "errors": null, "unix_seconds": null, "ice": null});
-        assert_eq!(read(&nothing), Ok(BrowserReport::default()));
+        assert_eq!(read(&json!({})), Ok(Report::default()));
+        let nothing = json!({"pair": null, "errors": null, "unix_seconds": null, "ice": null,
+            "ages_ms": null, "decode_ms": null});
+        assert_eq!(read(&nothing), Ok(Report::default()));
     }
 
     #[test]
     fn a_line_break_does_not_reach_the_log() {
         let report =
             read(&json!({"ice": "new\r\nviewer 1: forged", "candidate_types": ["a\u{1b}b"]}));
-        let report = report.unwrap();
+        let report = report.unwrap().browser;
         assert_eq!(report.ice, "new  viewer 1: forged");
         assert_eq!(report.candidate_types, ["a b"]);
     }
@@ -170,6 +228,9 @@ mod tests {
             (json!({"candidate_types": [1]}), "candidate_types must be a string"),
             (json!({"candidate_types": vec!["a"; LIST_MAX + 1]}), "candidate_types has more"),
             (json!({"frames_decoded": 1.5}), "frames_decoded must be a number"),
+            (json!({"ages_ms": [1, "2"]}), "ages_ms must be milliseconds"),
+            (json!({"ages_ms": vec![1; AGES_MAX + 1]}), "ages_ms has more than 512"),
+            (json!({"buffer_ms": 60_001}), "buffer_ms must be milliseconds"),
             (json!({"unix_seconds": "now"}), "unix_seconds must be a number"),
         ];
         for (value, part) in table {

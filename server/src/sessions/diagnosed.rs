@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pinhole_core::diagnose::{BrowserReport, Diagnosis, Verdict, of_refusal};
+use pinhole_core::diagnose::{Diagnosis, Verdict, of_refusal};
 use pinhole_core::{OfferError, SessionId};
 use pinhole_runtime::HandleError;
 
 use super::{Departure, Sessions};
+use crate::http::report::Report;
 use crate::rate::Rate;
 use crate::verdicts;
 
@@ -53,6 +54,11 @@ impl Sessions {
         counts
     }
 
+    /// How many sessions have a jitter buffer that has drifted up.
+    pub(crate) fn drifted(&self) -> usize {
+        self.names().live.values().filter(|live| live.buffer.is_drifted()).count()
+    }
+
     /// What is wrong with the session of a WHEP resource, if anything; also for a while after it
     /// ended with a verdict. `None`: there is no such session.
     pub(crate) fn whep_diagnosis(&self, resource: &str) -> Option<Option<Arc<Diagnosis>>> {
@@ -68,15 +74,21 @@ impl Sessions {
     pub(crate) async fn report(
         &self,
         id: SessionId,
-        report: BrowserReport,
+        Report { browser, playback }: Report,
     ) -> Result<(), ReportError> {
-        let in_time = self.names().live.get_mut(&id).map(|live| live.reports.take(Instant::now()));
-        match in_time {
-            None => return Err(ReportError::NoSession),
-            Some(false) => return Err(ReportError::TooOften),
-            Some(true) => {}
-        }
-        match self.handle.report_browser(id, report).await {
+        let now = Instant::now();
+        let (number, news) = {
+            let mut names = self.names();
+            let live = names.live.get_mut(&id).ok_or(ReportError::NoSession)?;
+            if !live.reports.take(now) {
+                return Err(ReportError::TooOften);
+            }
+            let level = playback.buffer_level();
+            (live.number, level.and_then(|level| live.buffer.on_report(now, level)))
+        };
+        self.playbacks.count(&playback);
+        news.into_iter().for_each(|news| self.playbacks.alarm(number, news));
+        match self.handle.report_browser(id, browser).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(ReportError::NoSession),
             Err(error) => Err(ReportError::Busy(error.to_string())),

@@ -15,11 +15,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pinhole_core::diagnose::Diagnosis;
-use pinhole_core::{CloseCause, OfferError, SessionId};
+use pinhole_core::{BufferWatch, CloseCause, OfferError, SessionId};
 use pinhole_runtime::{Handle, HandleError, Viewer};
 use tokio::sync::mpsc;
 
 use crate::http::caller::Caller;
+use crate::playback::Playbacks;
 use crate::rate::Rate;
 use crate::timings::Histogram;
 use crate::verdicts;
@@ -37,6 +38,8 @@ pub(crate) struct Sessions {
     pub(crate) answering: Histogram,
     /// Offer in to connected.
     pub(crate) connecting: Histogram,
+    /// How pages play.
+    pub(crate) playbacks: Playbacks,
     /// What was wrong, how often.
     pub(crate) verdicts: verdicts::Counts,
 }
@@ -56,6 +59,7 @@ struct Live {
     kind: Kind,
     replaced: bool,
     reports: Rate,
+    buffer: BufferWatch,
     diagnosis: Option<Arc<Diagnosis>>,
 }
 
@@ -154,6 +158,7 @@ impl Sessions {
             names: Mutex::default(),
             answering: Histogram::default(),
             connecting: Histogram::default(),
+            playbacks: Playbacks::default(),
             verdicts: verdicts::Counts::default(),
         }
     }
@@ -280,7 +285,8 @@ impl Sessions {
         let mut names = self.names();
         names.count += 1;
         let number = names.count;
-        let live = Live { number, since, kind, replaced: false, reports, diagnosis: None };
+        let buffer = BufferWatch::default();
+        let live = Live { number, since, kind, replaced: false, reports, buffer, diagnosis: None };
         names.live.insert(viewer.id, live);
         drop(names);
         let (sessions, id) = (self.clone(), viewer.id);

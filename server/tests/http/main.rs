@@ -5,6 +5,7 @@
 mod access;
 mod bounds;
 mod ice_tcp;
+mod latency;
 mod operators;
 mod page;
 mod server;

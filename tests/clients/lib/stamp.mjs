@@ -45,12 +45,22 @@ async function readStamps({ ms, fullWidth }) {
 
   await new Promise((resolve) => {
     const until = performance.now() + ms;
-    const onPicture = (now, { expectedDisplayTime }) => {
+    const unix = (ms) => (ms === undefined ? null : performance.timeOrigin + ms);
+    const onPicture = (now, metadata) => {
       const stamp = read();
       shown += 1;
       if (stamp) {
-        const shownMs = performance.timeOrigin + Math.max(now, expectedDisplayTime);
-        stamps.push({ frame: stamp.frame, ageMs: shownMs - stamp.unixMs, shownMs });
+        const shownMs = unix(Math.max(now, metadata.expectedDisplayTime));
+        stamps.push({
+          frame: stamp.frame,
+          ageMs: shownMs - stamp.unixMs,
+          stampMs: stamp.unixMs,
+          shownMs,
+          receivedMs: unix(metadata.receiveTime),
+          presentedMs: unix(metadata.presentationTime),
+          rtpTime: metadata.rtpTimestamp,
+          processingMs: (metadata.processingDuration ?? NaN) * 1000,
+        });
       }
       if (now < until) video.requestVideoFrameCallback(onPicture);
       else resolve();
@@ -62,13 +72,11 @@ async function readStamps({ ms, fullWidth }) {
 }
 
 /**
- * Every picture shown within `ms` milliseconds: when, since 1970, and how old it was.
- * @returns {Promise<Array<{frame: number, ageMs: number, shownMs: number}>>}
+ * Watches for `ms` milliseconds.
+ * @returns {Promise<{shown: number, stamps: object[]}>} the number of pictures, and of each whose stamp
+ *   could be read its number and the moments that the stamp and the browser tell of it, in ms since 1970
  */
-export async function readPictures(page, ms, fullWidth) {
-  const { stamps } = await page.evaluate(readStamps, { ms, fullWidth });
-  return stamps;
-}
+export const watchPictures = (page, ms, fullWidth) => page.evaluate(readStamps, { ms, fullWidth });
 
 /** The value below which the given share of a sorted list lies. */
 export const quantile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
@@ -79,7 +87,7 @@ export const quantile = (sorted, share) => sorted[Math.min(sorted.length - 1, Ma
  *   backwards?: number}>} `read` pictures carried a stamp; 0 where the source is not the test picture
  */
 export async function watchStamps(page, ms) {
-  const { shown, stamps } = await page.evaluate(readStamps, { ms });
+  const { shown, stamps } = await watchPictures(page, ms);
   if (stamps.length === 0) return { shown, read: 0 };
   const ages = stamps.map(({ ageMs }) => ageMs).sort((a, b) => a - b);
   const backwards = stamps.filter(({ frame }, i) => i > 0 && frame < stamps[i - 1].frame).length;

@@ -22,10 +22,12 @@
 //! An offer refused for a reason that has a verdict gets "verdict", its code, and "sentence" and
 //! "advice" beside the fields of its error.
 
-use pinhole_core::diagnose::{BrowserReport, Diagnosis};
+use pinhole_core::diagnose::Diagnosis;
+use pinhole_core::{Stage, StageTimes};
 use serde_json::{Map, Number, Value, json};
 
-use crate::http::report::{self, REPORT_BYTES_MAX};
+use crate::http::latency::stage_label;
+use crate::http::report::{self, REPORT_BYTES_MAX, Report};
 use crate::verdicts::{Audience, Words};
 
 /// Bytes of a message; a longer one gets an error.
@@ -43,7 +45,7 @@ pub(crate) enum Request {
     /// `pinhole_clock`
     Clock { sent: Number },
     /// `pinhole_report`
-    Report { user_id: String, report: Box<BrowserReport> },
+    Report { user_id: String, report: Box<Report> },
 }
 
 /// What is wrong with a message, or with what it asks for.
@@ -164,14 +166,26 @@ pub(super) fn diagnosis(
     message.to_string()
 }
 
-/// `pinhole_clock`: both times in milliseconds since the Unix epoch.
-pub(super) fn clock(sent: &Number, server_ms: f64, rtp_time: u32, rtp_ms: f64) -> String {
+/// `pinhole_clock`: both times in milliseconds since the Unix epoch, and how many each stage of a
+/// frame took of late.
+pub(super) fn clock(
+    sent: &Number,
+    server_ms: f64,
+    rtp_time: u32,
+    rtp_ms: f64,
+    stages: &StageTimes,
+) -> String {
+    let told = Stage::ALL.into_iter().filter_map(|stage| {
+        let ms = stages.of(stage)?.as_secs_f64() * 1e3;
+        Some((stage_label(stage).to_string(), json!(ms)))
+    });
     json!({
         "type": "pinhole_clock",
         "sent": sent,
         "server_ms": server_ms,
         "rtp_time": rtp_time,
         "rtp_ms": rtp_ms,
+        "stages_ms": told.collect::<Map<_, _>>(),
     })
     .to_string()
 }
@@ -220,7 +234,7 @@ fn candidate(fields: &Map<String, Value>) -> Result<String, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use pinhole_core::diagnose::{Severity, Verdict};
+    use pinhole_core::diagnose::{BrowserReport, Severity, Verdict};
 
     use super::*;
 
@@ -295,7 +309,8 @@ mod tests {
     #[test]
     fn a_report_is_taken_and_a_diagnosis_told() {
         let text = r#"{"type":"pinhole_report","user_id":"u","ice":"checking"}"#;
-        let report = BrowserReport { ice: "checking".to_string(), ..BrowserReport::default() };
+        let browser = BrowserReport { ice: "checking".to_string(), ..BrowserReport::default() };
+        let report = Report { browser, ..Report::default() };
         let expected = Request::Report { user_id: "u".into(), report: Box::new(report) };
         assert_eq!(parse(text), Ok(expected));
 

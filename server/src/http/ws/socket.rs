@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use pinhole_core::diagnose::{BrowserReport, of_refusal};
+use pinhole_core::diagnose::of_refusal;
 use pinhole_core::{CandidateError, OfferError, SessionId};
 use pinhole_runtime::HandleError;
 use tokio::sync::{mpsc, watch};
@@ -16,6 +16,7 @@ use super::offers::OfferedBy;
 use crate::http::App;
 use crate::http::accept::stopped;
 use crate::http::caller::Caller;
+use crate::http::report::Report;
 use crate::rate::Rate;
 use crate::sessions::{Ending, ReportError, SocketEvent, SocketNews, User};
 
@@ -168,7 +169,7 @@ impl Conversation {
                 let ahead = clock.at.saturating_duration_since(now).as_secs_f64();
                 let behind = now.saturating_duration_since(clock.at).as_secs_f64();
                 let rtp_ms = server_ms + (ahead - behind) * 1e3;
-                Ok(Some(messages::clock(&sent, server_ms, clock.rtp_time, rtp_ms)))
+                Ok(Some(messages::clock(&sent, server_ms, clock.rtp_time, rtp_ms, &clock.stages)))
             }
             Request::Report { user_id, report } => {
                 self.speaks_pinhole = true;
@@ -241,7 +242,7 @@ impl Conversation {
         }
     }
 
-    async fn on_report(&mut self, user_id: &str, report: BrowserReport) -> Result<(), Fault> {
+    async fn on_report(&mut self, user_id: &str, report: Report) -> Result<(), Fault> {
         // A report may be under way while its session ends.
         let Some(Watching { id, .. }) = self.users.get(user_id) else { return Ok(()) };
         match self.app.sessions.report(*id, report).await {
