@@ -6,8 +6,9 @@
 //! and says when somebody watches and when somebody needs a keyframe.
 //!
 //! - [`frame`]: raw pictures, checked when they are made; sizes, rates, conversion.
-//! - [`source`]: the moving test picture with its readable clock, y4m from files and standard input, and
-//!   Annex B files, which pass through unencoded.
+//! - [`source`]: the moving test picture with its readable clock, y4m from files and standard input,
+//!   Annex B files, which pass through unencoded, and [`AppSource`](source::AppSource) for pictures out
+//!   of the memory of the program that embeds this.
 //! - [`encoder`]: what a back end is. [`OpenH264`] is the one that is always there; those on a GPU fit in
 //!   the same place, with frames that never leave it.
 //! - [`gpu`], [`plan`]: which GPUs there are, what they encode, which back end is used, and why not another.
@@ -57,7 +58,7 @@ mod stream;
 mod thread;
 
 pub use access_unit::AccessUnit;
-pub use config::{Content, EncoderChoice, SourceKind, StreamConfig, StreamFormat};
+pub use config::{Content, EncoderChoice, EncoderConfig, SourceKind, StreamConfig, StreamFormat};
 pub use encoder::{Encoder, EncoderSettings};
 pub use error::StreamError;
 pub use frame::{Frame, FrameRate, Size};

@@ -5,13 +5,13 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crate::access_unit::AccessUnit;
-use crate::config::{SourceKind, StreamConfig, StreamFormat};
+use crate::config::{EncoderConfig, SourceKind, StreamConfig, StreamFormat};
 use crate::encoder::{Encoder, EncoderSettings, Remake};
 use crate::error::StreamError;
 use crate::frame::{FrameRate, Size};
 use crate::media::{Media, MediaEvent, Wake};
 use crate::plan::{self, threads};
-use crate::source::{H264File, Pacing, Source, TestPicture, Y4mFile, Y4mStream};
+use crate::source::{H264File, Pacing, Source, Stopper, TestPicture, Y4mFile, Y4mStream};
 use crate::stats::StreamStats;
 use crate::thread::{EncoderThread, Shared, Worker};
 
@@ -23,10 +23,12 @@ pub struct Stream {
     shared: Arc<Shared>,
     format: StreamFormat,
     threads: Vec<(Worker, JoinHandle<()>, Duration)>,
+    /// Ends a source that blocks.
+    stopper: Option<Stopper>,
 }
 
 impl Stream {
-    /// Frames a second of the test picture, if nobody says.
+    /// Frames a second of the test picture and of screens, if nobody says.
     pub const FPS_DEFAULT: u32 = 30;
     /// How long [`Stream::start`] waits for a header on standard input.
     pub const HEADER_PATIENCE: Duration = Duration::from_secs(30);
@@ -61,6 +63,15 @@ impl Stream {
             }
             SourceKind::H264File(path) => return Stream::pass_through(H264File::open(path, rate)?),
         };
+        Stream::of_source(source, &config.encoder())
+    }
+
+    /// Starts a stream of an embedder's own source, such as an
+    /// [`AppSource`](crate::source::AppSource), with the encoder that `config` means.
+    pub fn of_source(
+        source: Box<dyn Source>,
+        config: &EncoderConfig,
+    ) -> Result<Stream, StreamError> {
         let format = source.format();
         let settings = EncoderSettings {
             size: format.size,
@@ -96,6 +107,7 @@ impl Stream {
         let live = given.pacing == Pacing::Arrival;
         let patience = if live { Self::READ_PATIENCE } else { Self::PATIENCE };
         let mut stream = Stream::new(format, live);
+        stream.stopper = source.stopper();
         let thread = EncoderThread::new(encoder, remake, settings);
         stream.spawn(Worker::Encoder, "pinhole-encoder", Self::PATIENCE, |shared| {
             thread.run(shared);
@@ -142,7 +154,7 @@ impl Stream {
     }
 
     fn new(format: StreamFormat, live: bool) -> Stream {
-        Stream { shared: Arc::new(Shared::new(live)), format, threads: Vec::new() }
+        Stream { shared: Arc::new(Shared::new(live)), format, threads: Vec::new(), stopper: None }
     }
 
     fn spawn(
@@ -191,6 +203,7 @@ impl Media for Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.shared.stop();
+        self.stopper.iter().for_each(|stop| stop());
         for (worker, handle, patience) in self.threads.drain(..) {
             if self.shared.wait_ended(worker, patience) {
                 // It has run its last line; a panic was reported before.

@@ -5,14 +5,18 @@
 //! BT.709; the range is the source's (`full_range` of its format), limited unless it says otherwise.
 
 mod convert;
+mod picture;
 mod planes;
 mod rate;
 mod size;
 
-pub use convert::to_i420;
+pub use convert::{copy_to_i420, to_i420};
+pub use picture::{Picture, Rows};
 pub use planes::{Bgra, FrameError, I420, Nv12, Plane};
 pub use rate::{FrameRate, RateError};
 pub use size::{Size, SizeError};
+
+use picture::Planes;
 
 /// How the samples of a [`Frame`] lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,20 @@ pub enum PixelFormat {
     Nv12,
     /// One plane of four bytes a pixel: blue, green, red, and a byte that is ignored.
     Bgra,
+}
+
+impl PixelFormat {
+    /// Bytes in a row, and rows, of each plane of a picture of this size.
+    pub(crate) fn planes(self, size: Size) -> impl Iterator<Item = (usize, usize)> {
+        let (width, height) = size.pixels();
+        let chroma = (width / 2, height / 2);
+        let (planes, count) = match self {
+            PixelFormat::I420 => ([(width, height), chroma, chroma], 3),
+            PixelFormat::Nv12 => ([(width, height), (width, height / 2), (0, 0)], 2),
+            PixelFormat::Bgra => ([(width * 4, height), (0, 0), (0, 0)], 1),
+        };
+        planes.into_iter().take(count)
+    }
 }
 
 /// One raw picture. Frames that never leave a GPU will be further variants, so match with a default.
@@ -57,6 +75,19 @@ impl Frame {
             Frame::Nv12(_) => PixelFormat::Nv12,
             Frame::Bgra(_) => PixelFormat::Bgra,
         }
+    }
+
+    /// Lends the samples.
+    #[must_use]
+    pub fn as_picture(&self) -> Picture<'_> {
+        Picture::of_checked(
+            self.size(),
+            match self {
+                Frame::I420(frame) => Planes::I420(frame.planes().each_ref().map(Plane::rows)),
+                Frame::Nv12(frame) => Planes::Nv12(frame.planes().each_ref().map(Plane::rows)),
+                Frame::Bgra(frame) => Planes::Bgra(frame.plane().rows()),
+            },
+        )
     }
 
     /// Takes the I420 picture out if that is what this is and its size is `size`; otherwise makes a

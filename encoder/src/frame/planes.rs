@@ -1,6 +1,6 @@
 //! The pictures themselves: planes with strides, checked once.
 
-use super::Size;
+use super::{Rows, Size};
 
 /// Rows of samples. Row `y` starts at byte `y * stride`; what lies between rows is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,15 +46,12 @@ impl Plane {
     }
 
     fn check(&self, plane: usize, row: usize, rows: usize) -> Result<(), FrameError> {
-        let (stride, length) = (self.stride, self.bytes.len());
-        if stride < row {
-            return Err(FrameError::Stride { plane, stride, row });
-        }
-        let needed = stride.saturating_mul(rows.saturating_sub(1)).saturating_add(row);
-        if length < needed {
-            return Err(FrameError::Short { plane, length, needed });
-        }
-        Ok(())
+        self.rows().check(plane, row, rows)
+    }
+
+    /// Lends the samples.
+    pub(super) fn rows(&self) -> Rows<'_> {
+        Rows::new(&self.bytes, self.stride)
     }
 
     /// Returns the samples.
