@@ -28,6 +28,8 @@ pub enum SourceKind {
     H264File(PathBuf),
     /// y4m on standard input.
     Stdin,
+    /// A ring in shared memory, by its name under `/dev/shm` or a whole path.
+    SharedMemory(String),
 }
 
 /// For people: `test picture`, the path of a file, `y4m on standard input`.
@@ -37,6 +39,7 @@ impl std::fmt::Display for SourceKind {
             SourceKind::Test => f.write_str("test picture"),
             SourceKind::Y4mFile(path) | SourceKind::H264File(path) => path.display().fmt(f),
             SourceKind::Stdin => f.write_str("y4m on standard input"),
+            SourceKind::SharedMemory(name) => write!(f, "shared memory {name}"),
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::error::StreamError;
 use crate::frame::{FrameRate, Size};
 use crate::media::{Media, MediaEvent, Wake};
 use crate::plan::{self, threads};
-use crate::source::{H264File, Pacing, Source, Stopper, TestPicture, Y4mFile, Y4mStream};
+use crate::source::{
+    H264File, Pacing, SharedMemory, Source, Stopper, TestPicture, Y4mFile, Y4mStream,
+};
 use crate::stats::StreamStats;
 use crate::thread::{EncoderThread, Shared, Worker};
 
@@ -60,6 +62,10 @@ impl Stream {
             SourceKind::Stdin => {
                 let (input, name) = (std::io::stdin(), "standard input");
                 Box::new(Y4mStream::open(input, name, rate, Self::HEADER_PATIENCE)?)
+            }
+            SourceKind::SharedMemory(name) => {
+                let size = Size::new(config.size.0, config.size.1)?;
+                Box::new(SharedMemory::open(name, size, rate)?)
             }
             SourceKind::H264File(path) => return Stream::pass_through(H264File::open(path, rate)?),
         };

@@ -90,6 +90,48 @@ impl Frame {
         )
     }
 
+    /// Returns the planes for writing, as many as the format has.
+    pub(crate) fn all_planes_mut(&mut self) -> &mut [Plane] {
+        match self {
+            Frame::I420(frame) => frame.all_planes_mut(),
+            Frame::Nv12(frame) => frame.all_planes_mut(),
+            Frame::Bgra(frame) => frame.all_planes_mut(),
+        }
+    }
+
+    /// Returns `spare` if it is just what is described, otherwise a new frame of zeros. Each plane has
+    /// as many bytes as its stride and rows make. Of `strides`, which must be as wide as the rows of the
+    /// format, as many are looked at as it has planes.
+    pub(crate) fn reuse(
+        spare: Option<Frame>,
+        format: PixelFormat,
+        size: Size,
+        strides: [usize; 3],
+    ) -> Frame {
+        let shapes = || format.planes(size).zip(strides).map(|((_, rows), stride)| (stride, rows));
+        let alike = |frame: &Frame| {
+            let picture = frame.as_picture();
+            let planes = picture.rows().iter().map(|rows| (rows.stride, rows.bytes.len()));
+            let wanted = shapes().map(|(stride, rows)| (stride, stride * rows));
+            frame.format() == format && frame.size() == size && planes.eq(wanted)
+        };
+        if let Some(spare) = spare
+            && alike(&spare)
+        {
+            return spare;
+        }
+        let mut planes = shapes().map(|(stride, rows)| Plane::zeros(stride, rows));
+        let mut next = || planes.next().expect("as many planes as the format has");
+        const WIDE: &str = "strides as wide as rows";
+        match format {
+            PixelFormat::I420 => {
+                Frame::I420(I420::new(size, [next(), next(), next()]).expect(WIDE))
+            }
+            PixelFormat::Nv12 => Frame::Nv12(Nv12::new(size, [next(), next()]).expect(WIDE)),
+            PixelFormat::Bgra => Frame::Bgra(Bgra::new(size, next()).expect(WIDE)),
+        }
+    }
+
     /// Takes the I420 picture out if that is what this is and its size is `size`; otherwise makes a
     /// black one. Sources use it to write into a frame that came back from the encoder.
     #[must_use]

@@ -41,6 +41,11 @@ impl Plane {
         Plane { bytes, stride }
     }
 
+    /// A plane of zeros.
+    pub(super) fn zeros(stride: usize, rows: usize) -> Plane {
+        Plane { bytes: vec![0; stride * rows], stride }
+    }
+
     fn filled(value: u8, row: usize, rows: usize) -> Plane {
         Plane { bytes: vec![value; row * rows], stride: row }
     }
@@ -124,6 +129,10 @@ impl I420 {
         tight(&self.planes[0], width, height)
             && self.planes[1..].iter().all(|plane| tight(plane, width / 2, height / 2))
     }
+
+    pub(super) fn all_planes_mut(&mut self) -> &mut [Plane] {
+        &mut self.planes
+    }
 }
 
 /// A picture in two planes, 4:2:0, 8 bits, chroma interleaved.
@@ -153,6 +162,10 @@ impl Nv12 {
     pub fn planes(&self) -> &[Plane; 2] {
         &self.planes
     }
+
+    pub(super) fn all_planes_mut(&mut self) -> &mut [Plane] {
+        &mut self.planes
+    }
 }
 
 /// A picture of four bytes a pixel: blue, green, red, ignored.
@@ -180,6 +193,10 @@ impl Bgra {
     #[must_use]
     pub fn plane(&self) -> &Plane {
         &self.plane
+    }
+
+    pub(super) fn all_planes_mut(&mut self) -> &mut [Plane] {
+        std::slice::from_mut(&mut self.plane)
     }
 }
 

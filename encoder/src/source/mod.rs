@@ -6,6 +6,7 @@
 
 mod app;
 mod h264_file;
+pub mod shared_memory;
 pub mod test_picture;
 mod y4m;
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 pub use app::{AppSource, FrameSender, SendError};
 pub use h264_file::H264File;
+pub use shared_memory::{RingWriter, SharedMemory};
 pub use test_picture::TestPicture;
 pub use y4m::{Y4mFile, Y4mStream};
 
@@ -127,6 +129,14 @@ pub enum SourceError {
     NotH264 {
         /// Which file.
         path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A name that no shared memory can have.
+    #[error("shm:{name}: {reason}")]
+    SharedMemory {
+        /// As it was given.
+        name: String,
         /// What is wrong and what to do.
         reason: String,
     },

@@ -229,8 +229,9 @@ pub struct ServeFlags {
           help_heading = "Signalling")]
     pub max_viewers: usize,
 
-    /// Picture source: test, a .y4m or .h264 file (looped), or - for y4m on standard input
-    #[arg(long, value_name = "test|FILE|-", default_value = "test", value_parser = values::source,
+    /// Picture source: test, a .y4m or .h264 file (looped), - for y4m on standard input, or shm:NAME for
+    /// what another program writes into shared memory (docs/shared-memory.md)
+    #[arg(long, value_name = "test|FILE|-|shm:NAME", default_value = "test", value_parser = values::source,
           help_heading = "Picture")]
     pub source: SourceKind,
 
@@ -239,12 +240,14 @@ pub struct ServeFlags {
           help_heading = "Picture")]
     pub encoder: EncoderChoice,
 
-    /// Size of the test picture; files bring their own
+    /// Size of the test picture, and of shared memory that nobody writes into yet; all else brings its
+    /// own
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720",
           value_parser = values::size, help_heading = "Picture")]
     pub size: (u32, u32),
 
-    /// Frames a second: 30 for the test picture if not given; a file keeps its own if not given
+    /// Frames a second: 30 for the test picture if not given; files and shared memory keep
+    /// their own if not given
     #[arg(long, value_name = "N", value_parser = values::fps, help_heading = "Picture")]
     pub fps: Option<u32>,
 
@@ -255,7 +258,8 @@ pub struct ServeFlags {
 
     /// What the picture shows: camera, or screen (text, windows, games with still parts)
     #[arg(long, value_name = "camera|screen", default_value = "camera",
-          value_parser = values::content, help_heading = "Picture")]
+          value_parser = values::content,
+          help_heading = "Picture")]
     pub content: Content,
 
     /// Local UDP port or range; one port serves all viewers: the first free one. Any port if not

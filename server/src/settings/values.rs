@@ -61,16 +61,23 @@ pub(super) fn max_viewers(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Where pictures come from; files are told apart by the end of their name.
+/// Where pictures come from: files are told apart by the end of their name, all else by its start.
 pub(super) fn source(text: &str) -> Result<SourceKind, String> {
     let path = PathBuf::from(text);
+    if let Some(name) = text.strip_prefix("shm:") {
+        return match name {
+            "" => Err("name the shared memory, as in shm:game".to_string()),
+            name => Ok(SourceKind::SharedMemory(name.to_string())),
+        };
+    }
     let extension = path.extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase);
     match (text, extension.as_deref()) {
         ("test", _) => Ok(SourceKind::Test),
         ("-", _) => Ok(SourceKind::Stdin),
         (_, Some("y4m")) => Ok(SourceKind::Y4mFile(path)),
         (_, Some("h264" | "264" | "avc")) => Ok(SourceKind::H264File(path)),
-        _ => Err("write test, a file that ends in .y4m or .h264, or - for y4m on standard input"
+        _ => Err("write test, a file that ends in .y4m or .h264, - for y4m on standard input, \
+                  or shm:NAME"
             .to_string()),
     }
 }
@@ -281,7 +288,10 @@ mod tests {
         assert_eq!(source("-"), Ok(SourceKind::Stdin));
         assert_eq!(source("a/b.y4m"), Ok(SourceKind::Y4mFile("a/b.y4m".into())));
         assert_eq!(source("b.H264"), Ok(SourceKind::H264File("b.H264".into())));
-        assert!(source("film.mp4").is_err());
+        assert_eq!(source("shm:a.y4m"), Ok(SourceKind::SharedMemory("a.y4m".to_string())));
+        for text in ["film.mp4", "shm:", "shm", "x12"] {
+            assert!(source(text).is_err(), "{text}");
+        }
     }
 
     #[test]
