@@ -30,6 +30,8 @@ pub enum SourceKind {
     Stdin,
     /// A ring in shared memory, by its name under `/dev/shm` or a whole path.
     SharedMemory(String),
+    /// The screen of an X server: a display such as `:0`, or that of the environment.
+    X11(Option<String>),
 }
 
 /// For people: `test picture`, the path of a file, `y4m on standard input`.
@@ -40,6 +42,8 @@ impl std::fmt::Display for SourceKind {
             SourceKind::Y4mFile(path) | SourceKind::H264File(path) => path.display().fmt(f),
             SourceKind::Stdin => f.write_str("y4m on standard input"),
             SourceKind::SharedMemory(name) => write!(f, "shared memory {name}"),
+            SourceKind::X11(None) => f.write_str("X11 screen"),
+            SourceKind::X11(Some(display)) => write!(f, "X11 screen {display}"),
         }
     }
 }

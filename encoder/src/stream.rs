@@ -12,7 +12,7 @@ use crate::frame::{FrameRate, Size};
 use crate::media::{Media, MediaEvent, Wake};
 use crate::plan::{self, threads};
 use crate::source::{
-    H264File, Pacing, SharedMemory, Source, Stopper, TestPicture, Y4mFile, Y4mStream,
+    H264File, Pacing, SharedMemory, Source, Stopper, TestPicture, X11Screen, Y4mFile, Y4mStream,
 };
 use crate::stats::StreamStats;
 use crate::thread::{EncoderThread, Shared, Worker};
@@ -66,6 +66,10 @@ impl Stream {
             SourceKind::SharedMemory(name) => {
                 let size = Size::new(config.size.0, config.size.1)?;
                 Box::new(SharedMemory::open(name, size, rate)?)
+            }
+            SourceKind::X11(display) => {
+                let rate = rate.map_or_else(|| FrameRate::per_second(Self::FPS_DEFAULT), Ok)?;
+                Box::new(X11Screen::open(display.as_deref(), rate)?)
             }
             SourceKind::H264File(path) => return Stream::pass_through(H264File::open(path, rate)?),
         };

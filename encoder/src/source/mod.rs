@@ -8,6 +8,7 @@ mod app;
 mod h264_file;
 pub mod shared_memory;
 pub mod test_picture;
+mod x11;
 mod y4m;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use app::{AppSource, FrameSender, SendError};
 pub use h264_file::H264File;
 pub use shared_memory::{RingWriter, SharedMemory};
 pub use test_picture::TestPicture;
+pub use x11::X11Screen;
 pub use y4m::{Y4mFile, Y4mStream};
 
 use crate::frame::{Frame, FrameRate, RateError, Size, SizeError};
@@ -129,6 +131,14 @@ pub enum SourceError {
     NotH264 {
         /// Which file.
         path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A screen that cannot be captured.
+    #[error("x11:{display}: {reason}")]
+    X11 {
+        /// Which display.
+        display: String,
         /// What is wrong and what to do.
         reason: String,
     },

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pinhole_core::gather::Paths;
-use pinhole_encoder::{SourceKind, StreamConfig};
+use pinhole_encoder::{Content, SourceKind, StreamConfig};
 
 use super::flags::ServeFlags;
 use super::{
@@ -46,6 +46,10 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         SourceKind::Test => Some(flags.fps.unwrap_or(TEST_FPS)),
         _ => flags.fps,
     };
+    let content = match flags.source {
+        SourceKind::X11(_) => Content::Screen,
+        _ => Content::Camera,
+    };
     if flags.reflector_token.is_some() && flags.reflector.is_none() {
         return refused("--reflector-token needs --reflector HOST:PORT, whose secret it is");
     }
@@ -61,7 +65,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
             size: flags.size,
             fps,
             bitrate: flags.bitrate,
-            content: flags.content,
+            content: flags.content.unwrap_or(content),
         },
         runtime: flags.runtime,
         addresses: Addresses {

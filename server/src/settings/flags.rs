@@ -229,9 +229,10 @@ pub struct ServeFlags {
           help_heading = "Signalling")]
     pub max_viewers: usize,
 
-    /// Picture source: test, a .y4m or .h264 file (looped), - for y4m on standard input, or shm:NAME for
-    /// what another program writes into shared memory (docs/shared-memory.md)
-    #[arg(long, value_name = "test|FILE|-|shm:NAME", default_value = "test", value_parser = values::source,
+    /// Picture source: test, a .y4m or .h264 file (looped), - for y4m on standard input, shm:NAME for
+    /// what another program writes into shared memory (docs/shared-memory.md), or x11 or x11:DISPLAY for
+    /// the screen of an X server
+    #[arg(long, value_name = "test|FILE|-|shm:NAME|x11[:DISPLAY]", default_value = "test", value_parser = values::source,
           help_heading = "Picture")]
     pub source: SourceKind,
 
@@ -246,7 +247,7 @@ pub struct ServeFlags {
           value_parser = values::size, help_heading = "Picture")]
     pub size: (u32, u32),
 
-    /// Frames a second: 30 for the test picture if not given; files and shared memory keep
+    /// Frames a second: 30 for the test picture and screens if not given; files and shared memory keep
     /// their own if not given
     #[arg(long, value_name = "N", value_parser = values::fps, help_heading = "Picture")]
     pub fps: Option<u32>,
@@ -256,11 +257,11 @@ pub struct ServeFlags {
           help_heading = "Picture")]
     pub bitrate: u32,
 
-    /// What the picture shows: camera, or screen (text, windows, games with still parts)
-    #[arg(long, value_name = "camera|screen", default_value = "camera",
-          value_parser = values::content,
+    /// What the picture shows: camera, or screen (text, windows, games with still parts). screen for x11
+    /// if not given, else camera
+    #[arg(long, value_name = "camera|screen", value_parser = values::content,
           help_heading = "Picture")]
-    pub content: Content,
+    pub content: Option<Content>,
 
     /// Local UDP port or range; one port serves all viewers: the first free one. Any port if not
     /// given
