@@ -81,12 +81,14 @@ pub struct EncoderConfig {
     pub bitrate: u32,
     /// What the pictures show.
     pub content: Content,
+    /// Cisco's binary of OpenH264, used in place of the one that is built in.
+    pub openh264_library: Option<PathBuf>,
 }
 
 impl Default for EncoderConfig {
     fn default() -> EncoderConfig {
         let (encoder, content) = (EncoderChoice::default(), Content::default());
-        EncoderConfig { encoder, bitrate: 3_000_000, content }
+        EncoderConfig { encoder, bitrate: 3_000_000, content, openh264_library: None }
     }
 }
 
@@ -106,12 +108,19 @@ pub struct StreamConfig {
     pub bitrate: u32,
     /// What the pictures show.
     pub content: Content,
+    /// Cisco's binary of OpenH264, used in place of the one that is built in.
+    pub openh264_library: Option<PathBuf>,
 }
 
 impl StreamConfig {
     /// How the pictures are encoded.
     #[must_use]
     pub fn encoder(&self) -> EncoderConfig {
-        EncoderConfig { encoder: self.encoder, bitrate: self.bitrate, content: self.content }
+        EncoderConfig {
+            encoder: self.encoder,
+            bitrate: self.bitrate,
+            content: self.content,
+            openh264_library: self.openh264_library.clone(),
+        }
     }
 }

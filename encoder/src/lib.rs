@@ -31,6 +31,7 @@
 //!     fps: Some(30),
 //!     bitrate: 500_000,
 //!     content: Content::Camera,
+//!     openh264_library: None,
 //! })?;
 //! let (sender, woken) = mpsc::channel();
 //! stream.set_wake(Arc::new(move || _ = sender.send(())));
@@ -63,7 +64,7 @@ pub use encoder::{Encoder, EncoderSettings};
 pub use error::StreamError;
 pub use frame::{Frame, FrameRate, Size};
 pub use media::{Media, MediaEvent, Wake};
-pub use openh264::OpenH264;
+pub use openh264::{LibraryError, OpenH264, OpenH264Library};
 pub use plan::EncoderPlan;
 pub use source::Source;
 pub use stats::StreamStats;

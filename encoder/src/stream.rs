@@ -91,7 +91,7 @@ impl Stream {
             full_range: format.full_range,
             threads: threads(format.size.macroblocks()),
         };
-        let started = plan::start(config.encoder, &settings)?;
+        let started = plan::start(config.encoder, &settings, config.openh264_library.as_deref())?;
         let mut stream =
             Stream::from_parts(source, started.encoder, settings, Some(started.remake))?;
         stream.format.encoder = started.line;

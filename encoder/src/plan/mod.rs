@@ -8,11 +8,13 @@ mod words;
 
 pub use judge::{BackEnd, EncoderPlan, Outlook};
 
+use std::path::Path;
+
 use crate::config::EncoderChoice;
 use crate::encoder::{Encoder, EncoderSettings, Remake};
 use crate::error::StreamError;
 use crate::gpu::survey;
-use crate::openh264::OpenH264;
+use crate::openh264::{OpenH264, OpenH264Library};
 
 /// An encoder that was started, how to start another like it, and the line for people.
 pub(crate) struct Started {
@@ -29,10 +31,12 @@ impl EncoderPlan {
     }
 }
 
-/// Starts the encoder that `choice` means.
+/// Starts the encoder that `choice` means. `library`: Cisco's binary, in place of the OpenH264 that is
+/// built in.
 pub(crate) fn start(
     choice: EncoderChoice,
     settings: &EncoderSettings,
+    library: Option<&Path>,
 ) -> Result<Started, StreamError> {
     let reason = match choice {
         // Whoever knows what they want does not wait for drivers.
@@ -48,9 +52,12 @@ pub(crate) fn start(
             }
         }
     };
-    let encoder = OpenH264::new(settings)?;
+    let library =
+        library.map_or_else(|| Ok(OpenH264Library::built_in()), OpenH264Library::cisco)?;
+    let encoder = OpenH264::with_library(&library, settings)?;
     let line = format!("{} ({reason})", encoder.describe());
-    let remake: Remake = Box::new(|settings| Ok(Box::new(OpenH264::new(settings)?)));
+    let remake: Remake =
+        Box::new(move |settings| Ok(Box::new(OpenH264::with_library(&library, settings)?)));
     Ok(Started { encoder: Box::new(encoder), remake, line })
 }
 

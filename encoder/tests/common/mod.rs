@@ -54,6 +54,7 @@ pub fn config(source: SourceKind) -> StreamConfig {
         fps: None,
         bitrate: 1_000_000,
         content: Content::Camera,
+        openh264_library: None,
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
             fps,
             bitrate: flags.bitrate,
             content: flags.content.unwrap_or(content),
+            openh264_library: flags.openh264_library,
         },
         runtime: flags.runtime,
         addresses: Addresses {

@@ -241,6 +241,12 @@ pub struct ServeFlags {
           help_heading = "Picture")]
     pub encoder: EncoderChoice,
 
+    /// Cisco's binary of OpenH264 2.6.0, as downloaded from Cisco, to encode with in place of the one
+    /// that is built in: OpenH264 Video Codec provided by Cisco Systems, Inc.
+    /// docs/h264-licensing.md tells where it is and what it means for patent fees
+    #[arg(long, value_name = "FILE", help_heading = "Picture")]
+    pub openh264_library: Option<PathBuf>,
+
     /// Size of the test picture, and of shared memory that nobody writes into yet; all else brings its
     /// own
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720",

@@ -71,6 +71,17 @@ fn a_screen_is_screen_content_unless_somebody_says_otherwise() {
 }
 
 #[test]
+fn only_the_setting_makes_another_library_be_loaded() {
+    let library = |line: &str, pairs: &[(&str, &str)]| {
+        parse(line, pairs, "").unwrap().stream.openh264_library
+    };
+    assert_eq!(library("", &[]), None);
+    assert_eq!(library("--openh264-library a.so", &[]), Some("a.so".into()));
+    let named = [("PINHOLE_OPENH264_LIBRARY", "b.so")];
+    assert_eq!(library("", &named), Some("b.so".into()));
+}
+
+#[test]
 fn the_flag_beats_the_environment_beats_the_file_beats_the_default() {
     let file = "max-viewers = 1";
     let variable = [("PINHOLE_MAX_VIEWERS", "2")];
