@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::net::{AddressFamily, getsockname};
 use x11rb::connection::{Connection, RequestConnection};
+use x11rb::cookie::Cookie;
 use x11rb::errors::{ConnectError, ReplyError};
 use x11rb::protocol::shm::{self, ConnectionExt as _};
 use x11rb::protocol::xfixes::{ConnectionExt as _, GetCursorImageReply};
@@ -76,7 +77,7 @@ impl Screen {
         }
         let (major, minor) = Self::XFIXES_VERSION;
         // Without it there is a picture without a cursor.
-        let version = screen.connection.xfixes_query_version(major, minor).map(|it| it.reply());
+        let version = screen.connection.xfixes_query_version(major, minor).map(Cookie::reply);
         screen.has_cursor = matches!(version, Ok(Ok(_)));
         Ok(screen)
     }
@@ -149,7 +150,7 @@ impl Screen {
                 asked.reply().map(|reply| Some(reply.data))
             }
         };
-        let cursor = cursor.map(|cursor| cursor.reply()).transpose()?;
+        let cursor = cursor.map(Cookie::reply).transpose()?;
         Ok(Answers { geometry: geometry.reply()?, cursor, image })
     }
 
