@@ -78,8 +78,16 @@ fn pictures_of_every_format_arrive_with_their_colours_and_without_their_padding(
         // Pure red as BT.709, limited range.
         (PixelFormat::Bgra, [0, 0, 255], [63, 102, 240]),
     ] {
-        let (sender, mut watched) = watched(size);
         let painted = Painted::new(format, size, colour);
+        let (sender, mut source) = AppSource::new(size, rate());
+        sender.send(&painted.picture(), Instant::now()).unwrap();
+        let frame = source.next_frame(&moment(), None).unwrap().unwrap();
+        for (plane, want) in frame.as_picture().rows().iter().zip(want) {
+            let off = plane.bytes.iter().map(|got| got.abs_diff(want)).max();
+            assert!(off <= Some(1), "{format:?}: {off:?} off");
+        }
+
+        let (sender, mut watched) = watched(size);
         sender.send(&painted.picture(), Instant::now()).unwrap();
         let unit = watched.unit();
         assert!(unit.keyframe);
@@ -192,11 +200,14 @@ fn the_stream_ends_with_its_last_sender_and_senders_hear_of_the_end_of_the_strea
     watched.stream.request_keyframe();
     assert!(watched.unit().keyframe);
 
-    let (sender, source) = AppSource::new(size(320, 180), rate());
-    let stream = Stream::of_source(Box::new(source), &EncoderConfig::default()).unwrap();
+    let (sender, mut watched) = self::watched(size(320, 180));
+    sender.send(&painted.picture(), Instant::now()).unwrap();
+    watched.unit();
+    // Its thread waits for the next picture by now, which never comes.
+    std::thread::sleep(50 * MS);
     assert!(!sender.is_closed());
     let began = Instant::now();
-    drop(stream);
+    drop(watched);
     assert!(began.elapsed() < MS * 900, "{:?}", began.elapsed());
     wait_until("the source is closed", || sender.is_closed());
     assert_eq!(sender.send(&painted.picture(), Instant::now()), Err(SendError::Closed));

@@ -344,12 +344,16 @@ fn a_reader_is_woken_at_once_and_one_of_a_silent_producer_soon() {
     }
 }
 
-/// Says when it is dropped, as the thread of a stream does when it ends.
-struct Mourned(SharedMemory, Arc<AtomicBool>);
+/// Says when it is asked, and when it is dropped, as the thread of a stream does when it ends.
+struct Mourned {
+    source: SharedMemory,
+    asked: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
+}
 
 impl Source for Mourned {
     fn format(&self) -> SourceFormat {
-        self.0.format()
+        self.source.format()
     }
 
     fn next_frame(
@@ -357,25 +361,28 @@ impl Source for Mourned {
         moment: &Moment,
         spare: Option<Frame>,
     ) -> Result<Option<Frame>, SourceError> {
-        self.0.next_frame(moment, spare)
+        self.asked.store(true, Ordering::Relaxed);
+        self.source.next_frame(moment, spare)
     }
 
     fn stopper(&self) -> Option<Stopper> {
-        self.0.stopper()
+        self.source.stopper()
     }
 }
 
 impl Drop for Mourned {
     fn drop(&mut self) {
-        self.1.store(true, Ordering::Relaxed);
+        self.ended.store(true, Ordering::Relaxed);
     }
 }
 
 #[test]
 fn dropping_a_stream_without_a_ring_takes_no_time_and_leaves_no_thread_behind() {
-    let ended = Arc::new(AtomicBool::new(false));
-    let source = Mourned(Name::new("none").open(), Arc::clone(&ended));
+    let [asked, ended] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let source = Name::new("none").open();
+    let source = Mourned { source, asked: Arc::clone(&asked), ended: Arc::clone(&ended) };
     let stream = Stream::of_source(Box::new(source), &EncoderConfig::default()).unwrap();
+    wait_until("it waits for a picture", || asked.load(Ordering::Relaxed));
     let began = Instant::now();
     drop(stream);
     assert!(began.elapsed() < MS * 900, "{:?}", began.elapsed());
