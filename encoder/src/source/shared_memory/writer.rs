@@ -168,3 +168,36 @@ impl Drop for RingWriter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::SharedMemory;
+    use super::*;
+    use crate::frame::{Frame, I420};
+    use crate::source::SourceError;
+
+    #[test]
+    fn writers_refuse_pictures_of_another_kind_and_leave_the_name_to_their_successor() {
+        let name = format!("pinhole-test-{}-writer", std::process::id());
+        let (size, rate) = (Size::new(320, 180).unwrap(), FrameRate::per_second(50).unwrap());
+        let format = |format| RingFormat { format, size, rate };
+        let mut ring = RingWriter::create(&name, &format(PixelFormat::I420)).unwrap();
+        let other = Frame::I420(I420::black(Size::new(64, 64).unwrap()));
+        let text = ring.write(&other.as_picture(), Instant::now()).unwrap_err().to_string();
+        assert!(text.contains("made for I420 of 320x180 and got I420 of 64x64"), "{text}");
+
+        let second = RingWriter::create(&name, &format(PixelFormat::Bgra)).unwrap();
+        drop(ring);
+        assert!(second.path.exists());
+        let path = second.path.clone();
+        drop(second);
+        assert!(!path.exists());
+
+        for bad in ["", "a/b", "../etc"] {
+            let error = RingWriter::create(bad, &format(PixelFormat::Bgra)).err().unwrap();
+            assert!(matches!(error, WriteError::Name(_)), "{error}");
+            let error = SharedMemory::open(bad, size, None).err().unwrap();
+            assert!(matches!(error, SourceError::SharedMemory { .. }), "{error}");
+        }
+    }
+}
