@@ -43,6 +43,7 @@ fn measure_joining(size: Size) -> Result<(), Box<dyn std::error::Error>> {
         fps: None,
         bitrate: 3_000_000,
         content: Content::Camera,
+        openh264_library: None,
     })?;
     let (sender, woken) = channel();
     stream.set_wake(Arc::new(move || _ = sender.send(())));

@@ -2,6 +2,7 @@
 
 use crate::encoder::EncodeError;
 use crate::frame::{RateError, SizeError};
+use crate::openh264::LibraryError;
 use crate::source::SourceError;
 
 /// Why a stream cannot start; the text says what is wrong and what to do.
@@ -14,6 +15,9 @@ pub enum StreamError {
     /// The encoder does not start.
     #[error("the encoder does not start: {0}")]
     Encoder(#[from] EncodeError),
+    /// A library that cannot be used.
+    #[error("{0}")]
+    Library(#[from] LibraryError),
     /// A back end that was asked for by name is not there.
     #[error("{0}")]
     NoSuchEncoder(String),

@@ -6,8 +6,9 @@
 //! and says when somebody watches and when somebody needs a keyframe.
 //!
 //! - [`frame`]: raw pictures, checked when they are made; sizes, rates, conversion.
-//! - [`source`]: the moving test picture with its readable clock, y4m from files and standard input, and
-//!   Annex B files, which pass through unencoded.
+//! - [`source`]: the moving test picture with its readable clock, y4m from files and standard input,
+//!   Annex B files, which pass through unencoded, shared memory, X11 screens, and
+//!   [`AppSource`](source::AppSource) for pictures out of the memory of the program that embeds this.
 //! - [`encoder`]: what a back end is. [`OpenH264`] is the one that is always there; [`VulkanVideo`] drives the
 //!   encode engine of a GPU, and has never run on one.
 //! - [`gpu`], [`plan`]: which GPUs there are, what they encode, which back end is used, and why not another.
@@ -31,6 +32,7 @@
 //!     fps: Some(30),
 //!     bitrate: 500_000,
 //!     content: Content::Camera,
+//!     openh264_library: None,
 //! })?;
 //! let (sender, woken) = mpsc::channel();
 //! stream.set_wake(Arc::new(move || _ = sender.send(())));
@@ -60,12 +62,12 @@ mod thread;
 mod vulkan_video;
 
 pub use access_unit::AccessUnit;
-pub use config::{Content, EncoderChoice, SourceKind, StreamConfig, StreamFormat};
+pub use config::{Content, EncoderChoice, EncoderConfig, SourceKind, StreamConfig, StreamFormat};
 pub use encoder::{Encoder, EncoderSettings};
 pub use error::StreamError;
 pub use frame::{Frame, FrameRate, Size};
 pub use media::{Media, MediaEvent, Wake};
-pub use openh264::OpenH264;
+pub use openh264::{LibraryError, OpenH264, OpenH264Library};
 pub use plan::EncoderPlan;
 pub use source::Source;
 pub use stats::StreamStats;

@@ -5,13 +5,15 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crate::access_unit::AccessUnit;
-use crate::config::{SourceKind, StreamConfig, StreamFormat};
+use crate::config::{EncoderConfig, SourceKind, StreamConfig, StreamFormat};
 use crate::encoder::{Encoder, EncoderSettings, Starter};
 use crate::error::StreamError;
 use crate::frame::{FrameRate, Size};
 use crate::media::{Media, MediaEvent, Wake};
 use crate::plan::{self, threads};
-use crate::source::{H264File, Pacing, Source, TestPicture, Y4mFile, Y4mStream};
+use crate::source::{
+    H264File, Pacing, SharedMemory, Source, Stopper, TestPicture, X11Screen, Y4mFile, Y4mStream,
+};
 use crate::stats::StreamStats;
 use crate::thread::{Begin, Charge, Shared, Watchdog, Worker};
 
@@ -23,10 +25,12 @@ pub struct Stream {
     shared: Arc<Shared>,
     format: StreamFormat,
     threads: Vec<(Worker, JoinHandle<()>, Duration)>,
+    /// Ends a source that blocks.
+    stopper: Option<Stopper>,
 }
 
 impl Stream {
-    /// Frames a second of the test picture, if nobody says.
+    /// Frames a second of the test picture and of screens, if nobody says.
     pub const FPS_DEFAULT: u32 = 30;
     /// How long [`Stream::start`] waits for a header on standard input.
     pub const HEADER_PATIENCE: Duration = Duration::from_secs(30);
@@ -59,8 +63,25 @@ impl Stream {
                 let (input, name) = (std::io::stdin(), "standard input");
                 Box::new(Y4mStream::open(input, name, rate, Self::HEADER_PATIENCE)?)
             }
+            SourceKind::SharedMemory(name) => {
+                let size = Size::new(config.size.0, config.size.1)?;
+                Box::new(SharedMemory::open(name, size, rate)?)
+            }
+            SourceKind::X11(display) => {
+                let rate = rate.map_or_else(|| FrameRate::per_second(Self::FPS_DEFAULT), Ok)?;
+                Box::new(X11Screen::open(display.as_deref(), rate)?)
+            }
             SourceKind::H264File(path) => return Stream::pass_through(H264File::open(path, rate)?),
         };
+        Stream::of_source(source, &config.encoder())
+    }
+
+    /// Starts a stream of an embedder's own source, such as an
+    /// [`AppSource`](crate::source::AppSource), with the encoder that `config` means.
+    pub fn of_source(
+        source: Box<dyn Source>,
+        config: &EncoderConfig,
+    ) -> Result<Stream, StreamError> {
         let format = source.format();
         let settings = EncoderSettings {
             size: format.size,
@@ -70,7 +91,7 @@ impl Stream {
             full_range: format.full_range,
             threads: threads(format.size.macroblocks()),
         };
-        let started = plan::start(config.encoder, &settings)?;
+        let started = plan::start(config.encoder, &settings, config.openh264_library.as_deref())?;
         let mut stream = Stream::from_parts(source, started.encoder, settings, started.chain)?;
         stream.format.encoder = started.line;
         Ok(stream)
@@ -101,6 +122,7 @@ impl Stream {
         let live = given.pacing == Pacing::Arrival;
         let patience = if live { Self::READ_PATIENCE } else { Self::PATIENCE };
         let mut stream = Stream::new(format, live);
+        stream.stopper = source.stopper();
         let promised = stream.format.profile_level_id;
         let watchdog = Watchdog::new(chain.into_iter().collect(), settings, promised);
         let charge = Charge { settings, promised, hung: 0, instead_of: None };
@@ -150,7 +172,7 @@ impl Stream {
     }
 
     fn new(format: StreamFormat, live: bool) -> Stream {
-        Stream { shared: Arc::new(Shared::new(live)), format, threads: Vec::new() }
+        Stream { shared: Arc::new(Shared::new(live)), format, threads: Vec::new(), stopper: None }
     }
 
     fn spawn(
@@ -199,6 +221,7 @@ impl Media for Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.shared.stop();
+        self.stopper.iter().for_each(|stop| stop());
         for (worker, handle, patience) in self.threads.drain(..) {
             if self.shared.wait_ended(worker, patience) {
                 // It has run its last line; a panic was reported before.

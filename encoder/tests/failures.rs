@@ -282,6 +282,7 @@ fn back_ends_that_are_not_built_in_are_refused_with_what_to_do() {
             fps: None,
             bitrate: 500_000,
             content: Content::Camera,
+            openh264_library: None,
         };
         let error = Stream::start(&config).err().unwrap().to_string();
         assert!(error.contains("use --encoder auto or openh264"), "{error}");

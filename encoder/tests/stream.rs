@@ -21,6 +21,7 @@ fn real(width: u32, height: u32, fps: u32) -> Stream {
         fps: Some(fps),
         bitrate: 800_000,
         content: Content::Camera,
+        openh264_library: None,
     })
     .unwrap()
 }

@@ -42,6 +42,7 @@ const TOOLS: &[Tool] = &[
         package: "ffmpeg",
         steps: &[Step::Tests, Step::Clients],
     },
+    Tool { check: &["sh", "-c", "command -v Xvfb"], package: "xvfb", steps: &[Step::Tests] },
     Tool { check: &["chromium", "--version"], package: "chromium", steps: REAL },
     Tool { check: &["firefox-esr", "--version"], package: "firefox-esr", steps: &[Step::Clients] },
     Tool {

@@ -2,58 +2,71 @@
 
 use yuv::{BufferStoreMut, YuvConversionMode, YuvPlanarImageMut, YuvRange, YuvStandardMatrix};
 
-use super::{Bgra, Frame, I420, Nv12};
+use super::picture::Planes;
+use super::{Frame, I420, Picture, Plane, Rows};
 
 /// Converts a picture into `into`, whose size must be the same: BGRA becomes BT.709, limited range;
 /// 4:2:0 is rearranged and keeps its values. Returns false, and leaves `into` as it was, when the
 /// sizes differ.
 pub fn to_i420(frame: &Frame, into: &mut I420) -> bool {
-    if frame.size() != into.size() {
+    copy_to_i420(&frame.as_picture(), into, false)
+}
+
+/// Like [`to_i420`], of a picture that belongs to somebody else. `full_range`: BGRA becomes samples from
+/// 0 to 255 rather than 16 to 235.
+pub fn copy_to_i420(picture: &Picture<'_>, into: &mut I420, full_range: bool) -> bool {
+    if picture.size() != into.size() {
         return false;
     }
-    match frame {
-        Frame::I420(from) => copy_i420(from, into),
-        Frame::Nv12(from) => split_nv12(from, into),
-        Frame::Bgra(from) => return convert_bgra(from, into),
+    match picture.planes() {
+        Planes::I420(from) => copy_i420(from, into),
+        Planes::Nv12(from) => split_nv12(from, into),
+        Planes::Bgra(from) => return convert_bgra(from, into, full_range),
     }
     true
 }
 
-fn copy_i420(from: &I420, into: &mut I420) {
-    let (width, height) = from.size().pixels();
+fn copy_i420(from: [Rows<'_>; 3], into: &mut I420) {
+    let (width, height) = into.size().pixels();
     let rows = [(width, height), (width / 2, height / 2), (width / 2, height / 2)];
-    for ((from, into), (row, count)) in from.planes().iter().zip(into.planes_mut()).zip(rows) {
-        let stride = into.stride();
-        let rows = from.bytes().chunks(from.stride()).zip(into.bytes_mut().chunks_mut(stride));
-        for (from, into) in rows.take(count) {
-            into[..row].copy_from_slice(&from[..row]);
-        }
+    for ((from, into), (row, count)) in from.into_iter().zip(into.planes_mut()).zip(rows) {
+        copy_rows(from, into, row, count);
     }
 }
 
-fn split_nv12(from: &Nv12, into: &mut I420) {
-    let (width, height) = from.size().pixels();
-    let [luma, chroma] = from.planes();
-    let [y, u, v] = into.planes_mut();
-    let (y_stride, u_stride, v_stride) = (y.stride(), u.stride(), v.stride());
-    let rows = luma.bytes().chunks(luma.stride()).zip(y.bytes_mut().chunks_mut(y_stride));
-    for (from, into) in rows.take(height) {
-        into[..width].copy_from_slice(&from[..width]);
+fn copy_rows(from: Rows<'_>, into: &mut Plane, row: usize, count: usize) {
+    let stride = into.stride();
+    // In one go where nothing lies between rows.
+    if let (true, true, Some(whole)) =
+        (from.stride == row, stride == row, from.bytes.get(..row * count))
+    {
+        into.bytes_mut()[..row * count].copy_from_slice(whole);
+        return;
     }
-    let pairs = chroma.bytes().chunks(chroma.stride());
+    for (from, into) in from.iter().zip(into.bytes_mut().chunks_mut(stride)).take(count) {
+        into[..row].copy_from_slice(&from[..row]);
+    }
+}
+
+fn split_nv12([luma, chroma]: [Rows<'_>; 2], into: &mut I420) {
+    let (width, height) = into.size().pixels();
+    let [y, u, v] = into.planes_mut();
+    let (u_stride, v_stride) = (u.stride(), v.stride());
+    copy_rows(luma, y, width, height);
     let halves = u.bytes_mut().chunks_mut(u_stride).zip(v.bytes_mut().chunks_mut(v_stride));
-    for (from, (u, v)) in pairs.zip(halves).take(height / 2) {
+    for (from, (u, v)) in chroma.iter().zip(halves).take(height / 2) {
         for ((pair, u), v) in from[..width].chunks_exact(2).zip(u.iter_mut()).zip(v.iter_mut()) {
             (*u, *v) = (pair[0], pair[1]);
         }
     }
 }
 
-fn convert_bgra(from: &Bgra, into: &mut I420) -> bool {
+fn convert_bgra(from: Rows<'_>, into: &mut I420, full_range: bool) -> bool {
     let size = into.size();
     let [y, u, v] = into.planes_mut();
     // Strides are bounded by the buffers, which 32 bits count for any picture that `Size` allows.
     let (y_stride, u_stride, v_stride) = (y.stride() as u32, u.stride() as u32, v.stride() as u32);
+    let Ok(stride) = u32::try_from(from.stride) else { return false };
     let mut image = YuvPlanarImageMut {
         y_plane: BufferStoreMut::Borrowed(y.bytes_mut()),
         y_stride,
@@ -64,21 +77,15 @@ fn convert_bgra(from: &Bgra, into: &mut I420) -> bool {
         width: size.width(),
         height: size.height(),
     };
-    yuv::bgra_to_yuv420(
-        &mut image,
-        from.plane().bytes(),
-        from.plane().stride() as u32,
-        YuvRange::Limited,
-        YuvStandardMatrix::Bt709,
-        YuvConversionMode::Balanced,
-    )
-    .is_ok()
+    let range = if full_range { YuvRange::Full } else { YuvRange::Limited };
+    let (matrix, mode) = (YuvStandardMatrix::Bt709, YuvConversionMode::Balanced);
+    yuv::bgra_to_yuv420(&mut image, from.bytes, stride, range, matrix, mode).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Plane, Size};
+    use crate::frame::{Bgra, Nv12, Size};
 
     fn size() -> Size {
         Size::new(32, 16).unwrap()

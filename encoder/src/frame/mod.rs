@@ -5,14 +5,18 @@
 //! BT.709; the range is the source's (`full_range` of its format), limited unless it says otherwise.
 
 mod convert;
+mod picture;
 mod planes;
 mod rate;
 mod size;
 
-pub use convert::to_i420;
+pub use convert::{copy_to_i420, to_i420};
+pub use picture::{Picture, Rows};
 pub use planes::{Bgra, FrameError, I420, Nv12, Plane};
 pub use rate::{FrameRate, RateError};
 pub use size::{Size, SizeError};
+
+use picture::Planes;
 
 /// How the samples of a [`Frame`] lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,20 @@ pub enum PixelFormat {
     Nv12,
     /// One plane of four bytes a pixel: blue, green, red, and a byte that is ignored.
     Bgra,
+}
+
+impl PixelFormat {
+    /// Bytes in a row, and rows, of each plane of a picture of this size.
+    pub(crate) fn planes(self, size: Size) -> impl Iterator<Item = (usize, usize)> {
+        let (width, height) = size.pixels();
+        let chroma = (width / 2, height / 2);
+        let (planes, count) = match self {
+            PixelFormat::I420 => ([(width, height), chroma, chroma], 3),
+            PixelFormat::Nv12 => ([(width, height), (width, height / 2), (0, 0)], 2),
+            PixelFormat::Bgra => ([(width * 4, height), (0, 0), (0, 0)], 1),
+        };
+        planes.into_iter().take(count)
+    }
 }
 
 /// One raw picture. Frames that never leave a GPU will be further variants, so match with a default.
@@ -56,6 +74,61 @@ impl Frame {
             Frame::I420(_) => PixelFormat::I420,
             Frame::Nv12(_) => PixelFormat::Nv12,
             Frame::Bgra(_) => PixelFormat::Bgra,
+        }
+    }
+
+    /// Lends the samples.
+    #[must_use]
+    pub fn as_picture(&self) -> Picture<'_> {
+        Picture::of_checked(
+            self.size(),
+            match self {
+                Frame::I420(frame) => Planes::I420(frame.planes().each_ref().map(Plane::rows)),
+                Frame::Nv12(frame) => Planes::Nv12(frame.planes().each_ref().map(Plane::rows)),
+                Frame::Bgra(frame) => Planes::Bgra(frame.plane().rows()),
+            },
+        )
+    }
+
+    /// Returns the planes for writing, as many as the format has.
+    pub(crate) fn all_planes_mut(&mut self) -> &mut [Plane] {
+        match self {
+            Frame::I420(frame) => frame.all_planes_mut(),
+            Frame::Nv12(frame) => frame.all_planes_mut(),
+            Frame::Bgra(frame) => frame.all_planes_mut(),
+        }
+    }
+
+    /// Returns `spare` if it is just what is described, otherwise a new frame of zeros. Each plane has
+    /// as many bytes as its stride and rows make. Of `strides`, which must be as wide as the rows of the
+    /// format, as many are looked at as it has planes.
+    pub(crate) fn reuse(
+        spare: Option<Frame>,
+        format: PixelFormat,
+        size: Size,
+        strides: [usize; 3],
+    ) -> Frame {
+        let shapes = || format.planes(size).zip(strides).map(|((_, rows), stride)| (stride, rows));
+        let alike = |frame: &Frame| {
+            let picture = frame.as_picture();
+            let planes = picture.rows().iter().map(|rows| (rows.stride, rows.bytes.len()));
+            let wanted = shapes().map(|(stride, rows)| (stride, stride * rows));
+            frame.format() == format && frame.size() == size && planes.eq(wanted)
+        };
+        if let Some(spare) = spare
+            && alike(&spare)
+        {
+            return spare;
+        }
+        let mut planes = shapes().map(|(stride, rows)| Plane::zeros(stride, rows));
+        let mut next = || planes.next().expect("as many planes as the format has");
+        const WIDE: &str = "strides as wide as rows";
+        match format {
+            PixelFormat::I420 => {
+                Frame::I420(I420::new(size, [next(), next(), next()]).expect(WIDE))
+            }
+            PixelFormat::Nv12 => Frame::Nv12(Nv12::new(size, [next(), next()]).expect(WIDE)),
+            PixelFormat::Bgra => Frame::Bgra(Bgra::new(size, next()).expect(WIDE)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The pictures themselves: planes with strides, checked once.
 
-use super::Size;
+use super::{Rows, Size};
 
 /// Rows of samples. Row `y` starts at byte `y * stride`; what lies between rows is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,20 +41,22 @@ impl Plane {
         Plane { bytes, stride }
     }
 
+    /// A plane of zeros.
+    pub(super) fn zeros(stride: usize, rows: usize) -> Plane {
+        Plane { bytes: vec![0; stride * rows], stride }
+    }
+
     fn filled(value: u8, row: usize, rows: usize) -> Plane {
         Plane { bytes: vec![value; row * rows], stride: row }
     }
 
     fn check(&self, plane: usize, row: usize, rows: usize) -> Result<(), FrameError> {
-        let (stride, length) = (self.stride, self.bytes.len());
-        if stride < row {
-            return Err(FrameError::Stride { plane, stride, row });
-        }
-        let needed = stride.saturating_mul(rows.saturating_sub(1)).saturating_add(row);
-        if length < needed {
-            return Err(FrameError::Short { plane, length, needed });
-        }
-        Ok(())
+        self.rows().check(plane, row, rows)
+    }
+
+    /// Lends the samples.
+    pub(super) fn rows(&self) -> Rows<'_> {
+        Rows::new(&self.bytes, self.stride)
     }
 
     /// Returns the samples.
@@ -127,6 +129,10 @@ impl I420 {
         tight(&self.planes[0], width, height)
             && self.planes[1..].iter().all(|plane| tight(plane, width / 2, height / 2))
     }
+
+    pub(super) fn all_planes_mut(&mut self) -> &mut [Plane] {
+        &mut self.planes
+    }
 }
 
 /// A picture in two planes, 4:2:0, 8 bits, chroma interleaved.
@@ -156,6 +162,10 @@ impl Nv12 {
     pub fn planes(&self) -> &[Plane; 2] {
         &self.planes
     }
+
+    pub(super) fn all_planes_mut(&mut self) -> &mut [Plane] {
+        &mut self.planes
+    }
 }
 
 /// A picture of four bytes a pixel: blue, green, red, ignored.
@@ -183,6 +193,10 @@ impl Bgra {
     #[must_use]
     pub fn plane(&self) -> &Plane {
         &self.plane
+    }
+
+    pub(super) fn all_planes_mut(&mut self) -> &mut [Plane] {
+        std::slice::from_mut(&mut self.plane)
     }
 }
 

@@ -35,6 +35,12 @@ impl FrameRate {
         FrameRate::new(u64::from(frames), 1)
     }
 
+    /// Returns the ratio that it was made of: frames, and the seconds that they take.
+    #[must_use]
+    pub fn ratio(self) -> (u32, u32) {
+        (self.frames, self.seconds)
+    }
+
     /// Returns when frame `n` is due, counted from frame 0, to the nanosecond.
     #[must_use]
     pub fn due(self, n: u64) -> Duration {

@@ -8,7 +8,10 @@
 //! makes an IDR there, marked as a keyframe like any other.
 
 pub(crate) mod level;
+mod library;
 mod raw;
+
+pub use library::{LibraryError, OpenH264Library};
 
 use std::ffi::c_int;
 
@@ -27,6 +30,7 @@ use crate::frame::{Frame, I420, PixelFormat, to_i420};
 /// The OpenH264 encoder.
 pub struct OpenH264 {
     raw: raw::Raw,
+    library: OpenH264Library,
     settings: EncoderSettings,
     level: u8,
     profile_level_id: [u8; 3],
@@ -42,10 +46,18 @@ impl OpenH264 {
     /// Most threads and slices for one picture.
     pub const THREADS_MAX: u16 = 4;
 
-    /// Starts an encoder.
+    /// Starts an encoder of the library that is built in.
     pub fn new(settings: &EncoderSettings) -> Result<OpenH264, EncodeError> {
+        OpenH264::with_library(&OpenH264Library::built_in(), settings)
+    }
+
+    /// Starts an encoder of a library.
+    pub fn with_library(
+        library: &OpenH264Library,
+        settings: &EncoderSettings,
+    ) -> Result<OpenH264, EncodeError> {
         let level = check(settings)?;
-        let mut raw = raw::Raw::new(|params| fill(params, settings, level))?;
+        let mut raw = raw::Raw::new(library.api(), |params| fill(params, settings, level))?;
         let mut sets = Vec::new();
         raw.parameter_sets(&mut sets)?;
         let sps = annexb::first_sps(&sets)
@@ -56,6 +68,7 @@ impl OpenH264 {
         );
         Ok(OpenH264 {
             raw,
+            library: library.clone(),
             settings: *settings,
             level,
             profile_level_id: sps.profile_level_id,
@@ -63,7 +76,7 @@ impl OpenH264 {
         })
     }
 
-    /// Says whether the library was built with its assembly, without which it is about 3 times slower.
+    /// Says whether the library that is built in was built with its assembly, without which it is about 3 times slower.
     #[must_use]
     pub fn has_assembly() -> bool {
         raw::has_assembly()
@@ -71,7 +84,7 @@ impl OpenH264 {
 
     fn restart(&mut self, settings: &EncoderSettings) -> Result<Effect, EncodeError> {
         // Made before the old one goes, so that after an error the old one is still in force.
-        let next = OpenH264::new(settings)?;
+        let next = OpenH264::with_library(&self.library, settings)?;
         *self = OpenH264 { converted: self.converted.take(), ..next };
         Ok(Effect::NextIsIdr)
     }
@@ -83,12 +96,14 @@ impl Encoder for OpenH264 {
             1 => "1 thread".to_owned(),
             n => format!("{n} threads"),
         };
-        let version = raw::version();
-        if Self::has_assembly() {
-            format!("OpenH264 {version}, assembly, {threads}")
+        let library = self.library.describe();
+        if !self.library.is_built_in() {
+            format!("{library}, {threads}")
+        } else if Self::has_assembly() {
+            format!("{library}, assembly, {threads}")
         } else {
             format!(
-                "OpenH264 {version}, WITHOUT assembly, {threads}: about 3 times slower than it could \
+                "{library}, WITHOUT assembly, {threads}: about 3 times slower than it could \
                  be; install nasm and rebuild (cargo clean -p openh264-sys2)"
             )
         }

@@ -1,15 +1,16 @@
-//! The binding to OpenH264: every `unsafe` call of this crate, behind a type that cannot be misused.
+//! The binding to OpenH264, built in or loaded: every `unsafe` call to it, behind a type that cannot be misused.
 //!
 //! The `openh264` crate has a safe encoder, but it cannot set a number of slices, without which two
 //! threads do nothing, nor change bitrate and frame rate without an IDR, and it raises the log level
 //! only after start-up has printed. So this speaks to `openh264-sys2`, on which that crate stands too.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::path::Path;
 use std::ptr::null_mut;
+use std::sync::Arc;
 
-use openh264_sys2::source::APILoader;
 use openh264_sys2::{
-    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_FRAME_RATE,
+    API, DynamicAPI, ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_FRAME_RATE,
     ENCODER_OPTION_TRACE_CALLBACK, ENCODER_OPTION_TRACE_LEVEL, ISVCEncoder, ISVCEncoderVtbl,
     OpenH264Version, SBitrateInfo, SEncParamExt, SFrameBSInfo, SPATIAL_LAYER_ALL, SSourcePicture,
     WELS_LOG_WARNING, WelsTraceCallback, videoFormatI420,
@@ -22,6 +23,8 @@ use crate::frame::I420;
 pub(super) struct Raw {
     /// From WelsCreateSVCEncoder, not null, ours alone until `drop`.
     encoder: *mut ISVCEncoder,
+    /// Whose encoder it is: it stays loaded for as long.
+    api: Arc<DynamicAPI>,
     initialised: bool,
     /// Large (8 kB), so it is kept on the heap and reused.
     info: Box<SFrameBSInfo>,
@@ -33,14 +36,18 @@ unsafe impl Send for Raw {}
 
 impl Raw {
     /// Creates an encoder, lets `fill` set parameters over the library's defaults, and starts it.
-    pub(super) fn new(fill: impl FnOnce(&mut SEncParamExt)) -> Result<Raw, EncodeError> {
+    pub(super) fn new(
+        api: &Arc<DynamicAPI>,
+        fill: impl FnOnce(&mut SEncParamExt),
+    ) -> Result<Raw, EncodeError> {
         let mut encoder: *mut ISVCEncoder = null_mut();
         // SAFETY: the out-pointer is valid for the call.
-        let code = unsafe { APILoader::WelsCreateSVCEncoder(&raw mut encoder) };
+        let code = unsafe { api.WelsCreateSVCEncoder(&raw mut encoder) };
         if code != 0 || encoder.is_null() {
             return Err(failed("create an encoder", code));
         }
-        let mut raw = Raw { encoder, initialised: false, info: Box::default() };
+        let api = Arc::clone(api);
+        let mut raw = Raw { encoder, api, initialised: false, info: Box::default() };
         raw.quieten()?;
         let mut params = SEncParamExt::default();
         let defaults = raw.function("GetDefaultParams", |table| table.GetDefaultParams)?;
@@ -183,15 +190,34 @@ impl Drop for Raw {
             unsafe { uninitialize(self.encoder) };
         }
         // SAFETY: created by WelsCreateSVCEncoder, destroyed once, here.
-        unsafe { APILoader::WelsDestroySVCEncoder(self.encoder) };
+        unsafe { self.api.WelsDestroySVCEncoder(self.encoder) };
     }
 }
 
+/// Loads a library without asking what it is.
+pub(super) fn load(path: &Path) -> Result<DynamicAPI, openh264_sys2::Error> {
+    // SAFETY: the caller has checked its SHA-256 against one that somebody vouches for, and checks the
+    // version next, so that the functions are those that the bindings were made for.
+    unsafe { DynamicAPI::from_blob_path_unchecked(path) }
+}
+
+/// Which of the functions that are called here a library lacks: the bindings would panic.
+pub(super) fn missing(api: &DynamicAPI) -> Option<&'static str> {
+    let DynamicAPI::Libloading(library) = api else { return None };
+    [
+        ("WelsCreateSVCEncoder", library.WelsCreateSVCEncoder.is_ok()),
+        ("WelsDestroySVCEncoder", library.WelsDestroySVCEncoder.is_ok()),
+        ("WelsGetCodecVersionEx", library.WelsGetCodecVersionEx.is_ok()),
+    ]
+    .into_iter()
+    .find_map(|(name, is_there)| (!is_there).then_some(name))
+}
+
 /// The version of the library, as "2.6.0".
-pub(super) fn version() -> String {
+pub(super) fn version(api: &DynamicAPI) -> String {
     let mut version = OpenH264Version::default();
     // SAFETY: the out-pointer is valid for the call.
-    unsafe { APILoader::WelsGetCodecVersionEx(&raw mut version) };
+    unsafe { api.WelsGetCodecVersionEx(&raw mut version) };
     format!("{}.{}.{}", version.uMajor, version.uMinor, version.uRevision)
 }
 
@@ -201,7 +227,7 @@ unsafe extern "C" {
     fn WelsCPUFeatureDetect(cores: *mut i32) -> u32;
 }
 
-/// Whether the library was built with assembly that runs on this CPU.
+/// Whether the library that is built in was built with assembly that runs on this CPU.
 pub(super) fn has_assembly() -> bool {
     let mut cores = 0;
     // SAFETY: the out-pointer is valid for the call, which does nothing but ask the CPU.

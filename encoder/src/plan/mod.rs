@@ -8,6 +8,7 @@ mod words;
 
 pub use judge::{BackEnd, EncoderPlan, Outlook};
 
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::config::EncoderChoice;
 use crate::encoder::{EncodeError, Encoder, EncoderSettings, Starter};
 use crate::error::StreamError;
 use crate::gpu::survey;
-use crate::openh264::OpenH264;
+use crate::openh264::{OpenH264, OpenH264Library};
 use crate::vulkan_video::VulkanVideo;
 
 /// An encoder that was started, which ones take over from it, and the line for people.
@@ -37,10 +38,12 @@ impl EncoderPlan {
 }
 
 /// Starts the encoder that `choice` means. One that a GPU was to be, and that does not start, is left to the
-/// next unless it was asked for by name.
+/// next unless it was asked for by name. `library`: Cisco's binary, in place of the OpenH264 that is
+/// built in.
 pub(crate) fn start(
     choice: EncoderChoice,
     settings: &EncoderSettings,
+    library: Option<&Path>,
 ) -> Result<Started, StreamError> {
     let (order, gpu, why) = match choice {
         // Whoever knows what they want does not wait for drivers.
@@ -58,14 +61,17 @@ pub(crate) fn start(
         }
     };
     let is_named = choice != EncoderChoice::Auto;
-    let chain = order.iter().map(|back_end| starter(*back_end, gpu.clone())).collect();
+    let library =
+        library.map_or_else(|| Ok(OpenH264Library::built_in()), OpenH264Library::cisco)?;
+    let start = |back_end: &BackEnd| starter(*back_end, gpu.clone(), library.clone());
+    let chain = order.iter().map(start).collect();
     first_that_starts(&order, chain, settings, is_named, why)
 }
 
-fn starter(back_end: BackEnd, gpu: Option<String>) -> Starter {
+fn starter(back_end: BackEnd, gpu: Option<String>, library: OpenH264Library) -> Starter {
     Starter::new(back_end.name(), move |settings| match back_end {
         BackEnd::VulkanVideo => Ok(Box::new(VulkanVideo::new(settings, gpu.as_deref())?)),
-        BackEnd::OpenH264 => Ok(Box::new(OpenH264::new(settings)?)),
+        BackEnd::OpenH264 => Ok(Box::new(OpenH264::with_library(&library, settings)?)),
         BackEnd::VulkanCompute => {
             Err(EncodeError::Unsupported(format!("{} {}", back_end.name(), words::NOT_BUILT_IN)))
         }
@@ -164,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_does_not_start_is_passed_over_and_told_of() {
-        let chain = vec![failing(), starter(BackEnd::OpenH264, None)];
+        let chain = vec![failing(), starter(BackEnd::OpenH264, None, OpenH264Library::built_in())];
         let why = "preferred to the CPU".to_owned();
         let started = first_that_starts(&BOTH, chain, &settings(), false, why).unwrap();
         let says = "(vulkan-video does not start: no session left)";
@@ -175,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_by_name_and_does_not_start_is_refused() {
-        let chain = vec![failing(), starter(BackEnd::OpenH264, None)];
+        let chain = vec![failing(), starter(BackEnd::OpenH264, None, OpenH264Library::built_in())];
         let error = first_that_starts(&BOTH, chain, &settings(), true, String::new());
         assert_eq!(
             error.err().unwrap().to_string(),

@@ -4,15 +4,21 @@
 //! exactly when a picture is due; live ones ([`Pacing::Arrival`]) block until one has come. Files that
 //! are encoded already do not pass through here: see [`H264File`].
 
+mod app;
 mod h264_file;
+pub mod shared_memory;
 pub mod test_picture;
+mod x11;
 mod y4m;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub use app::{AppSource, FrameSender, SendError};
 pub use h264_file::H264File;
+pub use shared_memory::{RingWriter, SharedMemory};
 pub use test_picture::TestPicture;
+pub use x11::X11Screen;
 pub use y4m::{Y4mFile, Y4mStream};
 
 use crate::frame::{Frame, FrameRate, RateError, Size, SizeError};
@@ -62,7 +68,22 @@ pub trait Source: Send {
         moment: &Moment,
         spare: Option<Frame>,
     ) -> Result<Option<Frame>, SourceError>;
+
+    /// Returns when the last picture was captured, of a live source that knows. Otherwise it is the
+    /// moment at which the picture came.
+    fn captured(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Returns what ends a blocked [`Source::next_frame`] from another thread, and every one after it:
+    /// it returns `None` then. The stream calls it when it is dropped, so that no thread is left behind.
+    fn stopper(&self) -> Option<Stopper> {
+        None
+    }
 }
+
+/// See [`Source::stopper`].
+pub type Stopper = Box<dyn Fn() + Send + Sync>;
 
 /// Why pictures cannot be had; the text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +131,22 @@ pub enum SourceError {
     NotH264 {
         /// Which file.
         path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A screen that cannot be captured.
+    #[error("x11:{display}: {reason}")]
+    X11 {
+        /// Which display.
+        display: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A name that no shared memory can have.
+    #[error("shm:{name}: {reason}")]
+    SharedMemory {
+        /// As it was given.
+        name: String,
         /// What is wrong and what to do.
         reason: String,
     },

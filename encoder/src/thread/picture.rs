@@ -64,7 +64,12 @@ fn as_they_arrive(shared: &Shared, source: &mut dyn Source) -> End {
     let clock = Clock::new(source.format().rate, Instant::now());
     while !shared.lock().stopping {
         match make(shared, source, &clock, Instant::now(), 0) {
-            Ok(Some(frame)) => shared.put(frame, Instant::now(), 0),
+            Ok(Some(frame)) => {
+                let now = Instant::now();
+                shared.put(frame, source.captured().map_or(now, |captured| captured.min(now)), 0);
+            }
+            // It was told to end.
+            Ok(None) if shared.lock().stopping => return End::Stopped,
             Ok(None) => return End::Ended,
             Err(text) => return End::Failed(text),
         }

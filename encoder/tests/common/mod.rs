@@ -54,6 +54,7 @@ pub fn config(source: SourceKind) -> StreamConfig {
         fps: None,
         bitrate: 1_000_000,
         content: Content::Camera,
+        openh264_library: None,
     }
 }
 
@@ -149,6 +150,24 @@ impl Eye {
         self.size = picture.dimensions();
         read_blocks(picture.y(), picture.strides().0, self.size.0, self.size.1)
     }
+}
+
+/// Size, and luma and chroma of each corner, of the picture in an access unit that starts with an IDR.
+pub fn colours(data: &[u8]) -> ((usize, usize), [[u8; 3]; 4]) {
+    let mut decoder = Decoder::new().unwrap();
+    let picture = decoder.decode(data).unwrap().expect("a picture");
+    let ((width, height), (stride, half, _)) = (picture.dimensions(), picture.strides());
+    let (right, bottom) = (width - 1, height - 1);
+    let corners = [(0, 0), (right, 0), (0, bottom), (right, bottom)].map(|(x, y)| {
+        let chroma = y / 2 * half + x / 2;
+        [picture.y()[y * stride + x], picture.u()[chroma], picture.v()[chroma]]
+    });
+    ((width, height), corners)
+}
+
+/// A moment for sources that do not look at it.
+pub fn moment() -> Moment {
+    Moment { sequence: 0, due: Instant::now(), since_epoch: Duration::ZERO }
 }
 
 /// A stream with an ear for its wake-up calls.

@@ -20,11 +20,7 @@ pub(super) fn lines(
     url: &str,
 ) -> Vec<String> {
     let fps = f64::from(format.frames_per_1000s) / 1000.0;
-    let source = match &settings.stream.source {
-        SourceKind::Test => "test picture".to_string(),
-        SourceKind::Y4mFile(path) | SourceKind::H264File(path) => path.display().to_string(),
-        SourceKind::Stdin => "y4m on standard input".to_string(),
-    };
+    let source = &settings.stream.source;
     let mut lines = vec![
         format!("Pinhole {} serves {url}", env!("CARGO_PKG_VERSION")),
         format!("  access   {}", access(&settings.access)),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pinhole_core::gather::Paths;
-use pinhole_encoder::{SourceKind, StreamConfig};
+use pinhole_encoder::{Content, SourceKind, StreamConfig};
 
 use super::flags::ServeFlags;
 use super::{
@@ -17,6 +17,7 @@ const TEST_FPS: u32 = 30;
 
 /// Turns flags into settings, or says what does not fit together.
 pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, SettingsError> {
+    let stream = stream(&flags);
     if !flags.listen.ip().is_loopback() && access == Access::Local {
         return Err(SettingsError::Refused(format!(
             "--listen {} can be reached from other machines, so say who may watch:\n  \
@@ -42,10 +43,6 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
     }
     let ice_servers =
         IceServers::new(servers, flags.turn_secret).map_err(SettingsError::Refused)?;
-    let fps = match flags.source {
-        SourceKind::Test => Some(flags.fps.unwrap_or(TEST_FPS)),
-        _ => flags.fps,
-    };
     if flags.reflector_token.is_some() && flags.reflector.is_none() {
         return refused("--reflector-token needs --reflector HOST:PORT, whose secret it is");
     }
@@ -55,14 +52,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         allow_origin: flags.allow_origin,
         tls,
         max_viewers: flags.max_viewers,
-        stream: StreamConfig {
-            source: flags.source,
-            encoder: flags.encoder,
-            size: flags.size,
-            fps,
-            bitrate: flags.bitrate,
-            content: flags.content,
-        },
+        stream,
         bitrate_floor: flags.bitrate_floor,
         runtime: flags.runtime,
         addresses: Addresses {
@@ -86,6 +76,27 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         warnings: Vec::new(),
     };
     check_servers(settings)
+}
+
+/// The source, the encoder, and what follows for one from the other.
+fn stream(flags: &ServeFlags) -> StreamConfig {
+    let fps = match flags.source {
+        SourceKind::Test => Some(flags.fps.unwrap_or(TEST_FPS)),
+        _ => flags.fps,
+    };
+    let content = match flags.source {
+        SourceKind::X11(_) => Content::Screen,
+        _ => Content::Camera,
+    };
+    StreamConfig {
+        source: flags.source.clone(),
+        encoder: flags.encoder,
+        size: flags.size,
+        fps,
+        bitrate: flags.bitrate,
+        content: flags.content.unwrap_or(content),
+        openh264_library: flags.openh264_library.clone(),
+    }
 }
 
 /// What is said of STUN and TURN servers must fit the servers that there are.

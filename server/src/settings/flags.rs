@@ -238,8 +238,10 @@ pub struct ServeFlags {
           help_heading = "Signalling")]
     pub max_viewers: usize,
 
-    /// Picture source: test, a .y4m or .h264 file (looped), or - for y4m on standard input
-    #[arg(long, value_name = "test|FILE|-", default_value = "test", value_parser = values::source,
+    /// Picture source: test, a .y4m or .h264 file (looped), - for y4m on standard input, shm:NAME for
+    /// what another program writes into shared memory (docs/shared-memory.md), or x11 or x11:DISPLAY for
+    /// the screen of an X server
+    #[arg(long, value_name = "test|FILE|-|shm:NAME|x11[:DISPLAY]", default_value = "test", value_parser = values::source,
           help_heading = "Picture")]
     pub source: SourceKind,
 
@@ -248,12 +250,20 @@ pub struct ServeFlags {
           help_heading = "Picture")]
     pub encoder: EncoderChoice,
 
-    /// Size of the test picture; files bring their own
+    /// Cisco's binary of OpenH264 2.6.0, as downloaded from Cisco, to encode with in place of the one
+    /// that is built in: OpenH264 Video Codec provided by Cisco Systems, Inc.
+    /// docs/h264-licensing.md tells where it is and what it means for patent fees
+    #[arg(long, value_name = "FILE", help_heading = "Picture")]
+    pub openh264_library: Option<PathBuf>,
+
+    /// Size of the test picture, and of shared memory that nobody writes into yet; all else brings its
+    /// own
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1280x720",
           value_parser = values::size, help_heading = "Picture")]
     pub size: (u32, u32),
 
-    /// Frames a second: 30 for the test picture if not given; a file keeps its own if not given
+    /// Frames a second: 30 for the test picture and screens if not given; files and shared memory keep
+    /// their own if not given
     #[arg(long, value_name = "N", value_parser = values::fps, help_heading = "Picture")]
     pub fps: Option<u32>,
 
@@ -268,10 +278,11 @@ pub struct ServeFlags {
           value_parser = values::bitrate_floor, help_heading = "Picture")]
     pub bitrate_floor: BitrateFloor,
 
-    /// What the picture shows: camera, or screen (text, windows, games with still parts)
-    #[arg(long, value_name = "camera|screen", default_value = "camera",
-          value_parser = values::content, help_heading = "Picture")]
-    pub content: Content,
+    /// What the picture shows: camera, or screen (text, windows, games with still parts). screen for x11
+    /// if not given, else camera
+    #[arg(long, value_name = "camera|screen", value_parser = values::content,
+          help_heading = "Picture")]
+    pub content: Option<Content>,
 
     /// Local UDP port or range; one port serves all viewers: the first free one. Any port if not
     /// given

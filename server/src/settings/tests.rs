@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pinhole_encoder::{EncoderChoice, SourceKind};
+use pinhole_encoder::{Content, EncoderChoice, SourceKind};
 
 use super::*;
 
@@ -59,6 +59,26 @@ fn without_arguments_it_serves_the_test_picture_on_loopback() {
     assert_eq!(settings.runtime, RuntimeKind::Mio);
     assert_eq!(settings.addresses, Addresses::default());
     assert_eq!(settings.max_viewers, 64);
+}
+
+#[test]
+fn a_screen_is_screen_content_unless_somebody_says_otherwise() {
+    let content = |line: &str| parse(line, &[], "").unwrap().stream.content;
+    assert_eq!(content("--source x11"), Content::Screen);
+    assert_eq!(content("--source x11::7 --content camera"), Content::Camera);
+    assert_eq!(content("--source shm:game"), Content::Camera);
+    assert_eq!(content("--content screen"), Content::Screen);
+}
+
+#[test]
+fn only_the_setting_makes_another_library_be_loaded() {
+    let library = |line: &str, pairs: &[(&str, &str)]| {
+        parse(line, pairs, "").unwrap().stream.openh264_library
+    };
+    assert_eq!(library("", &[]), None);
+    assert_eq!(library("--openh264-library a.so", &[]), Some("a.so".into()));
+    let named = [("PINHOLE_OPENH264_LIBRARY", "b.so")];
+    assert_eq!(library("", &named), Some("b.so".into()));
 }
 
 #[test]

@@ -61,17 +61,39 @@ pub(super) fn max_viewers(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Where pictures come from; files are told apart by the end of their name.
+/// Where pictures come from: files are told apart by the end of their name, all else by its start.
 pub(super) fn source(text: &str) -> Result<SourceKind, String> {
     let path = PathBuf::from(text);
+    if let Some(name) = text.strip_prefix("shm:") {
+        return match name {
+            "" => Err("name the shared memory, as in shm:game".to_string()),
+            name => Ok(SourceKind::SharedMemory(name.to_string())),
+        };
+    }
+    if let Some(display) = text.strip_prefix("x11:") {
+        return match display {
+            "" => {
+                Err("name the display, as in x11::0, or write x11 for that of DISPLAY".to_string())
+            }
+            // A number alone is meant as a display of this machine.
+            display if display.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Ok(SourceKind::X11(Some(format!(":{display}"))))
+            }
+            display => Ok(SourceKind::X11(Some(display.to_string()))),
+        };
+    }
     let extension = path.extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase);
     match (text, extension.as_deref()) {
         ("test", _) => Ok(SourceKind::Test),
         ("-", _) => Ok(SourceKind::Stdin),
+        ("x11", _) => Ok(SourceKind::X11(None)),
         (_, Some("y4m")) => Ok(SourceKind::Y4mFile(path)),
         (_, Some("h264" | "264" | "avc")) => Ok(SourceKind::H264File(path)),
-        _ => Err("write test, a file that ends in .y4m or .h264, or - for y4m on standard input"
-            .to_string()),
+        _ => Err(
+            "write test, a file that ends in .y4m or .h264, - for y4m on standard input, shm:NAME \
+                  or x11"
+                .to_string(),
+        ),
     }
 }
 
@@ -289,7 +311,14 @@ mod tests {
         assert_eq!(source("-"), Ok(SourceKind::Stdin));
         assert_eq!(source("a/b.y4m"), Ok(SourceKind::Y4mFile("a/b.y4m".into())));
         assert_eq!(source("b.H264"), Ok(SourceKind::H264File("b.H264".into())));
-        assert!(source("film.mp4").is_err());
+        assert_eq!(source("shm:a.y4m"), Ok(SourceKind::SharedMemory("a.y4m".to_string())));
+        assert_eq!(source("x11"), Ok(SourceKind::X11(None)));
+        let display = |name: &str| Ok(SourceKind::X11(Some(name.to_string())));
+        assert_eq!(source("x11::1.0"), display(":1.0"));
+        assert_eq!(source("x11:99"), display(":99"));
+        for text in ["film.mp4", "shm:", "x11:", "shm", "x12"] {
+            assert!(source(text).is_err(), "{text}");
+        }
     }
 
     #[test]
