@@ -1,4 +1,4 @@
-//! The encoder follows the path: what a link takes is used, and frames stay young.
+//! The encoder follows the path: what a link takes is used, frames stay young, and none is lost.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,77 +9,142 @@ use std::time::Duration;
 use pinhole_core::Event;
 use support::{Link, World, config, start};
 
-#[test]
-#[ignore = "prints what it sees"]
-fn explore() {
-    let now = start();
-    let mut config = config(now);
-    config.estimator = Some(3_000_000);
-    let mut world = World::with(now, config);
-    let (viewer, _) = world.join("192.0.2.7:6000", true);
-    let mut link = Link::new(viewer, 1_500_000, Duration::from_millis(200));
-    link.delay = Duration::from_millis(40);
-    world.link = Some(link);
-    world.run_ms(600);
-    let (mut target, mut wanted) = (3_000_000u64, true);
-    let mut seen = 0;
-    let mut debt = 0u64;
-    let mut ages = Vec::new();
-    let mut carried = 0;
-    let mut sent = Vec::new();
-    for n in 0..(30 * 75) {
-        let rate = match n / 30 {
-            0..=19 => 1_500_000,
-            20..=39 => 600_000,
-            _ => 20_000_000,
-        };
-        world.link.as_mut().unwrap().rate = rate;
-        let usual = target / 30 / 8;
-        let size = if wanted { usual * 2 } else { usual } as usize;
-        let noise = [90, 110, 100, 95, 105][n % 5];
-        let at = world.now;
-        debt = debt.saturating_sub(target / 30);
-        if debt <= target / 10 {
-            let size = (size * noise / 100).max(50);
-            debt += size as u64 * 8;
-            let report = world.frame(wanted, size);
-            sent.push((at, report.skipped));
-            wanted = false;
-        }
-        for _ in 0..33 {
-            world.run_ms(1);
-            while seen < world.viewers[viewer].frames.len() {
-                let f = &world.viewers[viewer].frames[seen];
-                let captured = world.endpoint.rtp_time(at);
-                let age = (captured.wrapping_sub(f.rtp_time as u32) as i32) / 90
-                    + (world.now - at).as_millis() as i32;
-                ages.push(age);
-                seen += 1;
+const CEILING: u64 = 3_000_000;
+const FRAME_MS: u64 = 33;
+
+/// A viewer behind a link with 40 ms each way and 200 ms of queue, and an encoder that does what it is told:
+/// a frame's share of the bitrate, an IDR of two, and none while more than a tenth of a second is on its way.
+struct Scene {
+    world: World,
+    viewer: usize,
+    target: u64,
+    idr_wanted: bool,
+    on_its_way: u64,
+    seen: usize,
+    count: usize,
+}
+
+/// What was seen of a while.
+struct Seen {
+    /// Of the link, with all headers.
+    used_bps: u64,
+    ages_ms: Vec<u64>,
+    skipped: usize,
+    lost: u64,
+}
+
+impl Seen {
+    fn age_p95_ms(&self) -> u64 {
+        let mut ages = self.ages_ms.clone();
+        ages.sort_unstable();
+        ages[ages.len() * 95 / 100]
+    }
+}
+
+impl Scene {
+    fn new(rate: u64) -> Scene {
+        let now = start();
+        let mut config = config(now);
+        config.estimator = Some(CEILING);
+        let mut world = World::with(now, config);
+        let (viewer, _) = world.join("192.0.2.7:6000", true);
+        let mut link = Link::new(viewer, rate, Duration::from_millis(200));
+        link.delay = Duration::from_millis(40);
+        world.link = Some(link);
+        world.run_ms(600);
+        Scene { world, viewer, target: CEILING, idr_wanted: true, on_its_way: 0, seen: 0, count: 0 }
+    }
+
+    fn run(&mut self, seconds: u64) -> Seen {
+        let before = self.world.link.as_ref().map(|link| (link.carried, link.lost)).unwrap();
+        let mut seen = Seen { used_bps: 0, ages_ms: Vec::new(), skipped: 0, lost: 0 };
+        for _ in 0..seconds * 1_000 / FRAME_MS {
+            self.encode(&mut seen);
+            for _ in 0..FRAME_MS {
+                self.world.run_ms(1);
+                self.look(&mut seen);
             }
+            self.hear();
         }
-        wanted |= world.keyframes_wanted() > 0;
-        for event in &world.events {
+        let link = self.world.link.as_ref().unwrap();
+        seen.used_bps = (link.carried - before.0) * 8 / seconds;
+        seen.lost = link.lost - before.1;
+        seen
+    }
+
+    fn encode(&mut self, seen: &mut Seen) {
+        let share = self.target * FRAME_MS / 1_000;
+        self.on_its_way = self.on_its_way.saturating_sub(share);
+        if self.on_its_way > self.target / 10 {
+            return;
+        }
+        self.count += 1;
+        let noise = [90, 110, 100, 95, 105][self.count % 5];
+        let bits = share * if self.idr_wanted { 2 } else { 1 } * noise / 100;
+        self.on_its_way += bits;
+        let report = self.world.frame(self.idr_wanted, (bits as usize / 8).max(50));
+        seen.skipped += report.skipped;
+        self.idr_wanted = false;
+    }
+
+    fn look(&mut self, seen: &mut Seen) {
+        let now = self.world.endpoint.rtp_time(self.world.now);
+        for frame in &self.world.viewers[self.viewer].frames[self.seen..] {
+            seen.ages_ms.push(u64::from(now.wrapping_sub(frame.rtp_time as u32)) / 90);
+        }
+        self.seen = self.world.viewers[self.viewer].frames.len();
+    }
+
+    fn hear(&mut self) {
+        self.idr_wanted |= self.world.keyframes_wanted() > 0;
+        for event in self.world.events.drain(..) {
             if let Event::BitrateTarget { bits_per_second } = event {
-                target = *bits_per_second;
+                self.target = bits_per_second;
             }
-        }
-        world.events.clear();
-        if n % 15 == 14 {
-            let link = world.link.as_ref().unwrap();
-            let bits = (link.carried - carried) * 8 * 2;
-            carried = link.carried;
-            let estimate = world.endpoint.sessions()[0].estimate;
-            let worst = ages.iter().max().copied();
-            println!(
-                "{:5.1}s link {rate} used {bits} target {target} estimate {estimate:?} lost {} frames {} age {:?} skipped {} idr {wanted}",
-                (n + 1) as f64 / 30.0,
-                link.lost,
-                ages.len(),
-                worst,
-                sent.iter().filter(|s| s.1 > 0).count()
-            );
-            ages.clear();
-            sent.clear();
         }
     }
+
+    fn link(&mut self) -> &mut Link {
+        self.world.link.as_mut().unwrap()
+    }
+}
+
+#[test]
+fn a_link_is_used_as_it_becomes_slower_and_open_again() {
+    let mut scene = Scene::new(1_500_000);
+    scene.run(5);
+    let fast = scene.run(15);
+    scene.link().rate = 600_000;
+    let fall = scene.run(5);
+    let slow = scene.run(15);
+    scene.link().rate = 20_000_000;
+    scene.run(15);
+    let open = scene.run(5);
+
+    let share = |seen: &Seen, rate: u64| seen.used_bps * 100 / rate;
+    println!(
+        "{} % of 1.5 Mbit/s, {} % of 600 kbit/s",
+        share(&fast, 1_500_000),
+        share(&slow, 600_000)
+    );
+    println!("at the fall: {} lost, {} skipped", fall.lost, fall.skipped);
+    assert!((80..=100).contains(&share(&fast, 1_500_000)), "{} bit/s", fast.used_bps);
+    assert!((75..=100).contains(&share(&slow, 600_000)), "{} bit/s", slow.used_bps);
+    assert!(open.used_bps > CEILING, "{} bit/s", open.used_bps);
+    assert_eq!((fast.skipped, slow.skipped, open.skipped), (0, 0, 0));
+    // What is lost there is not sent again, and this viewer waits for it longer than a browser does.
+    assert!(fall.lost <= 25, "{} datagrams are lost at the fall", fall.lost);
+    assert!(fall.ages_ms.len() > 75, "{} frames in five seconds", fall.ages_ms.len());
+    assert_eq!((fast.lost, slow.lost, open.lost), (0, 0, 0));
+    for (seen, most) in [(fast, 150), (slow, 200), (open, 80)] {
+        assert!(seen.age_p95_ms() < most, "{} ms", seen.age_p95_ms());
+    }
+}
+
+#[test]
+fn a_good_path_is_given_the_ceiling_from_the_start() {
+    let mut scene = Scene::new(50_000_000);
+    let first = scene.run(2);
+    assert!(first.used_bps > CEILING * 9 / 10, "{} bit/s", first.used_bps);
+    assert_eq!((first.skipped, first.lost), (0, 0));
 }

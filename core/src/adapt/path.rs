@@ -27,19 +27,39 @@ const QUEUE_CLEAR: Duration = Duration::from_millis(20);
 /// What a queue must lose from one report to the next to count as draining.
 const DRAINS: Duration = Duration::from_millis(4);
 
-/// What is left of the capacity for the stream while a queue drains, in percent.
-const DRAIN_PERCENT: u64 = 80;
+/// What is left of the capacity for the stream while a queue drains, in percent. Much less would be
+/// taken by str0m for what the path takes.
+const DRAIN_PERCENT: u64 = 82;
+/// A deep queue drains faster at first: this part, for this long.
+const DRAIN_DEEP_PERCENT: u64 = 50;
+const DRAIN_DEEP_TIME: Duration = Duration::from_millis(250);
+/// Packets lost at a full queue, as a part of those of a second, that are not worth sending again: at
+/// the rate that is left they would take as long as a keyframe several times over.
+const LOST_MIN: f32 = 0.04;
+/// For how long after a cut losses are those of the queue, and how often they are given up at most.
+const LOSSES_SHOW_FOR: Duration = Duration::from_millis(700);
+const GIVES_UP_EVERY: Duration = Duration::from_secs(2);
+/// A queue that grew slowly is of a path that takes not much less than what was sent, in percent of it.
+const SLOWLY_PERCENT: u64 = 90;
 /// A rate at this part of the capacity drains a queue, however slowly.
 const DRAINING_PERCENT: u64 = 90;
 /// A cut shows in the round trip a round trip later, and this.
 const CUT_SHOWS_AFTER: Duration = Duration::from_millis(100);
-/// What is left of the rate where it cannot be told how much arrives, in percent.
-const BLIND_PERCENT: u64 = 60;
+/// By how much of the rate a queue may be said to have grown, in thousandths.
+const EXCESS_PERMILLE: std::ops::RangeInclusive<u64> = 100..=650;
+/// What one cut leaves of the rate at least, in percent: a measuring may be wrong.
+const CUT_PERCENT_MIN: u64 = 60;
 
 /// How far below the knee the rate stays, in percent of it.
 const KNEE_PERCENT: u64 = 95;
 /// And how long, before it is looked whether the path takes more by now.
-const KNEE_HOLDS: Duration = Duration::from_secs(8);
+const KNEE_HOLDS: Duration = Duration::from_secs(5);
+/// How long it is remembered, for a queue of which nothing else can be told.
+const KNEE_KNOWN: Duration = Duration::from_secs(10);
+/// Cuts within this are of one fall, and none of them takes more off the knee than this leaves, in
+/// percent: what is sent again, and a queue that drains, are in the way of a measuring.
+const ONE_FALL: Duration = Duration::from_millis(1_500);
+const FALLS_TO_PERCENT: u64 = 80;
 /// An estimate that rises by this much at once was measured by a probe: the knee is history.
 const PROVED_PERCENT: u64 = 125;
 
@@ -47,7 +67,7 @@ const PROVED_PERCENT: u64 = 125;
 /// a second.
 const RISE_PERMILLE: u64 = 1_500;
 /// Beyond a knee that has held its time.
-const CREEP_PERMILLE: u64 = 60;
+const CREEP_PERMILLE: u64 = 80;
 /// Rises for this long at a time at most: a path that was not heard of meanwhile is not known.
 const RISE_TIME_MAX: Duration = Duration::from_millis(250);
 
@@ -59,12 +79,14 @@ const PROBE_EVERY: Duration = Duration::from_secs(4);
 const SHARE_PERCENT: u64 = 95;
 
 /// What is known of a path at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PathReport {
     /// str0m's estimate, bits per second without RTP headers.
     pub(crate) estimate: u64,
     /// The round trip of the last packet that feedback came for.
     pub(crate) rtt: Option<Duration>,
+    /// What part of the packets of the last second was lost, 0..=1.
+    pub(crate) loss: f32,
     /// When that feedback came.
     pub(crate) heard: Instant,
 }
@@ -80,11 +102,18 @@ pub(crate) struct PathRate {
     rtt: Option<Duration>,
     /// The last queue that was seen.
     queue: Option<Duration>,
+    /// When the path was seen clear last, and its queue then.
+    clear: Option<(Instant, Duration)>,
     /// Since when the path is not clear.
     busy: Option<Instant>,
     /// Since when a queue stands.
     stands: Option<Instant>,
     cut_at: Option<Instant>,
+    /// When a deep queue has had its time to drain, and the rate from then on.
+    resumes: Option<(Instant, u64)>,
+    /// The losses when the path was clear last.
+    usual_loss: f32,
+    gave_up_at: Option<Instant>,
     risen_at: Option<Instant>,
     knee: Option<Knee>,
     probed_at: Option<Instant>,
@@ -99,9 +128,11 @@ struct Knee {
 
 impl Knee {
     /// Each measuring is off by a fifth; a link that is the same is measured better by two of them.
-    fn with(self, rate: u64) -> u64 {
-        let is_same = rate.abs_diff(self.rate) < self.rate / 4;
-        if is_same { u64::midpoint(rate, self.rate) } else { rate }
+    fn at(now: Instant, rate: u64, before: Option<Knee>) -> Knee {
+        let last = before.filter(|knee| now < knee.seen + ONE_FALL);
+        let rate = last.map_or(rate, |knee| rate.max(knee.rate / 100 * FALLS_TO_PERCENT));
+        let same = before.filter(|knee| rate.abs_diff(knee.rate) < knee.rate / 4);
+        Knee { rate: same.map_or(rate, |knee| u64::midpoint(rate, knee.rate)), seen: now }
     }
 }
 
@@ -116,9 +147,13 @@ impl PathRate {
             delivery: Delivery::default(),
             rtt: None,
             queue: None,
+            clear: None,
             busy: None,
             stands: None,
             cut_at: None,
+            resumes: None,
+            usual_loss: 0.0,
+            gave_up_at: None,
             risen_at: None,
             knee: None,
             probed_at: None,
@@ -135,9 +170,10 @@ impl PathRate {
         self.delivery.on_sent(now, bits);
     }
 
-    /// Takes a report.
-    pub(crate) fn on_report(&mut self, now: Instant, report: PathReport) {
-        let PathReport { estimate, rtt, heard } = report;
+    /// Takes a report. True: much was lost at a queue that is full; better a keyframe than all of it
+    /// again.
+    pub(crate) fn on_report(&mut self, now: Instant, report: PathReport) -> bool {
+        let PathReport { estimate, rtt, loss, heard } = report;
         let before = self.estimate.replace(estimate).unwrap_or(estimate);
         if estimate > before / 100 * PROVED_PERCENT {
             self.knee = None;
@@ -146,21 +182,45 @@ impl PathRate {
         // One that is the same to the nanosecond is of the same feedback.
         if let Some(rtt) = rtt.filter(|_| rtt != self.rtt) {
             self.rtt = Some(rtt);
-            self.delivery.on_feedback(heard, rtt);
+            self.delivery.on_feedback(heard, rtt, loss);
             let queue = self.floor.queue(now, rtt);
             self.on_queue(now, rtt, queue, bound);
+            let arrives = self.busy.and_then(|since| self.delivery.rate_since(since));
+            tracing::trace!(estimate, ?rtt, ?queue, arrives, rate = self.rate, "path");
+        }
+        if let Some((_, rate)) = self.resumes.take_if(|(at, _)| *at <= now) {
+            self.rate = self.rate.max(rate);
         }
         self.rate = self.rate.min(bound);
+        self.gives_up(now, loss)
+    }
+
+    fn gives_up(&mut self, now: Instant, loss: f32) -> bool {
+        if self.busy.is_none() {
+            self.usual_loss = loss;
+        }
+        let after_cut = self.cut_at.is_some_and(|at| now < at + LOSSES_SHOW_FOR);
+        let is_deep = self.queue.is_some_and(|queue| queue >= QUEUE_DEEP);
+        let rested = self.gave_up_at.is_none_or(|at| now >= at + GIVES_UP_EVERY);
+        let gives_up = after_cut && is_deep && rested && loss >= self.usual_loss + LOST_MIN;
+        if gives_up {
+            tracing::debug!(loss, "what was lost is given up");
+            self.gave_up_at = Some(now);
+        }
+        gives_up
     }
 
     fn on_queue(&mut self, now: Instant, rtt: Duration, queue: Duration, bound: u64) {
         let last = self.queue.replace(queue).unwrap_or(queue);
         self.stands = (queue >= QUEUE_STANDS).then(|| self.stands.unwrap_or(now));
+        if queue < QUEUE_CLEAR {
+            self.clear = Some((now, queue));
+        }
         self.busy = (queue >= QUEUE_CLEAR).then(|| self.busy.unwrap_or(now));
         let drains = queue + DRAINS <= last;
         let stands = self.stands.is_some_and(|at| now >= at + STANDS_FOR);
         if !drains && (queue >= QUEUE_DEEP || stands) {
-            self.cut(now, rtt, bound);
+            self.cut(now, rtt, queue, bound);
         } else if self.busy.is_none() {
             self.rise(now, bound);
         }
@@ -179,25 +239,43 @@ impl PathRate {
         usual
     }
 
-    fn cut(&mut self, now: Instant, rtt: Duration, bound: u64) {
+    fn cut(&mut self, now: Instant, rtt: Duration, queue: Duration, bound: u64) {
         if self.cut_at.is_some_and(|at| now < at + rtt + CUT_SHOWS_AFTER) {
             return;
         }
         let rate = self.rate.min(bound);
         let arrives = self.busy.and_then(|since| self.delivery.rate_since(since));
-        println!(
-            "cut: arrives {arrives:?} rate {rate} bound {bound} rtt {rtt:?} queue {:?} busy {:?}",
-            self.queue,
-            self.busy.map(|b| now - b)
-        );
-        // It drains already, if not from one report to the next.
-        if arrives.is_some_and(|arrives| rate < arrives / 100 * DRAINING_PERCENT) {
-            return;
-        }
-        self.knee = arrives
-            .map(|rate| Knee { rate: self.knee.map_or(rate, |knee| knee.with(rate)), seen: now });
-        self.rate = arrives.map_or(rate / 100 * BLIND_PERCENT, |it| it / 100 * DRAIN_PERCENT);
+        let capacity = match arrives {
+            // A keyframe of ours, or packets sent again: it drains, if not from one report to the next.
+            Some(it) if rate < it / 100 * DRAINING_PERCENT => return,
+            Some(it) if queue < QUEUE_DEEP => it.max(rate / 100 * SLOWLY_PERCENT),
+            Some(it) => it.clamp(rate / 100 * CUT_PERCENT_MIN, rate),
+            None if queue < QUEUE_DEEP => rate / 100 * SLOWLY_PERCENT,
+            None => (rate / 1_000 * (1_000 - self.excess(now, queue))).max(self.known(now)),
+        };
+        self.knee = arrives.map(|_| Knee::at(now, capacity, self.knee));
+        let drained = capacity / 100 * DRAIN_PERCENT;
+        let is_deep = queue >= QUEUE_DEEP;
+        self.resumes = is_deep.then(|| (now + DRAIN_DEEP_TIME, drained));
+        self.rate = if is_deep { capacity / 100 * DRAIN_DEEP_PERCENT } else { drained };
         self.cut_at = Some(now);
+        tracing::debug!(from = rate, to = self.rate, arrives, ?queue, "the path is full");
+    }
+
+    /// What part of what was sent did not pass, in thousandths: by so much the queue has grown in the
+    /// time since the path was clear.
+    fn excess(&self, now: Instant, queue: Duration) -> u64 {
+        let (since, then) = self.clear.unwrap_or((now, queue));
+        let time = now.saturating_duration_since(since).as_micros().max(1);
+        let grown = queue.saturating_sub(then).as_micros() * 1_000 / time;
+        let (least, most) = EXCESS_PERMILLE.into_inner();
+        u64::try_from(grown).unwrap_or(most).clamp(least, most)
+    }
+
+    /// What the path is known to have taken of late, and may be trusted to take still.
+    fn known(&self, now: Instant) -> u64 {
+        let late = self.knee.filter(|knee| now < knee.seen + KNEE_KNOWN);
+        late.map_or(0, |knee| knee.rate / 100 * CUT_PERCENT_MIN)
     }
 
     fn rise(&mut self, now: Instant, bound: u64) {
@@ -214,3 +292,7 @@ impl PathRate {
         };
     }
 }
+
+#[cfg(test)]
+#[path = "path_tests.rs"]
+mod tests;

@@ -28,3 +28,22 @@ impl RttFloor {
         rtt - self.before.map_or(least, |before| before.min(least))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_above_the_least_of_late_is_queue_and_a_longer_route_is_none_for_long() {
+        let start = crate::test_clock();
+        let ms = Duration::from_millis;
+        let mut floor = RttFloor::default();
+
+        assert_eq!(floor.queue(start, ms(80)), ms(0));
+        assert_eq!(floor.queue(start + ms(100), ms(110)), ms(30));
+        assert_eq!(floor.queue(start + ms(200), ms(70)), ms(0));
+        assert_eq!(floor.queue(start + ms(14_000), ms(120)), ms(50));
+        assert_eq!(floor.queue(start + ms(16_000), ms(120)), ms(50), "the window before counts");
+        assert_eq!(floor.queue(start + ms(32_000), ms(120)), ms(0), "and no more after that");
+    }
+}

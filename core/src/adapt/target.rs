@@ -55,6 +55,11 @@ impl Target {
         self.change(now, slowest.unwrap_or(alone).min(self.ceiling))
     }
 
+    /// What the encoder was told last, bits per second.
+    pub(crate) fn bitrate(&self) -> u64 {
+        self.bitrate
+    }
+
     /// When a rise that came too soon is to be looked at again.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.postponed
@@ -77,5 +82,50 @@ impl Target {
         self.bitrate = wanted;
         self.changed = Some(now);
         Some(wanted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn the_slowest_above_the_floor_decides() {
+        let now = crate::test_clock();
+        let mut target = Target::new(300_000, 3_000_000);
+        let mut told = |at, paths: &[u64]| target.on_paths(now + ms(at), paths.iter().copied());
+
+        assert_eq!(told(0, &[5_000_000]), None, "it starts at the ceiling");
+        assert_eq!(told(0, &[5_000_000, 1_000_000, 2_000_000]), Some(1_000_000));
+        assert_eq!(told(1, &[5_000_000, 250_000]), None, "a rise waits");
+        assert_eq!(told(501, &[5_000_000, 250_000]), Some(3_000_000), "one below has no say");
+        assert_eq!(told(502, &[100_000, 250_000]), Some(300_000), "where all are, the floor has");
+        assert_eq!(told(1_100, &[]), Some(3_000_000), "nobody is known to take less");
+    }
+
+    #[test]
+    fn small_changes_are_not_told_and_a_fall_does_not_wait() {
+        let now = crate::test_clock();
+        let mut target = Target::new(300_000, 3_000_000);
+        assert_eq!(target.on_paths(now, [2_000_000].into_iter()), Some(2_000_000));
+        assert_eq!(target.on_paths(now + ms(1), [1_950_000].into_iter()), None);
+        assert_eq!(target.on_paths(now + ms(1), [1_930_000].into_iter()), Some(1_930_000));
+        assert_eq!(target.on_paths(now + ms(900), [2_000_000].into_iter()), None);
+    }
+
+    #[test]
+    fn a_rise_that_came_too_soon_is_looked_at_again() {
+        let now = crate::test_clock();
+        let mut target = Target::new(300_000, 3_000_000);
+        target.on_paths(now, [1_000_000].into_iter());
+        assert_eq!(target.on_paths(now + ms(100), [3_500_000].into_iter()), None);
+        assert_eq!(target.deadline(), Some(now + ms(500)));
+
+        assert_eq!(target.on_paths(now + ms(500), [3_500_000].into_iter()), Some(3_000_000));
+        assert_eq!(target.deadline(), None);
     }
 }

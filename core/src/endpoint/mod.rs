@@ -245,6 +245,7 @@ impl Endpoint {
     /// Counters since the start, and gauges of now.
     pub fn stats(&self) -> EndpointStats {
         let mut stats = self.stats.clone();
+        stats.bitrate_target = self.target.as_ref().map(Target::bitrate);
         for session in self.sessions.values() {
             match session.state() {
                 SessionState::Connecting => stats.connecting += 1,
@@ -319,7 +320,7 @@ impl Endpoint {
             }
             Signal::Nacks(count) => self.stats.nacks_total += count,
             // What went by the old path may be lost, and browsers take three seconds to say so.
-            Signal::PathChanged => self.need_keyframe(now),
+            Signal::PathChanged | Signal::PacketsGivenUp => self.need_keyframe(now),
             Signal::PathEstimated => self.deadlines.set(Key::Adapt, Some(now)),
         }
     }

@@ -73,6 +73,8 @@ pub struct EndpointStats {
     pub verdicts_total: BTreeMap<Verdict, u64>,
     /// NACKed packets sent again.
     pub nacks_total: u64,
+    /// Bits per second that the encoder was last told to make; `None` without the estimator.
+    pub bitrate_target: Option<u64>,
 }
 
 impl Endpoint {

@@ -7,6 +7,7 @@ use str0m::Rtc;
 use str0m::media::{MediaTime, Mid, Pt};
 use str0m::rtp::{AbsCaptureTime, ExtensionValues, RtpWrite};
 
+use super::setup::{RTX_CACHE_AGE, RTX_CACHE_PACKETS, RTX_SHARE_MAX};
 use crate::base::WallClock;
 use crate::h264::Packet;
 
@@ -151,6 +152,17 @@ impl Outlet {
         let crossing = CROSSING + rtt.unwrap_or_default();
         let crossed = self.keyframe_at.is_some_and(|at| now < at + crossing);
         if !crossed && !self.waits_for_keyframe {
+            self.on_break(now, Duration::ZERO);
+            self.waits_for_keyframe = true;
+        }
+    }
+
+    /// Forgets what was sent, so that none of it is sent again; nothing but an IDR follows.
+    pub(super) fn give_up(&mut self, now: Instant, rtc: &mut Rtc) {
+        if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
+            stream.set_rtx_cache(RTX_CACHE_PACKETS, RTX_CACHE_AGE, Some(RTX_SHARE_MAX));
+        }
+        if !self.waits_for_keyframe {
             self.on_break(now, Duration::ZERO);
             self.waits_for_keyframe = true;
         }

@@ -45,6 +45,8 @@ pub(crate) enum Signal {
     Nacks(u64),
     /// The viewer's packets take another path from now on.
     PathChanged,
+    /// Lost packets will not be sent again: the viewer needs an IDR.
+    PacketsGivenUp,
     /// Its path is thought to take something else than before.
     PathEstimated,
 }

@@ -89,12 +89,22 @@ impl Session {
         if let (Some(path), Some(estimate)) = (&mut self.path_rate, stats.bwe_tx) {
             let (before, now) = (path.rate(), stats.timestamp);
             let heard = self.observed.report_at.unwrap_or(now);
-            path.on_report(now, PathReport { estimate: estimate.as_u64(), rtt: stats.rtt, heard });
+            let report = PathReport {
+                estimate: estimate.as_u64(),
+                rtt: stats.rtt,
+                loss: stats.egress_loss_fraction.unwrap_or(0.0),
+                heard,
+            };
+            let gives_up = path.on_report(now, report);
             let (rate, desired) = (path.rate(), path.desired(now));
             self.rtc.bwe().set_bitrate(Bitrate::ZERO, desired.into());
             self.seen.estimate = Some(estimate.as_u64());
             if rate != before {
                 signal(Signal::PathEstimated);
+            }
+            if gives_up {
+                self.outlet.give_up(now, &mut self.rtc);
+                signal(Signal::PacketsGivenUp);
             }
         }
         if let Some(pair) = &stats.selected_candidate_pair {

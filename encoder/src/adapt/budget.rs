@@ -60,7 +60,7 @@ mod tests {
     fn one_that_makes_too_much_is_thinned_to_the_bitrate() {
         let start = Instant::now();
         let mut budget = Budget::new(600_000);
-        let mut bits = 0;
+        let mut bits = 0u64;
         for n in 0..300 {
             if budget.has_room(start + MS * 33 * n) {
                 budget.on_encoded(50_000);

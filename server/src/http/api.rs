@@ -50,6 +50,9 @@ pub(super) struct SessionEntry {
     loss: Option<f32>,
     frames: u64,
     frames_skipped: u64,
+    /// Bits per second that its path is thought to take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimate_bps: Option<u64>,
     #[serde(flatten)]
     diagnosis: Option<VerdictFields>,
 }
@@ -107,6 +110,7 @@ pub(super) async fn sessions(
             loss: stats.loss,
             frames: stats.frames,
             frames_skipped: stats.frames_skipped,
+            estimate_bps: stats.estimate,
             diagnosis: listed.diagnosis.map(|found| VerdictFields::of(&found, caller)),
         })
     };

@@ -141,6 +141,11 @@ fn traffic(text: &mut Exposition, stats: &EndpointStats) {
     for (name, help, value) in counters {
         text.one(Kind::Counter, name, help, value);
     }
+    if let Some(bits) = stats.bitrate_target {
+        let help = "Bits per second that the encoder is to make: what the slowest viewer's path takes, \
+                    of those above --bitrate-floor.";
+        text.one(Kind::Gauge, "pinhole_bitrate_target_bits_per_second", help, bits);
+    }
     let dropped = REASONS.map(|reason| {
         let count = stats.dropped_total.get(&reason).copied().unwrap_or(0);
         (reason_label(reason), count)
@@ -214,6 +219,11 @@ fn stream(text: &mut Exposition, stats: &StreamStats) {
             "pinhole_encoder_frames_dropped_total",
             "Pictures dropped because the encoder was busy.",
             &stats.frames_dropped,
+        ),
+        (
+            "pinhole_encoder_frames_thinned_total",
+            "Pictures left out so that the bitrate is kept to.",
+            &stats.frames_thinned,
         ),
         ("pinhole_encoder_keyframes_total", "Keyframes encoded.", &stats.keyframes),
         ("pinhole_encoder_bytes_total", "Bytes encoded.", &stats.bytes),

@@ -36,7 +36,8 @@ export class Server {
    */
   constructor(program, args, port, input) {
     this.#program = program;
-    this.#arguments = ['serve', '--listen', `127.0.0.1:${port}`, '--log', 'warn', ...args];
+    const log = args.includes('--log') ? [] : ['--log', 'warn'];
+    this.#arguments = ['serve', '--listen', `127.0.0.1:${port}`, ...log, ...args];
     this.#input = input;
     this.url = `http://127.0.0.1:${port}`;
   }

@@ -1,0 +1,126 @@
+//! The kernel against a link of a few lines: what leaves waits behind what left before it.
+
+use std::time::{Duration, Instant};
+
+use super::{PathRate, PathReport};
+
+const FRAME: Duration = Duration::from_millis(33);
+const DELAY: Duration = Duration::from_millis(80);
+
+/// A link, a sender that keeps to the rate to the bit, and feedback with every frame.
+struct Link {
+    path: PathRate,
+    now: Instant,
+    capacity: u64,
+    estimate: u64,
+    /// Bits that wait.
+    queue: u64,
+    /// What of the link was used, and the longest wait.
+    carried: u64,
+    longest: Duration,
+}
+
+impl Link {
+    fn new(capacity: u64) -> Link {
+        let path = PathRate::new(3_000_000);
+        let now = crate::test_clock();
+        let (queue, carried, longest) = (0, 0, Duration::ZERO);
+        Link { path, now, capacity, estimate: 5_000_000, queue, carried, longest }
+    }
+
+    fn run(&mut self, time: Duration) {
+        (self.carried, self.longest) = (0, Duration::ZERO);
+        let until = self.now + time;
+        while self.now < until {
+            self.now += FRAME;
+            let frame = self.path.rate() * 33 / 1_000;
+            self.path.on_sent(self.now, frame);
+            let gone = (self.queue + frame).min(self.capacity * 33 / 1_000);
+            self.queue = self.queue + frame - gone;
+            self.carried += gone;
+            let waits = Duration::from_micros(self.queue * 1_000_000 / self.capacity);
+            self.longest = self.longest.max(waits);
+            // Not to the nanosecond the same, as no two are.
+            let rtt = DELAY + waits + Duration::from_nanos(self.carried % 1_000);
+            let report =
+                PathReport { estimate: self.estimate, rtt: Some(rtt), loss: 0.0, heard: self.now };
+            self.path.on_report(self.now, report);
+        }
+    }
+
+    fn used(&self, time: Duration) -> f64 {
+        self.carried as f64 / (self.capacity as f64 * time.as_secs_f64())
+    }
+}
+
+#[test]
+fn a_path_that_takes_all_is_given_all() {
+    let mut link = Link::new(20_000_000);
+    link.run(Duration::from_secs(5));
+    assert_eq!(link.path.rate(), 3_000_000);
+}
+
+#[test]
+fn the_estimate_is_an_upper_bound() {
+    let mut link = Link::new(20_000_000);
+    link.estimate = 1_000_000;
+    link.run(Duration::from_secs(1));
+    assert_eq!(link.path.rate(), 950_000);
+}
+
+#[test]
+fn a_link_that_becomes_slower_shows_in_its_queue_long_before_it_does_in_the_estimate() {
+    let mut link = Link::new(20_000_000);
+    link.run(Duration::from_secs(3));
+    link.capacity = 1_500_000;
+
+    link.run(Duration::from_secs(2));
+
+    assert!(link.longest < Duration::from_millis(220), "waits {:?}", link.longest);
+    link.run(Duration::from_secs(20));
+    let used = link.used(Duration::from_secs(20));
+    assert!((0.85..=1.0).contains(&used), "{used} of the link is used");
+    assert!(link.longest < Duration::from_millis(120), "waits {:?}", link.longest);
+}
+
+#[test]
+fn a_probe_that_proves_more_ends_the_caution_at_once() {
+    let mut link = Link::new(1_000_000);
+    link.estimate = 1_100_000;
+    link.run(Duration::from_secs(10));
+    (link.capacity, link.estimate) = (20_000_000, 6_000_000);
+
+    link.run(Duration::from_millis(1_500));
+
+    assert!(link.path.rate() > 2_500_000, "{} bit/s", link.path.rate());
+}
+
+#[test]
+fn it_is_looked_for_more_only_on_a_calm_path_and_not_all_the_time() {
+    let mut link = Link::new(20_000_000);
+    link.estimate = 1_000_000;
+    link.run(Duration::from_secs(5));
+    let looks = |link: &mut Link| {
+        let now = link.now;
+        (0..100).filter(|n| link.path.desired(now + FRAME * *n) > 1_100_000).count()
+    };
+
+    assert_eq!(looks(&mut link), 1, "once in four seconds");
+    link.capacity = 500_000;
+    link.run(Duration::from_secs(1));
+    link.now += Duration::from_secs(4);
+    assert_eq!(looks(&mut link), 0, "a queue stands");
+}
+
+#[test]
+fn a_path_that_is_not_heard_of_stays_as_it_was() {
+    let mut link = Link::new(20_000_000);
+    link.run(Duration::from_secs(1));
+    let before = link.path.rate();
+    for _ in 0..100 {
+        link.now += FRAME;
+        let silent = PathReport { estimate: 5_000_000, rtt: None, loss: 0.0, heard: link.now };
+        link.path.on_report(link.now, silent);
+    }
+    assert_eq!(link.path.rate(), before);
+}
