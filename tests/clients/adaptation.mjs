@@ -2,7 +2,9 @@
  * The stream follows the path: a link of 1.5 Mbit/s, then of 600 kbit/s, then an open one, and then one that loses
  * 2 % at random, between the server and headless Chromium; 40 ms each way, 200 ms of queue.
  *
- *   PINHOLE=target/release/pinhole node adaptation.mjs      with target/release/shaper beside it
+ *   PINHOLE=target/release/pinhole SHAPER=target/debug/shaper node adaptation.mjs [--strict] [-- x SERVER ARGUMENTS]
+ *
+ * `--strict` holds it to what it is built for; without it, to what a machine that is busy otherwise reaches too.
  */
 import { withChromium } from './lib/browsers.mjs';
 import { openPage } from './lib/watch.mjs';
@@ -20,10 +22,12 @@ const PHASES = [
   { name: 'open', rate: 1_000_000_000, seconds: 32, settled: 25, use: 0.85 },
   { name: '2 % lost', rate: 1_000_000_000, loss: 2, seconds: 15, settled: 3, fps: 28 },
 ];
-const FREEZE_MAX_MS = 500;
-const AGE_P95_MAX_MS = 400;
+const options = readArguments({ strict: { type: 'boolean', default: false } });
 
-const options = readArguments();
+const FREEZE_MAX_MS = options.strict ? 500 : 1500;
+const AGE_P95_MAX_MS = options.strict ? 400 : 500;
+/** What of the wanted use and frame rate is enough. */
+const ENOUGH = options.strict ? 1 : 0.7;
 
 /** Watches one phase. */
 async function watchPhase(page, link, phase) {
@@ -58,8 +62,8 @@ function judge(phases, ageP95Ms) {
   for (const [i, { name, usedShare, decodedFps, longestGapMs }] of phases.entries()) {
     const phase = PHASES[i];
     check(longestGapMs <= FREEZE_MAX_MS, `${name}: no new picture for ${longestGapMs} ms`);
-    check(!phase.use || usedShare >= phase.use, `${name}: ${usedShare} of the link is used`);
-    check(!phase.fps || decodedFps >= phase.fps, `${name}: ${decodedFps} pictures a second`);
+    check(!phase.use || usedShare >= phase.use * ENOUGH, `${name}: ${usedShare} of the link is used`);
+    check(!phase.fps || decodedFps >= phase.fps * ENOUGH, `${name}: ${decodedFps} pictures a second`);
   }
   check(ageP95Ms < AGE_P95_MAX_MS, `one in twenty pictures is older than ${ageP95Ms} ms`);
 }

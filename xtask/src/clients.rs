@@ -39,7 +39,8 @@ pub(crate) fn run_all() -> Result<()> {
 fn run_client(file: &Path) -> Result<()> {
     let python = file.extension().is_some_and(|extension| extension == "py");
     let mut client = program(if python { paths::python() } else { "node".into() }, "");
-    run(client.arg(file).env("PINHOLE", paths::program()), CLIENT_LIMIT)
+    client.env("PINHOLE", paths::program()).env("SHAPER", paths::shaper());
+    run(client.arg(file), CLIENT_LIMIT)
 }
 
 /// The player's own tests.

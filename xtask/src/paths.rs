@@ -21,6 +21,11 @@ pub(crate) fn program() -> PathBuf {
     target().join("release/pinhole")
 }
 
+/// A link in user space, for clients. That of the tests' build, which stands already.
+pub(crate) fn shaper() -> PathBuf {
+    target().join("debug/shaper")
+}
+
 /// Python with aiortc.
 pub(crate) fn python() -> PathBuf {
     target().join("venv/bin/python")

@@ -93,6 +93,7 @@ impl Step {
             }
             Step::Clients => {
                 run(&mut cargo("build --release -p pinhole"), BUILD_LIMIT)?;
+                run(&mut cargo("build --workspace --bin shaper"), BUILD_LIMIT)?;
                 clients::run_all()
             }
             // Three tests at a time, for most of each is waiting; each plays several labs side by side.
