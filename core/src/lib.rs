@@ -46,17 +46,14 @@
 //!
 //! # The layers, bottom up
 //!
-//! [`base`] (seed, clock, deadlines) → `wire` (what a datagram is) → [`stun`] (what a socket looks
+//! [`base`] (seed, clock, deadlines) → `adapt` (what a path takes, and what the encoder is to make of
+//! it) → `wire` (what a datagram is) → [`stun`] (what a socket looks
 //! like from outside, how a NAT behaves) → [`turn`] (an allocation that keeps itself alive) →
 //! [`portmap`] (which outside address leads to which socket), [`h264`] (access units to packets),
 //! [`sdp`] (offers to answers, addresses rewritten) → [`gather`] (what viewers are told) →
 //! `session` (one viewer, on str0m) → [`diagnose`] (why one sees no picture, in words) →
 //! [`endpoint`] (all of them) → [`trace`] (what happened, for a bug report). A module imports from
 //! those before it only.
-//!
-//! # What it does not do yet
-//!
-//! Adaptation to bandwidth.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -1,6 +1,7 @@
 //! The encoder follows the path: what a link takes is used, frames stay young, and none is lost.
 
 #![allow(clippy::unwrap_used)]
+#![expect(clippy::disallowed_macros, reason = "prints its figures")]
 
 mod support;
 

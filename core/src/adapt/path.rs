@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::delivery::Delivery;
 use super::rtt_floor::RttFloor;
 
-/// A path that is first looked at is looked at again after this.
+/// How often a path is looked at: str0m tells its statistics that often, with all the rest at hand.
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A queue that is no accident: frames leave in bursts, and probes are bursts too.

@@ -30,6 +30,12 @@ impl Budget {
         self.bits <= self.bits_in(ROOM)
     }
 
+    /// When there will be room, as of the last look.
+    pub(super) fn room_at(&self, now: Instant) -> Instant {
+        let over = self.bits.saturating_sub(self.bits_in(ROOM));
+        now + Duration::from_micros(over * 1_000_000 / u64::from(self.bitrate.max(1)))
+    }
+
     pub(super) fn on_encoded(&mut self, bits: u64) {
         self.bits = self.bits.saturating_add(bits);
     }
@@ -82,6 +88,7 @@ mod tests {
 
         budget.set_bitrate(600_000);
 
+        assert_eq!(budget.room_at(start), start + MS * 320);
         assert!(!budget.has_room(start + MS * 319));
         assert!(budget.has_room(start + MS * 320));
     }

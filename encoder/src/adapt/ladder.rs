@@ -7,7 +7,8 @@
 //!           above 1.2 times, for 3 s      above 1.2 times that, for 8 s
 //! ```
 //!
-//! Pixels are those of the source. A step in size costs an IDR, at a time when the path is full, so it is
+//! Whoever sets a bitrate that is low for the size has chosen so: a step is not taken before the bitrate is
+//! well below what was set (70, 50 and 30 % of it). Pixels are those of the source. A step in size costs an IDR, at a time when the path is full, so it is
 //! taken only when the bitrate stays low. Screens, where little moves, need half of that.
 
 use std::time::{Duration, Instant};
@@ -32,13 +33,14 @@ impl Step {
     /// In order.
     const ALL: [Step; 4] = [Step::Full, Step::Slower, Step::Smaller, Step::Small];
 
-    /// The least bitrate for it, in bits per second for 1000 pixels of the source.
-    fn least(self) -> u64 {
+    /// The least bitrate for it, in bits per second for 1000 pixels of the source, and in percent of the
+    /// bitrate that was set: the lesser of both.
+    fn least(self) -> (u64, u64) {
         match self {
-            Step::Full => 900,
-            Step::Slower => 620,
-            Step::Smaller => 350,
-            Step::Small => 0,
+            Step::Full => (900, 70),
+            Step::Slower => (620, 50),
+            Step::Smaller => (350, 30),
+            Step::Small => (0, 0),
         }
     }
 
@@ -69,6 +71,8 @@ const RATE_MIN: u64 = 20_000;
 pub(super) struct Ladder {
     rate: FrameRate,
     content: Content,
+    /// The bitrate that was set.
+    set: u64,
     step: Step,
     /// Since when the bitrate asks for a lower step, or allows a higher one.
     below: Option<Instant>,
@@ -78,9 +82,17 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    /// For a source of this rate.
-    pub(super) fn new(rate: FrameRate, content: Content) -> Ladder {
-        Ladder { rate, content, step: Step::Full, below: None, above: None, count: 0 }
+    /// For a source of this rate, set to this bitrate.
+    pub(super) fn new(rate: FrameRate, content: Content, bitrate: u32) -> Ladder {
+        Ladder {
+            rate,
+            content,
+            set: bitrate.into(),
+            step: Step::Full,
+            below: None,
+            above: None,
+            count: 0,
+        }
     }
 
     /// Takes the bitrate, for pictures of this size.
@@ -141,7 +153,11 @@ impl Ladder {
             Content::Screen => 2,
         };
         let for_1000_pixels = bitrate * share * 1_000 / size.pixel_count().max(1);
-        let fits = |step: &Step| for_1000_pixels >= step.least();
+        let of_set = bitrate * 100 / self.set.max(1);
+        let fits = |step: &Step| {
+            let (pixels, percent) = step.least();
+            for_1000_pixels >= pixels || of_set >= percent
+        };
         Step::ALL.into_iter().find(fits).unwrap_or(Step::Small)
     }
 }
@@ -154,7 +170,11 @@ mod tests {
 
     fn ladder() -> (Ladder, Size, Instant) {
         let rate = FrameRate::per_second(30).unwrap();
-        (Ladder::new(rate, Content::Camera), Size::new(HD.0, HD.1).unwrap(), Instant::now())
+        (
+            Ladder::new(rate, Content::Camera, 3_000_000),
+            Size::new(HD.0, HD.1).unwrap(),
+            Instant::now(),
+        )
     }
 
     /// The step after each second at a bitrate, in kbit/s.
@@ -207,10 +227,22 @@ mod tests {
     fn two_of_three_pictures_are_taken_and_a_slow_source_keeps_all() {
         let (mut fast, size, start) = ladder();
         fast.on_bitrate(start, 700_000, size);
-        let mut slow = Ladder::new(FrameRate::per_second(15).unwrap(), Content::Camera);
+        let mut slow = Ladder::new(FrameRate::per_second(15).unwrap(), Content::Camera, 3_000_000);
         slow.on_bitrate(start, 700_000, size);
 
         assert_eq!((0..300).filter(|_| fast.takes_picture()).count(), 200);
         assert_eq!((0..300).filter(|_| slow.takes_picture()).count(), 300);
+    }
+
+    #[test]
+    fn a_bitrate_that_was_set_low_is_no_reason_for_a_step() {
+        let rate = FrameRate::per_second(30).unwrap();
+        let (size, start) = (Size::new(HD.0, HD.1).unwrap(), Instant::now());
+        let mut ladder = Ladder::new(rate, Content::Camera, 400_000);
+        ladder.on_bitrate(start, 400_000, size);
+        assert_eq!(ladder.step, Step::Full);
+
+        ladder.on_bitrate(start, 270_000, size);
+        assert_eq!(ladder.step, Step::Slower);
     }
 }

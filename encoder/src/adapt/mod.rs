@@ -28,8 +28,8 @@ use scale::Scaler;
 /// What to do with one picture.
 #[derive(Debug)]
 pub(crate) enum Picture {
-    /// Leave it out.
-    Skip,
+    /// Leave it out; if no other has come by then, look at it again. It may be the last for long.
+    Skip(Instant),
     /// Encode it as it is.
     AsItIs,
     /// Encode this in its place.
@@ -42,8 +42,10 @@ const KEYFRAME_PERCENT: u32 = 50;
 /// Bits of a keyframe for each pixel, at the coarsest that rate control goes to: OpenH264's are 0.16 on
 /// the test picture, the first one 0.22.
 const KEYFRAME_MILLIBITS: u64 = 180;
-/// A keyframe that would take longer than this to send loses detail.
+/// A keyframe that would take longer than this to send loses detail, and more of it where it would take
+/// longer than that.
 const KEYFRAME_MS_MAX: u64 = 100;
+const KEYFRAME_MS_FAR: u64 = 140;
 
 /// A stream's way to keep to its bitrate.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ impl Adaptation {
         Adaptation {
             bitrate,
             budget: Budget::new(bitrate),
-            ladder: Ladder::new(rate, content),
+            ladder: Ladder::new(rate, content, bitrate),
             scaler: Scaler::default(),
         }
     }
@@ -77,13 +79,16 @@ impl Adaptation {
         self.ladder.on_bitrate(now, self.bitrate, frame.size());
         // Both count every picture.
         let (has_room, is_due) = (self.budget.has_room(now), self.ladder.takes_picture());
-        if !keyframe && !(has_room && is_due) {
-            return Picture::Skip;
+        let is_taken = keyframe || has_room && is_due;
+        if !is_taken {
+            let interval = self.ladder.rate().interval();
+            let room_at = self.budget.room_at(now);
+            return Picture::Skip(if is_due { room_at } else { room_at.max(now + interval) });
         }
         let size = self.ladder.size(frame.size());
         let is_smaller = size != frame.size();
-        let softened = keyframe && keyframe_ms(size.pixel_count(), self.bitrate) > KEYFRAME_MS_MAX;
-        if !is_smaller && !softened {
+        let ms = if keyframe { keyframe_ms(size.pixel_count(), self.bitrate) } else { 0 };
+        if !is_smaller && ms <= KEYFRAME_MS_MAX {
             return Picture::AsItIs;
         }
         let mut picture = I420::black(frame.size());
@@ -91,8 +96,9 @@ impl Adaptation {
         if is_smaller {
             picture = self.scaler.scale(&picture, size);
         }
-        if softened {
-            picture = soften(&mut self.scaler, &picture);
+        if ms > KEYFRAME_MS_MAX {
+            let times = if ms > KEYFRAME_MS_FAR { 4 } else { 2 };
+            picture = soften(&mut self.scaler, &picture, times);
         }
         Picture::Instead(Frame::I420(picture))
     }

@@ -45,11 +45,11 @@ impl Scaler {
     }
 }
 
-/// Takes three quarters of the detail away, by way of half the size.
-pub(crate) fn soften(scaler: &mut Scaler, picture: &I420) -> I420 {
+/// Takes detail away, by way of a size so many times smaller.
+pub(crate) fn soften(scaler: &mut Scaler, picture: &I420, times: u32) -> I420 {
     let size = picture.size();
-    let half = |side: u32| (side / 4 * 2).max(16);
-    match Size::new(half(size.width()), half(size.height())) {
+    let less = |side: u32| (side / times / 2 * 2).max(16);
+    match Size::new(less(size.width()), less(size.height())) {
         Ok(small) => {
             let small = scaler.scale(picture, small);
             scaler.scale(&small, size)
@@ -65,4 +65,51 @@ fn tight(plane: &Plane, (width, height): (usize, usize)) -> std::borrow::Cow<'_,
     }
     let rows = plane.bytes().chunks(plane.stride()).take(height);
     rows.flat_map(|row| row.iter().take(width)).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A picture whose left half is dark and right half bright.
+    fn halves(width: u32, height: u32) -> I420 {
+        let mut picture = I420::black(Size::new(width, height).unwrap());
+        let [luma, ..] = picture.planes_mut();
+        let stride = luma.stride();
+        for (index, sample) in luma.bytes_mut().iter_mut().enumerate() {
+            *sample = if index % stride < stride / 2 { 40 } else { 200 };
+        }
+        picture
+    }
+
+    #[test]
+    fn a_smaller_picture_shows_the_same() {
+        let small = Scaler::default().scale(&halves(640, 360), Size::new(480, 270).unwrap());
+        let wanted = halves(480, 270);
+        // The two samples at the edge are a mixture.
+        let differ = |plane: usize| {
+            let pairs = small.planes()[plane].bytes().iter().zip(wanted.planes()[plane].bytes());
+            pairs.filter(|(one, other)| one != other).count()
+        };
+        assert_eq!([differ(0), differ(1), differ(2)], [2 * 270, 0, 0]);
+    }
+
+    #[test]
+    fn rows_with_padding_are_read_without_it() {
+        let mut bytes = vec![255; 40 * 16];
+        bytes.chunks_mut(40).for_each(|row| row[..32].fill(100));
+        let plane = Plane::new(bytes, 40);
+        assert_eq!(tight(&plane, (32, 16)).into_owned(), vec![100; 32 * 16]);
+    }
+
+    #[test]
+    fn a_soft_picture_has_its_size_and_its_edge_no_more() {
+        let picture = halves(640, 360);
+        let soft = soften(&mut Scaler::default(), &picture, 4);
+        assert_eq!(soft.size(), picture.size());
+        let row = &soft.planes()[0].bytes()[..640];
+        assert_eq!((row[0], row[639]), (40, 200));
+        let between = row.iter().filter(|sample| (50..190).contains(*sample)).count();
+        assert!(between >= 2, "{between} samples of the edge are neither");
+    }
 }

@@ -57,6 +57,8 @@ struct EncoderThread<'a> {
     /// The bitrate that was tried last, taken or refused.
     tried: Option<u32>,
     adapt: Adaptation,
+    /// Until when no picture is taken.
+    rests_until: Option<Instant>,
 }
 
 /// A picture to encode.
@@ -151,42 +153,61 @@ impl<'a> EncoderThread<'a> {
             first,
             tried,
             adapt,
+            rests_until: None,
         }
     }
 
     fn serve(&mut self) -> End {
         while let Some(job) = self.next_job() {
-            if let Err(end) = self.perform(&job) {
+            match self.perform(&job) {
+                Ok(None) => self.put_away(job),
+                Ok(Some(until)) => self.leave_out(job, until),
                 // Its picture waits for whoever takes over.
-                return end;
-            }
-            let mut state = self.shared.lock();
-            state.epoch.in_work = None;
-            // By now it waits in the queue, or was lost and has been asked for again.
-            if state.generation == job.generation {
-                state.idr_in_work = false;
-            }
-            if self.shared.live {
-                if let Some(old) = state.last.replace(job.picture) {
-                    state.keep(old.frame);
-                }
-            } else {
-                state.keep(job.picture.frame);
+                Err(end) => return end,
             }
         }
         End::Dismissed
     }
 
-    fn perform(&mut self, job: &Job) -> Result<(), End> {
+    /// A picture was encoded.
+    fn put_away(&mut self, job: Job) {
+        let mut state = self.shared.lock();
+        state.epoch.in_work = None;
+        // By now it waits in the queue, or was lost and has been asked for again.
+        if state.generation == job.generation {
+            state.idr_in_work = false;
+        }
+        if self.shared.live {
+            if let Some(old) = state.last.replace(job.picture) {
+                state.keep(old.frame);
+            }
+        } else {
+            state.keep(job.picture.frame);
+        }
+    }
+
+    /// A picture was left out. One of a source that tells its pictures by itself may be the last for long, so
+    /// it waits for its turn, unless another has come meanwhile.
+    fn leave_out(&mut self, job: Job, until: Instant) {
+        let mut state = self.shared.lock();
+        state.epoch.in_work = None;
+        if self.shared.live && state.mailbox.is_none() {
+            state.mailbox = Some(job.picture);
+            self.rests_until = Some(until);
+        } else {
+            add(&self.shared.stats.frames_thinned, 1);
+            state.keep(job.picture.frame);
+        }
+    }
+
+    /// Encodes a picture; or says until when it is left out.
+    fn perform(&mut self, job: &Job) -> Result<Option<Instant>, End> {
         let began = Instant::now();
         if let Some(bitrate) = job.bitrate {
             self.adapt.set_bitrate(bitrate);
         }
         let instead = match self.adapt.on_picture(began, &job.picture.frame, job.force_idr) {
-            Picture::Skip => {
-                add(&self.shared.stats.frames_thinned, 1);
-                return Ok(());
-            }
+            Picture::Skip(until) => return Ok(Some(until)),
             Picture::AsItIs => None,
             Picture::Instead(frame) => Some(frame),
         };
@@ -220,7 +241,7 @@ impl<'a> EncoderThread<'a> {
             self.announce();
             self.shared.deliver(unit, job.generation);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Encodes one picture; a keyframe at a part of the bitrate, where that can be changed and back.
@@ -337,6 +358,13 @@ impl<'a> EncoderThread<'a> {
         loop {
             if state.stopping || state.epoch.number != self.number {
                 return None;
+            }
+            let rests = self.rests_until.filter(|_| !state.keyframe);
+            let left = rests
+                .map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+            if !left.is_zero() {
+                state = shared.wait_for(state, left);
+                continue;
             }
             if state.active {
                 let mut picture = state.mailbox.take();

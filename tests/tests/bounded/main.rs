@@ -42,7 +42,7 @@ fn a_hostile_viewer_takes_no_more_memory_and_work_than_the_limits() {
             last = now;
         });
         println!("{name}, estimator {estimator:?}: {cost:?}");
-        cost.check(name);
+        cost.check(name, estimator.is_some());
     });
 }
 
@@ -60,7 +60,7 @@ struct Cost {
 }
 
 impl Cost {
-    fn check(&self, name: &str) {
+    fn check(&self, name: &str, is_paced: bool) {
         assert!(self.peak < SESSION_BYTES_MAX.cast_signed(), "{name}: {self:?}");
         assert!(self.peak - self.peak_early < GROWTH_MAX, "{name} grows: {self:?}");
         let most = if name == "giant_offers" { OFFER_ALLOCATIONS_MAX } else { ALLOCATIONS_MAX };
@@ -69,7 +69,9 @@ impl Cost {
         let mean = self.answers / usize::try_from(ACTS).unwrap();
         assert!(mean <= ANSWER_BYTES_MEAN_MAX, "{name}: {mean} bytes for each datagram");
         if name == "rtcp_nack_all" {
-            assert!(self.answer > 20_000, "what it protects is not taken for its own: {self:?}");
+            // An estimate that no report has changed lets half of the stream through.
+            let least = if is_paced { 5_000 } else { 20_000 };
+            assert!(self.answer > least, "what it protects is not taken for its own: {self:?}");
         }
     }
 }
