@@ -1,15 +1,17 @@
 //! Steps of frame rate and size: the kernel.
 //!
 //! ```text
-//!           below 0.9 bit/s a pixel     below 0.62, for 2 s      below 0.35, for 2 s
+//!           below 0.9 bit/s a pixel,    below 0.62, for 2 s      below 0.35, for 2 s
+//!           for 0.6 s
 //!   Full ─────────────────────▶ Slower ─────────────▶ Smaller ────────────────▶ Small
 //!        ◀─────────────────────        ◀─────────────         ◀────────────────
 //!           above 1.2 times, for 3 s      above 1.2 times that, for 8 s
 //! ```
 //!
 //! Whoever sets a bitrate that is low for the size has chosen so: a step is not taken before the bitrate is
-//! well below what was set (70, 50 and 30 % of it). Pixels are those of the source. A step in size costs an IDR, at a time when the path is full, so it is
-//! taken only when the bitrate stays low. Screens, where little moves, need half of that.
+//! well below what was set (70, 50 and 30 % of it). Pixels are those of the source. A step in size costs an
+//! IDR, at a time when the path is full, so it is taken only when the bitrate stays low. Screens, where little
+//! moves, need half of that.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +49,9 @@ impl Step {
     /// How long the bitrate must be below that of the step above before it is taken.
     fn after(self) -> Duration {
         match self {
-            Step::Full | Step::Slower => Duration::ZERO,
+            Step::Full => Duration::ZERO,
+            // A path that was full for a moment, or a machine that was busy, has recovered by then.
+            Step::Slower => Duration::from_millis(600),
             Step::Smaller | Step::Small => Duration::from_secs(2),
         }
     }
@@ -191,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn frame_rate_goes_first_and_at_once_and_size_only_if_it_stays_low() {
+    fn frame_rate_goes_first_and_soon_and_size_only_if_it_stays_low() {
         use Step::{Full, Slower, Small, Smaller};
         let (mut ladder, size, start) = ladder();
         assert_eq!(steps(&mut ladder, start, 2, 3_000), [Full, Full]);
@@ -227,8 +231,11 @@ mod tests {
     fn two_of_three_pictures_are_taken_and_a_slow_source_keeps_all() {
         let (mut fast, size, start) = ladder();
         fast.on_bitrate(start, 700_000, size);
+        assert_eq!(fast.step, Step::Full, "a moment is no reason");
+        fast.on_bitrate(start + Duration::from_millis(600), 700_000, size);
         let mut slow = Ladder::new(FrameRate::per_second(15).unwrap(), Content::Camera, 3_000_000);
         slow.on_bitrate(start, 700_000, size);
+        slow.on_bitrate(start + Duration::from_millis(600), 700_000, size);
 
         assert_eq!((0..300).filter(|_| fast.takes_picture()).count(), 200);
         assert_eq!((0..300).filter(|_| slow.takes_picture()).count(), 300);
@@ -243,6 +250,7 @@ mod tests {
         assert_eq!(ladder.step, Step::Full);
 
         ladder.on_bitrate(start, 270_000, size);
+        ladder.on_bitrate(start + Duration::from_millis(600), 270_000, size);
         assert_eq!(ladder.step, Step::Slower);
     }
 }
