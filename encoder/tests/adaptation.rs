@@ -48,6 +48,9 @@ fn a_bitrate_that_falls_is_kept_to_at_once_and_costs_no_more_than_a_smaller_size
     units(&mut watched, Duration::from_secs(1));
 
     watched.stream.set_bitrate(400_000);
+    // What was made at the old bitrate is to be sent first; the last of these is the one that may.
+    let at_once = units(&mut watched, Duration::from_millis(150));
+    assert!(at_once.len() <= 2, "{} pictures at once", at_once.len());
     let first = units(&mut watched, Duration::from_secs(1));
     let then = units(&mut watched, Duration::from_secs(4));
 
