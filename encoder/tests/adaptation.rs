@@ -59,6 +59,8 @@ fn a_bitrate_that_falls_is_kept_to_at_once_and_costs_no_more_than_a_smaller_size
     assert!(bits(&then) < 4 * 440_000, "{} bits in four seconds", bits(&then));
     assert!(then.len() < 4 * 21, "{} pictures in four seconds", then.len());
     assert_eq!((keyframes(&first), keyframes(&then)), (0, 1), "one smaller size");
+    let resized = then.iter().find(|unit| unit.keyframe).map_or(0, |unit| unit.data.len());
+    assert!(resized < 12_000, "the keyframe of the new size has {resized} bytes");
     let thinned = watched.stream.stats().frames_thinned.load(Ordering::Relaxed);
     assert!(thinned > 30, "{thinned} pictures were left out");
 }

@@ -20,7 +20,7 @@ pub(crate) use scale::soften;
 use std::time::Instant;
 
 use crate::encoder::EncoderSettings;
-use crate::frame::{Frame, FrameRate, I420, to_i420};
+use crate::frame::{Frame, FrameRate, I420, Size, to_i420};
 use budget::Budget;
 use ladder::Ladder;
 use scale::Scaler;
@@ -54,6 +54,8 @@ pub(crate) struct Adaptation {
     budget: Budget,
     ladder: Ladder,
     scaler: Scaler,
+    /// That of the last picture.
+    size: Option<Size>,
 }
 
 impl Adaptation {
@@ -65,6 +67,7 @@ impl Adaptation {
             budget: Budget::new(bitrate),
             ladder: Ladder::new(rate, content, bitrate),
             scaler: Scaler::default(),
+            size: None,
         }
     }
 
@@ -87,7 +90,10 @@ impl Adaptation {
         }
         let size = self.ladder.size(frame.size());
         let is_smaller = size != frame.size();
-        let ms = if keyframe { keyframe_ms(size.pixel_count(), self.bitrate) } else { 0 };
+        // Another size is a keyframe too, at a time when the path is full.
+        let resized = self.size.replace(size).is_some_and(|before| before != size);
+        let ms =
+            if keyframe || resized { keyframe_ms(size.pixel_count(), self.bitrate) } else { 0 };
         if !is_smaller && ms <= KEYFRAME_MS_MAX {
             return Picture::AsItIs;
         }

@@ -252,7 +252,8 @@ impl<'a> EncoderThread<'a> {
         data: &mut Vec<u8>,
     ) -> Result<Encoded, End> {
         let call = if self.check.is_first() { Call::FirstPicture } else { Call::Picture };
-        let eased = (control.force_idr && self.encoder.capabilities().seamless_rate)
+        let is_idr = control.force_idr || self.check.is_first();
+        let eased = (is_idr && self.encoder.capabilities().seamless_rate)
             .then(|| EncoderSettings { bitrate: self.adapt.keyframe_bitrate(), ..self.settings });
         let settings = self.settings;
         let began = Instant::now();
