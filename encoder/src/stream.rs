@@ -125,7 +125,7 @@ impl Stream {
         stream.stopper = source.stopper();
         let promised = stream.format.profile_level_id;
         let watchdog = Watchdog::new(chain.into_iter().collect(), settings, promised);
-        let charge = Charge { settings, promised, hung: 0, instead_of: None };
+        let charge = Charge { set: settings, settings, promised, hung: 0, instead_of: None };
         let begun = stream.shared.spawn_encoder(Begin::With(encoder), charge);
         begun.map_err(StreamError::Thread)?;
         stream.spawn(Worker::Watchdog, "pinhole-watch", Self::PATIENCE, |shared| {

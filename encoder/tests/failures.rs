@@ -248,6 +248,26 @@ fn a_successor_starts_with_the_settings_in_force() {
 }
 
 #[test]
+fn a_successor_knows_what_was_set_before_the_stream_was_thinned() {
+    let first = Scripted::new(|n| if n == 25 { Act::Fail } else { Act::Encode });
+    let second = Scripted::new(|_| Act::Encode);
+    let source = Grey { size: |_| (1280, 720), ..Grey::on_the_clock(30) };
+    let mut watched = Watched::new(stream(source, &first, [second.starter()]));
+    watched.stream.set_bitrate(100_000);
+    while second.calls.load(Ordering::SeqCst) < 1 {
+        watched.unit();
+    }
+    assert_eq!(first.settings.lock().unwrap().rate.per_1000s(), 66_667, "thinned");
+
+    watched.stream.set_bitrate(1_000_000);
+    while second.calls.load(Ordering::SeqCst) < 10 {
+        watched.unit();
+    }
+
+    assert_eq!(second.settings.lock().unwrap().rate.per_1000s(), 100_000);
+}
+
+#[test]
 fn panics_are_failures_with_their_text() {
     let encoder = Scripted::new(|n| if n == 2 { Act::Panic } else { Act::Encode });
     let mut watched = Watched::new(stream(Grey::on_the_clock(100), &encoder, None));

@@ -28,6 +28,8 @@ pub(crate) enum Begin {
 /// What a thread is told.
 #[derive(Debug, Clone)]
 pub(crate) struct Charge {
+    /// What the stream was set to at its start, before it followed anything.
+    pub(crate) set: EncoderSettings,
     /// What the back end is, or is to be, set to.
     pub(crate) settings: EncoderSettings,
     /// The profile_idc, constraint flags and level_idc that viewers were told.
@@ -141,7 +143,7 @@ impl<'a> EncoderThread<'a> {
     ) -> EncoderThread<'a> {
         let (settings, patience) = (charge.settings, Patience::new(charge.hung));
         let (check, first, tried) = (OutputCheck::new(), None, Some(settings.bitrate));
-        let adapt = Adaptation::new(&settings);
+        let adapt = Adaptation::new(&charge.set);
         EncoderThread {
             shared,
             number,

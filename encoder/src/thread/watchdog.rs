@@ -136,6 +136,7 @@ impl Watchdog {
         // Its end, or its silence, is told by whoever takes over.
         self.told = None;
         let charge = Charge {
+            set: self.settings,
             settings,
             promised: self.promised,
             hung: self.succession.hung(),
