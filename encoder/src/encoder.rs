@@ -29,6 +29,14 @@ pub struct EncoderSettings {
     pub threads: u16,
 }
 
+impl EncoderSettings {
+    /// Refuses a frame of another size.
+    pub(crate) fn check_size(&self, frame: &Frame) -> Result<(), EncodeError> {
+        let (want, got) = (self.size, frame.size());
+        if want == got { Ok(()) } else { Err(EncodeError::WrongSize { want, got }) }
+    }
+}
+
 /// What goes with one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameControl {

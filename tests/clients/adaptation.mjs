@@ -58,7 +58,7 @@ async function watchPhase(page, link, phase) {
     longestGapMs: Math.round(Math.max(...gaps)),
     dropped: to.dropped,
     ages,
-    ageP95Ms: Math.round(quantile(ages.toSorted((a, b) => a - b), 0.95)),
+    ageP95Ms: Math.round(quantile([...ages].sort((a, b) => a - b), 0.95)),
     width: await page.evaluate(() => window.pinhole.video.videoWidth),
   };
 }

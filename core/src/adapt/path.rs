@@ -185,8 +185,14 @@ impl PathRate {
             self.delivery.on_feedback(heard, rtt, loss);
             let queue = self.floor.queue(now, rtt);
             self.on_queue(now, rtt, queue, bound);
-            let arrives = self.busy.and_then(|since| self.delivery.rate_since(since));
-            tracing::trace!(estimate, ?rtt, ?queue, arrives, rate = self.rate, "path");
+            tracing::trace!(
+                estimate,
+                ?rtt,
+                ?queue,
+                arrives = self.arrives(),
+                rate = self.rate,
+                "path"
+            );
         }
         if let Some((_, rate)) = self.resumes.take_if(|(at, _)| *at <= now) {
             self.rate = self.rate.max(rate);
@@ -244,7 +250,7 @@ impl PathRate {
             return;
         }
         let rate = self.rate.min(bound);
-        let arrives = self.busy.and_then(|since| self.delivery.rate_since(since));
+        let arrives = self.arrives();
         let capacity = match arrives {
             // A keyframe of ours, or packets sent again: it drains, if not from one report to the next.
             Some(it) if rate < it / 100 * DRAINING_PERCENT => return,
@@ -260,6 +266,11 @@ impl PathRate {
         self.rate = if is_deep { capacity / 100 * DRAIN_DEEP_PERCENT } else { drained };
         self.cut_at = Some(now);
         tracing::debug!(from = rate, to = self.rate, arrives, ?queue, "the path is full");
+    }
+
+    /// What the path takes, as far as it has been full for long enough to tell.
+    fn arrives(&self) -> Option<u64> {
+        self.delivery.rate_since(self.busy?)
     }
 
     /// What part of what was sent did not pass, in thousandths: by so much the queue has grown in the

@@ -8,7 +8,7 @@ use str0m::media::{Mid, Pt};
 use str0m::{IceCreds, Rtc};
 
 use super::outlet::Outlet;
-use super::setup::{RTX_CACHE_AGE, RTX_CACHE_PACKETS, RTX_SHARE_MAX};
+use super::setup::empty_cache;
 use super::{Input, Lifecycle, Local, Observed, Seen, Session, SessionId, SessionSetup};
 use crate::adapt::PathRate;
 use crate::base::{Ambient, SeedRng, WallClock};
@@ -213,7 +213,7 @@ fn outlet(
     let Some(stream) = api.stream_tx_by_mid(mid, None) else {
         return Err(OfferError::Refused("no stream can be sent on its video section".to_owned()));
     };
-    stream.set_rtx_cache(RTX_CACHE_PACKETS, RTX_CACHE_AGE, Some(RTX_SHARE_MAX));
+    empty_cache(stream);
     let (ssrc, rtx) = (*stream.ssrc(), stream.rtx().map(|ssrc| *ssrc));
     Ok(Outlet::new(mid, Pt::from(video.payload.pt), ssrc, rtx, first, wall_clock))
 }

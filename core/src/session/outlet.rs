@@ -7,7 +7,7 @@ use str0m::Rtc;
 use str0m::media::{MediaTime, Mid, Pt};
 use str0m::rtp::{AbsCaptureTime, ExtensionValues, RtpWrite};
 
-use super::setup::{RTX_CACHE_AGE, RTX_CACHE_PACKETS, RTX_SHARE_MAX};
+use super::setup::empty_cache;
 use crate::base::WallClock;
 use crate::h264::Packet;
 
@@ -151,17 +151,21 @@ impl Outlet {
     pub(super) fn on_keyframe_request(&mut self, now: Instant, rtt: Option<Duration>) {
         let crossing = CROSSING + rtt.unwrap_or_default();
         let crossed = self.keyframe_at.is_some_and(|at| now < at + crossing);
-        if !crossed && !self.waits_for_keyframe {
-            self.on_break(now, Duration::ZERO);
-            self.waits_for_keyframe = true;
+        if !crossed {
+            self.on_broken_picture(now);
         }
     }
 
     /// Forgets what was sent, so that none of it is sent again; nothing but an IDR follows.
     pub(super) fn give_up(&mut self, now: Instant, rtc: &mut Rtc) {
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
-            stream.set_rtx_cache(RTX_CACHE_PACKETS, RTX_CACHE_AGE, Some(RTX_SHARE_MAX));
+            empty_cache(stream);
         }
+        self.on_broken_picture(now);
+    }
+
+    /// Nothing but an IDR can be shown from now on, and one may be asked for at once.
+    fn on_broken_picture(&mut self, now: Instant) {
         if !self.waits_for_keyframe {
             self.on_break(now, Duration::ZERO);
             self.waits_for_keyframe = true;

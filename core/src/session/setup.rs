@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use str0m::media::Pt;
-use str0m::rtp::{Extension, ExtensionMap};
+use str0m::rtp::{Extension, ExtensionMap, StreamTx};
 use str0m::{IceCreds, Rtc, RtcConfig};
 
 use super::certificate::Certificate;
@@ -23,12 +23,12 @@ const CHECK_RTO_MAX: Duration = Duration::from_millis(1_500);
 /// 7 s, but not within 15 s of the viewer's own last check on it (str0m's rule, not settable).
 const CHECK_RETRANSMITS: usize = 6;
 /// Packets kept for retransmission: about a second of 8 Mbit/s.
-pub(super) const RTX_CACHE_PACKETS: usize = 1_024;
+const RTX_CACHE_PACKETS: usize = 1_024;
 /// A packet older than this comes too late for a picture that is shown at once.
-pub(super) const RTX_CACHE_AGE: Duration = Duration::from_secs(1);
+const RTX_CACHE_AGE: Duration = Duration::from_secs(1);
 /// Above this share of retransmissions the queue of them is cleared. str0m's 0.15 gives up on a
 /// single lost keyframe.
-pub(super) const RTX_SHARE_MAX: f32 = 0.5;
+const RTX_SHARE_MAX: f32 = 0.5;
 /// Where the estimate of a path starts, at most, in bits per second. str0m then probes up to six times
 /// that within its first second, so that a good path is known soon, and a bad one is not flooded.
 const ESTIMATE_FIRST_MAX: u64 = 4_000_000;
@@ -84,6 +84,11 @@ impl SessionSetup {
         config.codec_config().add_h264(pt, rtx, true, id);
         config.build(now)
     }
+}
+
+/// Gives a stream an empty retransmission cache with our bounds.
+pub(super) fn empty_cache(stream: &mut StreamTx) {
+    stream.set_rtx_cache(RTX_CACHE_PACKETS, RTX_CACHE_AGE, Some(RTX_SHARE_MAX));
 }
 
 /// Which extensions str0m knows; the ids are the offer's.

@@ -6,8 +6,8 @@
 //!
 //! - [`Budget`] is a bucket that leaks at the bitrate. While it is too full pictures are left out, so that
 //!   what was encoded never waits long, whatever the back end makes of a bitrate that fell.
-//! - [`Ladder`] takes steps: fewer pictures a second at once, smaller ones after a while, and both back
-//!   when there is room again.
+//! - [`Ladder`] takes steps: fewer pictures a second soon, smaller ones after a while, and both back when
+//!   there is room again.
 //! - A keyframe is made to fit: the back end is set lower for it, and where that does not go far enough the
 //!   picture loses detail first ([`soften`]), which the pictures after it bring back.
 
@@ -15,15 +15,14 @@ mod budget;
 mod ladder;
 mod scale;
 
-pub(crate) use scale::soften;
-
+use std::borrow::Cow;
 use std::time::Instant;
 
 use crate::encoder::EncoderSettings;
 use crate::frame::{Frame, FrameRate, I420, Size, to_i420};
 use budget::Budget;
 use ladder::Ladder;
-use scale::Scaler;
+use scale::{Scaler, soften};
 
 /// What to do with one picture.
 #[derive(Debug)]
@@ -97,16 +96,15 @@ impl Adaptation {
         if !is_smaller && ms <= KEYFRAME_MS_MAX {
             return Picture::AsItIs;
         }
-        let mut picture = I420::black(frame.size());
-        to_i420(frame, &mut picture);
+        let mut picture = i420(frame);
         if is_smaller {
-            picture = self.scaler.scale(&picture, size);
+            picture = Cow::Owned(self.scaler.scale(&picture, size));
         }
         if ms > KEYFRAME_MS_MAX {
             let times = if ms > KEYFRAME_MS_FAR { 4 } else { 2 };
-            picture = soften(&mut self.scaler, &picture, times);
+            picture = Cow::Owned(soften(&mut self.scaler, &picture, times));
         }
-        Picture::Instead(Frame::I420(picture))
+        Picture::Instead(Frame::I420(picture.into_owned()))
     }
 
     /// Bits were encoded.
@@ -123,6 +121,16 @@ impl Adaptation {
     pub(crate) fn rate(&self) -> FrameRate {
         self.ladder.rate()
     }
+}
+
+/// The picture in three planes, which it mostly has already.
+fn i420(frame: &Frame) -> Cow<'_, I420> {
+    if let Frame::I420(picture) = frame {
+        return Cow::Borrowed(picture);
+    }
+    let mut picture = I420::black(frame.size());
+    to_i420(frame, &mut picture);
+    Cow::Owned(picture)
 }
 
 /// How long a keyframe takes to send.

@@ -7,7 +7,7 @@ use crate::frame::{I420, Plane, Size};
 
 /// Keeps what the crate wants to keep between pictures.
 #[derive(Default)]
-pub(crate) struct Scaler {
+pub(super) struct Scaler {
     resizer: Resizer,
 }
 
@@ -19,7 +19,7 @@ impl std::fmt::Debug for Scaler {
 
 impl Scaler {
     /// Makes a picture of another size of this one.
-    pub(crate) fn scale(&mut self, picture: &I420, size: Size) -> I420 {
+    pub(super) fn scale(&mut self, picture: &I420, size: Size) -> I420 {
         let mut scaled = I420::black(size);
         let (from, to) = (picture.size().pixels(), size.pixels());
         for (index, (plane, into)) in picture.planes().iter().zip(scaled.planes_mut()).enumerate() {
@@ -46,7 +46,7 @@ impl Scaler {
 }
 
 /// Takes detail away, by way of a size so many times smaller.
-pub(crate) fn soften(scaler: &mut Scaler, picture: &I420, times: u32) -> I420 {
+pub(super) fn soften(scaler: &mut Scaler, picture: &I420, times: u32) -> I420 {
     let size = picture.size();
     let less = |side: u32| (side / times / 2 * 2).max(16);
     match Size::new(less(size.width()), less(size.height())) {

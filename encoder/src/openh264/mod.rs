@@ -127,16 +127,14 @@ impl Encoder for OpenH264 {
         control: FrameControl,
         out: &mut Vec<u8>,
     ) -> Result<Encoded, EncodeError> {
-        let (want, got) = (self.settings.size, frame.size());
-        if want != got {
-            return Err(EncodeError::WrongSize { want, got });
-        }
+        self.settings.check_size(frame)?;
         let picture = match frame {
             Frame::I420(picture) => picture,
             other => {
-                let into = self.converted.get_or_insert_with(|| I420::black(want));
-                if into.size() != want {
-                    *into = I420::black(want);
+                let size = self.settings.size;
+                let into = self.converted.get_or_insert_with(|| I420::black(size));
+                if into.size() != size {
+                    *into = I420::black(size);
                 }
                 if !to_i420(other, into) {
                     let text = format!("a {:?} picture could not be converted", other.format());

@@ -253,9 +253,9 @@ impl<'a> EncoderThread<'a> {
         control: FrameControl,
         data: &mut Vec<u8>,
     ) -> Result<Encoded, End> {
-        let call = if self.check.is_first() { Call::FirstPicture } else { Call::Picture };
-        let is_idr = control.force_idr || self.check.is_first();
-        let eased = (is_idr && self.encoder.capabilities().seamless_rate)
+        let is_first = self.check.is_first();
+        let call = if is_first { Call::FirstPicture } else { Call::Picture };
+        let eased = ((control.force_idr || is_first) && self.encoder.capabilities().seamless_rate)
             .then(|| EncoderSettings { bitrate: self.adapt.keyframe_bitrate(), ..self.settings });
         let settings = self.settings;
         let began = Instant::now();

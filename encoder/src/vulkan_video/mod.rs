@@ -120,10 +120,7 @@ impl Encoder for VulkanVideo {
         control: FrameControl,
         out: &mut Vec<u8>,
     ) -> Result<Encoded, EncodeError> {
-        let (want, got) = (self.settings.size, frame.size());
-        if want != got {
-            return Err(EncodeError::WrongSize { want, got });
-        }
+        self.settings.check_size(frame)?;
         let wraps = self.cannot_wrap && self.numbers.wraps_next();
         self.follow(control.force_idr || wraps);
         if !self.engine.take(frame) {
