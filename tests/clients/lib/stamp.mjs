@@ -59,7 +59,6 @@ async function readStamps({ ms, fullWidth }) {
           receivedMs: unix(metadata.receiveTime),
           presentedMs: unix(metadata.presentationTime),
           rtpTime: metadata.rtpTimestamp,
-          processingMs: (metadata.processingDuration ?? NaN) * 1000,
         });
       }
       if (now < until) video.requestVideoFrameCallback(onPicture);
