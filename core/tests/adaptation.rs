@@ -149,3 +149,28 @@ fn a_good_path_is_given_the_ceiling_from_the_start() {
     assert!(first.used_bps > CEILING * 9 / 10, "{} bit/s", first.used_bps);
     assert_eq!((first.skipped, first.lost), (0, 0));
 }
+
+#[test]
+fn a_path_that_was_cut_is_given_what_it_took_before() {
+    for cut_s in [1, 2, 4] {
+        let mut scene = Scene::new(50_000_000);
+        let before = scene.run(5);
+        scene.link().cut = true;
+        scene.run(cut_s);
+        scene.link().cut = false;
+        let back = scene.run(2);
+        let after = scene.run(2);
+
+        let frames = |seen: &Seen| seen.ages_ms.len();
+        println!(
+            "{cut_s} s: {} frames in the first two seconds, {} in the next; {} and {} bit/s",
+            frames(&back),
+            frames(&after),
+            back.used_bps,
+            after.used_bps
+        );
+        assert!(before.used_bps > CEILING * 9 / 10, "{} bit/s", before.used_bps);
+        assert!(frames(&back) >= 45, "{} frames in the first two seconds", frames(&back));
+        assert!(after.used_bps > CEILING * 9 / 10, "{} bit/s", after.used_bps);
+    }
+}

@@ -15,5 +15,5 @@ mod path;
 mod rtt_floor;
 mod target;
 
-pub(crate) use path::{PathRate, PathReport, REPORT_INTERVAL};
+pub(crate) use path::{Advice, PathRate, PathReport, REPORT_INTERVAL};
 pub(crate) use target::Target;

@@ -45,6 +45,12 @@ const SLOWLY_PERCENT: u64 = 90;
 const DRAINING_PERCENT: u64 = 90;
 /// A cut shows in the round trip a round trip later, and this.
 const CUT_SHOWS_AFTER: Duration = Duration::from_millis(100);
+/// Whoever was not heard for this long was cut off: what was lost meanwhile says nothing of a rate.
+const CUT_OFF_MIN: Duration = Duration::from_millis(500);
+/// For how long after that the losses are told of: Chromium does so late.
+const CUT_OFF_TOLD_FOR: Duration = Duration::from_millis(2_000);
+/// What part of a second's packets must be lost for an estimate to have fallen for it.
+const CUT_OFF_LOSS: f32 = 0.15;
 /// By how much of the rate a queue may be said to have grown, in thousandths.
 const EXCESS_PERMILLE: std::ops::RangeInclusive<u64> = 100..=650;
 /// What one cut leaves of the rate at least, in percent: a measuring may be wrong.
@@ -91,6 +97,16 @@ pub(crate) struct PathReport {
     pub(crate) heard: Instant,
 }
 
+/// What is to be done about a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Advice {
+    Nothing,
+    /// Much was lost at a queue that is full; better a keyframe than all of it again.
+    GiveUp,
+    /// It was cut off and is back: let str0m begin anew from this estimate, bits per second.
+    BeginFrom(u64),
+}
+
 /// A path, and what it is thought to take.
 #[derive(Debug, Clone)]
 pub(crate) struct PathRate {
@@ -99,6 +115,8 @@ pub(crate) struct PathRate {
     estimate: Option<u64>,
     floor: RttFloor,
     delivery: Delivery,
+    heard: Option<Instant>,
+    cut_off: Option<CutOff>,
     rtt: Option<Duration>,
     /// The last queue that was seen.
     queue: Option<Duration>,
@@ -117,6 +135,15 @@ pub(crate) struct PathRate {
     risen_at: Option<Instant>,
     knee: Option<Knee>,
     probed_at: Option<Instant>,
+}
+
+/// What was known of a path before it was cut off.
+#[derive(Debug, Clone, Copy)]
+struct CutOff {
+    /// How long that counts.
+    until: Instant,
+    rate: u64,
+    loss: f32,
 }
 
 /// What the path took when a queue stood.
@@ -145,6 +172,8 @@ impl PathRate {
             estimate: None,
             floor: RttFloor::default(),
             delivery: Delivery::default(),
+            heard: None,
+            cut_off: None,
             rtt: None,
             queue: None,
             clear: None,
@@ -170,10 +199,13 @@ impl PathRate {
         self.delivery.on_sent(now, bits);
     }
 
-    /// Takes a report. True: much was lost at a queue that is full; better a keyframe than all of it
-    /// again.
-    pub(crate) fn on_report(&mut self, now: Instant, report: PathReport) -> bool {
+    /// Takes a report.
+    pub(crate) fn on_report(&mut self, now: Instant, report: PathReport) -> Advice {
         let PathReport { estimate, rtt, loss, heard } = report;
+        self.on_heard(now, heard);
+        if let Some(estimate) = self.before_cut_off(now, estimate, loss) {
+            return Advice::BeginFrom(estimate);
+        }
         let before = self.estimate.replace(estimate).unwrap_or(estimate);
         if estimate > before / 100 * PROVED_PERCENT {
             self.knee = None;
@@ -187,6 +219,7 @@ impl PathRate {
             self.on_queue(now, rtt, queue, bound);
             tracing::trace!(
                 estimate,
+                loss,
                 ?rtt,
                 ?queue,
                 arrives = self.arrives(),
@@ -198,7 +231,30 @@ impl PathRate {
             self.rate = self.rate.max(rate);
         }
         self.rate = self.rate.min(bound);
-        self.gives_up(now, loss)
+        if self.gives_up(now, loss) { Advice::GiveUp } else { Advice::Nothing }
+    }
+
+    /// A path that was cut off may be another one now: only what it took is still known.
+    fn on_heard(&mut self, now: Instant, heard: Instant) {
+        let silent = self.heard.replace(heard).map_or(Duration::ZERO, |before| heard - before);
+        if silent >= CUT_OFF_MIN {
+            tracing::debug!(?silent, rate = self.rate, "the path was cut off, and is back");
+            let cut_off =
+                CutOff { until: now + CUT_OFF_TOLD_FOR, rate: self.rate, loss: self.usual_loss };
+            let (estimate, usual_loss) = (self.estimate, self.usual_loss);
+            *self =
+                PathRate { rate: self.rate, estimate, usual_loss, ..PathRate::new(self.ceiling) };
+            (self.heard, self.cut_off) = (Some(heard), Some(cut_off));
+        }
+    }
+
+    /// The estimate to begin from anew, if this one fell for what was lost while the path was cut off.
+    fn before_cut_off(&mut self, now: Instant, estimate: u64, loss: f32) -> Option<u64> {
+        let cut_off = self.cut_off.filter(|it| now <= it.until)?;
+        let before = cut_off.rate / SHARE_PERCENT * 100 + SHARE_PERCENT;
+        let fell = estimate < before && loss >= cut_off.loss + CUT_OFF_LOSS;
+        // Where a queue was seen meanwhile, the path takes less indeed.
+        (fell && self.cut_at.is_none()).then_some(before)
     }
 
     fn gives_up(&mut self, now: Instant, loss: f32) -> bool {

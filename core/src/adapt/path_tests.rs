@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{PathRate, PathReport};
+use super::{Advice, PathRate, PathReport};
 
 const FRAME: Duration = Duration::from_millis(33);
 const DELAY: Duration = Duration::from_millis(80);
@@ -123,4 +123,33 @@ fn a_path_that_is_not_heard_of_stays_as_it_was() {
         link.path.on_report(link.now, silent);
     }
     assert_eq!(link.path.rate(), before);
+}
+
+#[test]
+fn what_was_lost_while_a_path_was_cut_off_is_held_against_it_for_no_rate() {
+    let ms = Duration::from_millis;
+    let mut link = Link::new(20_000_000);
+    link.run(Duration::from_secs(2));
+    let rate = link.path.rate();
+    let back = link.now + ms(1_500);
+    let mut report = |after: u64, estimate, loss| {
+        let now = back + ms(after);
+        let rtt = Some(DELAY + Duration::from_nanos(after));
+        let advice = link.path.on_report(now, PathReport { estimate, rtt, loss, heard: now });
+        (advice, link.path.rate())
+    };
+
+    assert_eq!(report(0, 5_000_000, 0.0), (Advice::Nothing, rate));
+    assert_eq!(report(450, 5_000_000, 0.0), (Advice::Nothing, rate));
+    let (advice, kept) = report(900, 150_000, 0.6);
+    assert!(
+        matches!(advice, Advice::BeginFrom(estimate) if estimate * 95 / 100 >= rate),
+        "{advice:?}"
+    );
+    assert_eq!(kept, rate);
+    assert_eq!(report(950, 5_000_000, 0.6), (Advice::Nothing, rate));
+    assert!(report(1_000, 400_000, 0.02).1 < 400_000, "what falls without losses is believed");
+    assert_eq!(report(1_450, 5_000_000, 0.0).0, Advice::Nothing);
+    assert_eq!(report(1_900, 5_000_000, 0.0).0, Advice::Nothing);
+    assert!(report(2_100, 200_000, 0.6).1 < 200_000, "and what comes later");
 }

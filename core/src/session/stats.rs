@@ -7,7 +7,7 @@ use str0m::bwe::Bitrate;
 use str0m::stats::{MediaEgressStats, PeerStats};
 
 use super::{Session, Signal};
-use crate::adapt::{PathRate, PathReport};
+use crate::adapt::{Advice, PathRate, PathReport};
 use crate::gather::TurnTransport;
 
 /// The way that a viewer's packets go.
@@ -95,16 +95,20 @@ impl Session {
                 loss: stats.egress_loss_fraction.unwrap_or(0.0),
                 heard,
             };
-            let gives_up = path.on_report(now, report);
+            let advice = path.on_report(now, report);
             let (rate, desired) = (path.rate(), path.desired(now));
             self.rtc.bwe().set_bitrate(Bitrate::ZERO, desired.into());
             self.seen.estimate = Some(estimate.as_u64());
             if rate != before {
                 signal(Signal::PathEstimated);
             }
-            if gives_up {
-                self.outlet.give_up(now, &mut self.rtc);
-                signal(Signal::PacketsGivenUp);
+            match advice {
+                Advice::Nothing => {}
+                Advice::GiveUp => {
+                    self.outlet.give_up(now, &mut self.rtc);
+                    signal(Signal::PacketsGivenUp);
+                }
+                Advice::BeginFrom(estimate) => self.rtc.bwe().reset(estimate.into()),
             }
         }
         if let Some(pair) = &stats.selected_candidate_pair {

@@ -22,6 +22,8 @@ pub struct Link {
     pub carried: u64,
     /// Datagrams lost at the queue.
     pub lost: u64,
+    /// Nothing passes, either way.
+    pub cut: bool,
     /// When it has sent all that is in its queue.
     free_at: Option<Instant>,
     down: Way,
@@ -37,6 +39,7 @@ impl Link {
             delay: Duration::ZERO,
             carried: 0,
             lost: 0,
+            cut: false,
             free_at: None,
             down: Way::new(),
             up: Way::new(),
@@ -44,6 +47,9 @@ impl Link {
     }
 
     pub fn send_down(&mut self, now: Instant, source: SocketAddr, datagram: &[u8]) {
+        if self.cut {
+            return;
+        }
         let begins = self.free_at.unwrap_or(now).max(now);
         if begins - now > self.queue {
             self.lost += 1;
@@ -57,6 +63,9 @@ impl Link {
     }
 
     pub fn send_up(&mut self, now: Instant, destination: SocketAddr, datagram: &[u8]) {
+        if self.cut {
+            return;
+        }
         self.up.push_back((now + self.delay, destination, datagram.to_vec()));
     }
 
