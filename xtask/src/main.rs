@@ -21,6 +21,7 @@
 //! input. `CARGO_TARGET_DIR` is honoured.
 
 mod arguments;
+mod beside;
 mod clients;
 mod copy;
 mod coverage;
@@ -32,7 +33,9 @@ mod mutants;
 mod paths;
 mod report;
 mod run;
+mod rust_tests;
 mod steps;
+mod test;
 mod world;
 
 use std::process::ExitCode;
@@ -76,6 +79,6 @@ fn execute(command: &Command) -> Result<bool> {
         Command::NatMatrix(words) => steps::nat_matrix(words),
         Command::World(words) => world::play(words).map(|()| true),
         Command::Plants => world::plants().map(|()| true),
-        Command::Test { only, install } => steps::test(only, *install),
+        Command::Test { only, install } => test::test(only, *install),
     }
 }

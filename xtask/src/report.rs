@@ -21,7 +21,17 @@ impl Report {
         println!("\n=== {name}");
         let begin = Instant::now();
         let outcome = work();
-        let seconds = seconds(begin.elapsed());
+        self.note(name, begin.elapsed(), outcome);
+    }
+
+    /// Notes a step that went on beside others, with what it printed.
+    pub(crate) fn ended(&mut self, name: &str, printed: &str, time: Duration, outcome: Result<()>) {
+        println!("\n=== {name}\n{printed}");
+        self.note(name, time, outcome);
+    }
+
+    fn note(&mut self, name: &str, time: Duration, outcome: Result<()>) {
+        let seconds = seconds(time);
         let line = match outcome {
             Ok(()) => format!("ok      {name:<10} {seconds:>7} s"),
             Err(error) => {

@@ -1,5 +1,6 @@
 //! Children: nothing on standard input, output passed through, an end in time.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -51,6 +52,18 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
         }
         std::thread::sleep(LOOK_EVERY);
     }
+}
+
+/// The same, and returns what it printed on its standard output.
+///
+/// # Errors
+/// As above, or what it printed is no UTF-8.
+pub(crate) fn output(command: &mut Command, limit: Duration) -> Result<String> {
+    let path = std::env::temp_dir().join(format!("xtask-output-{}", std::process::id()));
+    let outcome = run(command.stdout(File::create(&path)?), limit);
+    let printed = std::fs::read_to_string(&path);
+    std::fs::remove_file(&path)?;
+    outcome.and(printed.context("what it printed"))
 }
 
 /// Whether a program can be started and says yes.

@@ -1,5 +1,6 @@
-//! The steps of `cargo xtask test`, in their order, and `cargo xtask bench`.
+//! The steps of `cargo xtask test`, each by itself, and `cargo xtask bench`.
 
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -7,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::install::{self, Missing};
 use crate::report::Report;
 use crate::run::{cargo, program, run};
-use crate::{clients, paths, world};
+use crate::{clients, paths, rust_tests};
 
 /// A step can be chosen by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +25,7 @@ pub(crate) enum Step {
 }
 
 /// Builds from nothing on two slow cores included.
-const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
-/// All Rust tests with their build.
-const TESTS_LIMIT: Duration = Duration::from_secs(25 * 60);
+pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// Simulated worlds of every test run; the same ones each time.
 const WORLDS: u64 = 20_000;
 /// Every pair of NATs, several times.
@@ -71,22 +70,11 @@ impl Step {
     }
 
     pub(crate) fn run(self) -> Result<()> {
+        if let Some(mut command) = self.computes() {
+            return run(&mut command, BUILD_LIMIT);
+        }
         match self {
             Step::Format => run(&mut cargo("fmt --all --check"), SHORT_LIMIT),
-            Step::Lints => {
-                run(&mut cargo("clippy --workspace --all-targets -- -D warnings"), BUILD_LIMIT)
-            }
-            Step::Program => run(&mut cargo("build --release -p pinhole"), BUILD_LIMIT),
-            // `cargo test` and not nextest: one binary at a time, so that tests with a load have the machine, and
-            // doc tests run too.
-            Step::Tests => run(&mut cargo("test --workspace --no-fail-fast"), TESTS_LIMIT),
-            Step::World => world::play(&["--seeds".to_owned(), format!("0..{WORLDS}")]),
-            Step::Docs => {
-                let mut doc = cargo("doc --workspace --no-deps");
-                // Modules tell their story with links into what they hide; those stay plain text in public pages.
-                let flags = "-D warnings -A rustdoc::private_intra_doc_links";
-                run(doc.env("RUSTDOCFLAGS", flags), BUILD_LIMIT)
-            }
             Step::Web => {
                 let mut node = program("node", "--test --test-reporter=spec");
                 run(node.args(clients::player_tests()?), SHORT_LIMIT)
@@ -96,50 +84,29 @@ impl Step {
                 run(&mut cargo("build --workspace --bin shaper"), BUILD_LIMIT)?;
                 clients::run_all()
             }
-            // Three tests at a time, for most of each is waiting; each plays several labs side by side.
-            Step::Lab => {
-                // Of the whole workspace: a package of its own would have all it needs built again.
-                let words = "test --workspace --test lab -- --ignored --test-threads=3 --nocapture";
-                run(&mut cargo(words), BUILD_LIMIT)
-            }
+            Step::Tests => rust_tests::built()?.run_all(),
+            Step::Lab => rust_tests::built()?.run_lab(),
+            Step::Lints | Step::Program | Step::Docs | Step::World => Ok(()),
         }
     }
-}
 
-/// Runs the steps; true if none failed.
-///
-/// # Errors
-/// What is missing cannot be installed.
-pub(crate) fn test(only: &[Step], may_install: bool) -> Result<bool> {
-    let mut report = Report::new();
-    let mut missing = Missing::of(only);
-    if may_install && !missing.is_empty() {
-        report.step("install", || install::install(&missing));
-        missing = Missing::of(only);
-    }
-    let mut worlds = None;
-    for step in Step::ALL.into_iter().filter(|step| only.contains(step)) {
-        let lacks = missing.for_step(step);
-        if !lacks.is_empty() {
-            let why = format!("missing: {}", lacks.join(", "));
-            if may_install {
-                report.step(step.name(), || anyhow::bail!(why));
-            } else {
-                report.skipped(step.name(), &why);
+    /// The command of a step that waits for nothing and holds nobody to a time.
+    pub(crate) fn computes(self) -> Option<Command> {
+        Some(match self {
+            Step::Lints => cargo("clippy --workspace --all-targets -- -D warnings"),
+            Step::Program => cargo("build --release -p pinhole"),
+            Step::Docs => {
+                let mut doc = cargo("doc --workspace --no-deps");
+                // Modules tell their story with links into what they hide; those stay plain text in public pages.
+                doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links");
+                doc
             }
-            continue;
-        }
-        // The lab is mostly waiting.
-        if step == Step::World && only.contains(&Step::Lab) {
-            worlds = Some(world::Background::begin(WORLDS));
-            continue;
-        }
-        report.step(step.name(), || step.run());
+            Step::World => {
+                cargo(&format!("run --workspace --bin world -- --jobs 2 --seeds 0..{WORLDS}"))
+            }
+            Step::Format | Step::Tests | Step::Web | Step::Clients | Step::Lab => return None,
+        })
     }
-    if let Some(worlds) = worlds {
-        report.step(Step::World.name(), || worlds?.end());
-    }
-    Ok(report.close())
 }
 
 /// Plays every server NAT against every viewer NAT with the program as users build it; true if all is as predicted.

@@ -3,10 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::copy::copy_tree;
 use crate::paths;
@@ -17,8 +17,6 @@ use crate::run::{cargo, program, run};
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// A million worlds.
 const WORLDS_LIMIT: Duration = Duration::from_secs(12 * 60 * 60);
-/// Worlds beside the lab.
-const BACKGROUND_LIMIT: Duration = Duration::from_secs(25 * 60);
 /// A plant that nobody finds takes this many worlds.
 const WORLDS_FOR_A_PLANT: u64 = 2_000;
 /// Planting is a handful of seconds; one that is not found takes a minute.
@@ -41,54 +39,6 @@ pub(crate) fn play(words: &[String]) -> Result<()> {
     run(&mut cargo("build --workspace --bin world"), BUILD_LIMIT)?;
     let mut world = program(paths::target().join("debug/world"), "");
     run(world.args(words), WORLDS_LIMIT)
-}
-
-/// Worlds that are played with what others leave of the machine.
-pub(crate) struct Background {
-    child: Child,
-    told: PathBuf,
-    begin: Instant,
-}
-
-impl Background {
-    /// Begins to play so many.
-    ///
-    /// # Errors
-    /// It does not build or start.
-    pub(crate) fn begin(worlds: u64) -> Result<Background> {
-        run(&mut cargo("build --workspace --bin world"), BUILD_LIMIT)?;
-        let told = paths::target().join("world.txt");
-        let mut nice = program("nice", "-n 19");
-        nice.arg(paths::target().join("debug/world"));
-        nice.args(["--jobs", "2", "--seeds", &format!("0..{worlds}")]).stdin(Stdio::null());
-        let out = fs::File::create(&told)?;
-        let child = nice.stderr(out.try_clone()?).stdout(out).spawn().context("nice")?;
-        Ok(Background { child, told, begin: Instant::now() })
-    }
-
-    /// Waits for the end of it.
-    ///
-    /// # Errors
-    /// Something did not hold in one of them, or they take too long.
-    pub(crate) fn end(mut self) -> Result<()> {
-        let status = loop {
-            if let Some(status) = self.child.try_wait()? {
-                break status;
-            }
-            if self.begin.elapsed() > BACKGROUND_LIMIT {
-                self.child.kill()?;
-                self.child.wait()?;
-                bail!(
-                    "the worlds took more than {} s and were stopped",
-                    BACKGROUND_LIMIT.as_secs()
-                );
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        };
-        println!("{}", fs::read_to_string(&self.told)?);
-        ensure!(status.success(), "not all held: {}", self.told.display());
-        Ok(())
-    }
 }
 
 /// One fault that is put into the copy.
