@@ -35,7 +35,7 @@ pub use crate::base::StreamId;
 pub use crate::sdp::{CandidateError, OfferError};
 pub use crate::session::{
     Certificate, CertificateError, CloseCause, Path, PathKind, SESSION_BYTES_MAX, SessionId,
-    SessionState,
+    SessionState, crypto_provider,
 };
 pub use crate::wire::DropReason;
 pub use buffer_watch::{BufferNews, BufferWatch};

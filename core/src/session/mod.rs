@@ -8,6 +8,7 @@
 
 mod candidates;
 mod certificate;
+mod crypto;
 mod lifecycle;
 mod local;
 mod negotiate;
@@ -30,6 +31,7 @@ use str0m::{
 };
 
 pub use certificate::{Certificate, CertificateError};
+pub use crypto::crypto_provider;
 use lifecycle::Lifecycle;
 pub(crate) use lifecycle::{Input, Patience};
 pub(crate) use local::{Local, Pair};
