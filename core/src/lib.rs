@@ -78,7 +78,7 @@ pub use endpoint::{
     ConfigError, Datagram, DropReason, Endpoint, EndpointConfig, EndpointStats, Event, Findings,
     Frame, FrameReport, FrameTimes, Histogram, Ledger, Limits, OfferError, Path, PathKind,
     SESSION_BYTES_MAX, SessionId, SessionState, SessionStats, Stage, StageTimes, StreamId,
-    TimeoutReason, Transmit, Transport, VideoFormat,
+    TimeoutReason, Transmit, Transport, VideoFormat, crypto_provider,
 };
 
 #[cfg(test)]

@@ -12,8 +12,10 @@
 
 mod delivery;
 mod path;
+mod rates;
 mod rtt_floor;
 mod target;
 
 pub(crate) use path::{Advice, PathRate, PathReport, REPORT_INTERVAL};
+pub(crate) use rates::Rates;
 pub(crate) use target::Target;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::Rates;
+
 /// A rise is told no sooner than this after the last change: estimates come many times a second,
 /// and an encoder whose every change costs something should not hear of each.
 const RISE_INTERVAL: Duration = Duration::from_millis(500);
@@ -32,26 +34,14 @@ impl Target {
         }
     }
 
-    /// Takes what each viewer's path takes now, in bits of video per second. Returns the bitrate to
+    /// Takes what the viewers' paths take now, in bits of video per second. Returns the bitrate to
     /// tell the encoder, where it is another.
     ///
     /// The slowest viewer at or above the floor decides. Where all are below it, the floor does;
     /// where nobody watches, or nobody's path is known, the ceiling.
-    pub(crate) fn on_paths(
-        &mut self,
-        now: Instant,
-        paths: impl Iterator<Item = u64>,
-    ) -> Option<u64> {
-        let mut slowest = None;
-        let mut is_below = false;
-        for path in paths {
-            if path < self.floor {
-                is_below = true;
-            } else {
-                slowest = Some(slowest.map_or(path, |other: u64| other.min(path)));
-            }
-        }
-        let alone = if is_below { self.floor } else { self.ceiling };
+    pub(crate) fn on_paths(&mut self, now: Instant, paths: &Rates) -> Option<u64> {
+        let slowest = paths.slowest_from(self.floor);
+        let alone = if paths.has_below(self.floor) { self.floor } else { self.ceiling };
         self.change(now, slowest.unwrap_or(alone).min(self.ceiling))
     }
 
@@ -93,11 +83,17 @@ mod tests {
         Duration::from_millis(ms)
     }
 
+    fn rates(paths: &[u64]) -> Rates {
+        let mut rates = Rates::default();
+        paths.iter().for_each(|path| rates.change(None, Some(*path)));
+        rates
+    }
+
     #[test]
     fn the_slowest_above_the_floor_decides() {
         let now = crate::test_clock();
         let mut target = Target::new(300_000, 3_000_000);
-        let mut told = |at, paths: &[u64]| target.on_paths(now + ms(at), paths.iter().copied());
+        let mut told = |at, paths: &[u64]| target.on_paths(now + ms(at), &rates(paths));
 
         assert_eq!(told(0, &[5_000_000]), None, "it starts at the ceiling");
         assert_eq!(told(0, &[5_000_000, 1_000_000, 2_000_000]), Some(1_000_000));
@@ -111,21 +107,21 @@ mod tests {
     fn small_changes_are_not_told_and_a_fall_does_not_wait() {
         let now = crate::test_clock();
         let mut target = Target::new(300_000, 3_000_000);
-        assert_eq!(target.on_paths(now, [2_000_000].into_iter()), Some(2_000_000));
-        assert_eq!(target.on_paths(now + ms(1), [1_950_000].into_iter()), None);
-        assert_eq!(target.on_paths(now + ms(1), [1_930_000].into_iter()), Some(1_930_000));
-        assert_eq!(target.on_paths(now + ms(900), [2_000_000].into_iter()), None);
+        assert_eq!(target.on_paths(now, &rates(&[2_000_000])), Some(2_000_000));
+        assert_eq!(target.on_paths(now + ms(1), &rates(&[1_950_000])), None);
+        assert_eq!(target.on_paths(now + ms(1), &rates(&[1_930_000])), Some(1_930_000));
+        assert_eq!(target.on_paths(now + ms(900), &rates(&[2_000_000])), None);
     }
 
     #[test]
     fn a_rise_that_came_too_soon_is_looked_at_again() {
         let now = crate::test_clock();
         let mut target = Target::new(300_000, 3_000_000);
-        target.on_paths(now, [1_000_000].into_iter());
-        assert_eq!(target.on_paths(now + ms(100), [3_500_000].into_iter()), None);
+        target.on_paths(now, &rates(&[1_000_000]));
+        assert_eq!(target.on_paths(now + ms(100), &rates(&[3_500_000])), None);
         assert_eq!(target.deadline(), Some(now + ms(500)));
 
-        assert_eq!(target.on_paths(now + ms(500), [3_500_000].into_iter()), Some(3_000_000));
+        assert_eq!(target.on_paths(now + ms(500), &rates(&[3_500_000])), Some(3_000_000));
         assert_eq!(target.deadline(), None);
     }
 }

@@ -13,6 +13,12 @@ pub(crate) struct Deadlines<K: Ord + Copy> {
     by_key: BTreeMap<K, Instant>,
 }
 
+impl<K: Ord + Copy> Default for Deadlines<K> {
+    fn default() -> Deadlines<K> {
+        Deadlines::new()
+    }
+}
+
 impl<K: Ord + Copy> Deadlines<K> {
     pub(crate) fn new() -> Deadlines<K> {
         Deadlines { by_time: BTreeSet::new(), by_key: BTreeMap::new() }
@@ -33,6 +39,11 @@ impl<K: Ord + Copy> Deadlines<K> {
         if let Some(at) = at {
             self.by_time.insert((at, key));
         }
+    }
+
+    /// The deadline of `key`.
+    pub(crate) fn of(&self, key: K) -> Option<Instant> {
+        self.by_key.get(&key).copied()
     }
 
     /// The earliest deadline and whose it is.

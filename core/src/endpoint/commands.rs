@@ -16,8 +16,7 @@ impl Endpoint {
         self.check_length(sdp)?;
         let offer = parse_offer(sdp, self.setup.format)?;
         // One that only has its farewell left to send takes no place.
-        let living = self.sessions.values().filter(|session| is_alive(session)).count();
-        if living >= self.limits.sessions {
+        if self.sessions.living() >= self.limits.sessions {
             return Err(OfferError::TooManyViewers(self.limits.sessions));
         }
         let id = SessionId(self.next_id);
@@ -26,7 +25,7 @@ impl Endpoint {
         let answer = session.answer(&self.setup, self.session_number(now), &self.answer_lines());
         self.next_id += 1;
         self.routes.add_ufrag(session.ufrag(), id);
-        self.sessions.insert(id, Box::new(session));
+        self.sessions.insert(id, session);
         self.ready.push_back(id);
         self.with_session(id, |_| ());
         self.stats.sessions_total += 1;
@@ -79,7 +78,7 @@ impl Endpoint {
         id: SessionId,
         candidate: &str,
     ) -> Result<(), CandidateError> {
-        let alive = self.sessions.get(&id).is_some_and(|session| is_alive(session));
+        let alive = self.sessions.get(&id).is_some_and(is_alive);
         if !alive {
             return Err(CandidateError::NoSession);
         }

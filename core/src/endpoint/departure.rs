@@ -22,8 +22,7 @@ impl Endpoint {
     /// that is not told keeps an allocation for ten minutes, in the way of whoever uses the same
     /// port next. Go on as always until [`Self::has_left`], or until patience ends.
     pub fn leave(&mut self, now: Instant) {
-        let ids: Vec<_> = self.sessions.keys().copied().collect();
-        for id in ids {
+        for id in self.sessions.ids() {
             self.close(now, id);
         }
         if self.departure == Departure::None {

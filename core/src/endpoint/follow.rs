@@ -8,7 +8,7 @@
 //! of it: to it the viewer has not moved. What a stranger gets for a repeated packet is a check of a
 //! hundred bytes, one per address and second; a route he does not get.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use super::routes::Via;
 use super::{DropReason, Endpoint, SessionId};
 use crate::base::SeedRng;
 use crate::gather::Leg;
-use crate::wire::{BindingResponse, Check, Envelope, ReportMark};
+use crate::wire::{BindingResponse, Check, Envelope, ReportMark, Row};
 
 /// Between two questions of one session to one address.
 const QUESTION_INTERVAL: Duration = Duration::from_secs(1);
@@ -27,13 +27,23 @@ const ANSWER_WAIT: Duration = Duration::from_secs(3);
 /// from that many addresses keeps a viewer that moves from being followed for [`ANSWER_WAIT`].
 const QUESTIONS_MAX: usize = 4;
 
+/// Viewers that one stray report may be of, the nearest in their rows: no more are looked at, so that
+/// strays cost the same however many watch. A viewer that moves while more than that many others stand
+/// before it, within a minute's reports, is followed by its checks instead, which come every few seconds.
+const CANDIDATES_MAX: usize = 128;
+
 /// What reports look like, and who was asked where it is.
 #[derive(Debug, Default)]
 pub(super) struct Follower {
-    /// The last report of each session on its own path.
-    marks: BTreeMap<SessionId, ReportMark>,
+    /// The last report of each session on its own path, and where it stands: after one report, under
+    /// either cipher.
+    marks: BTreeMap<SessionId, (ReportMark, [Option<Row>; 2])>,
+    /// The sessions by where their reports stand.
+    rows: BTreeSet<(Row, SessionId)>,
     /// The latest questions of each session.
     questions: BTreeMap<SessionId, Vec<Question>>,
+    /// Whose question each transaction is.
+    asked: BTreeMap<u128, SessionId>,
     /// Questions that have not left yet, by session and transaction.
     due: VecDeque<(SessionId, u128)>,
 }
@@ -54,27 +64,48 @@ struct Question {
 impl Follower {
     /// Notes a datagram on a session's own path, if it is a report.
     pub(super) fn note(&mut self, session: SessionId, payload: &[u8]) {
-        if let Some(mark) = ReportMark::parse(payload) {
-            self.marks.insert(session, mark);
+        let Some(mark) = ReportMark::parse(payload) else { return };
+        let Some((before, rows)) = self.marks.get_mut(&session) else {
+            let rows = mark.rows();
+            self.marks.insert(session, (mark, rows));
+            self.rows.extend(rows.into_iter().flatten().map(|row| (row, session)));
+            return;
+        };
+        let row = mark.row_after(before);
+        *before = mark;
+        let after = [row, None];
+        // Mostly it is the same for a while.
+        if row.is_some() && after != *rows {
+            let before = std::mem::replace(rows, after);
+            before.into_iter().flatten().for_each(|row| _ = self.rows.remove(&(row, session)));
+            self.rows.extend(row.map(|row| (row, session)));
         }
     }
 
     /// Forgets a session.
     pub(super) fn remove_session(&mut self, session: SessionId) {
-        self.marks.remove(&session);
-        self.questions.remove(&session);
-        self.due.retain(|(due, _)| *due != session);
+        let rows = self.marks.remove(&session).map(|(_, rows)| rows);
+        for row in rows.into_iter().flatten().flatten() {
+            self.rows.remove(&(row, session));
+        }
+        for question in self.questions.remove(&session).into_iter().flatten() {
+            self.asked.remove(&question.id);
+        }
     }
 
     /// The sessions whose row of reports this one may continue and that may ask there, the likeliest
     /// first. More than one: all Chromium viewers have the same SSRC.
     fn candidates(&self, now: Instant, mark: &ReportMark, arrival: &Arrival<'_>) -> Vec<SessionId> {
-        let near = self.marks.iter().filter_map(|(id, known)| {
-            let distance = mark.distance_from(known)?;
-            Some((distance, *id)).filter(|(_, id)| self.may_ask(now, *id, arrival))
-        });
-        let mut near: Vec<_> = near.collect();
-        near.sort();
+        let mut near = BTreeSet::new();
+        for rows in mark.rows_before() {
+            let known =
+                self.rows.range((*rows.start(), SessionId(0))..=(*rows.end(), SessionId(u64::MAX)));
+            near.extend(known.rev().take(CANDIDATES_MAX).filter_map(|(_, id)| {
+                let (known, _) = self.marks.get(id)?;
+                let distance = mark.distance_from(known)?;
+                Some((distance, *id)).filter(|(_, id)| self.may_ask(now, *id, arrival))
+            }));
+        }
         near.into_iter().map(|(_, id)| id).collect()
     }
 
@@ -93,8 +124,16 @@ impl Follower {
     fn ask(&mut self, now: Instant, rng: &mut SeedRng, session: SessionId, arrival: &Arrival<'_>) {
         let Arrival { via, local, alias, remote, .. } = *arrival;
         let id = u128::from(rng.u64()) << 32 | u128::from(rng.u32());
-        let questions = self.questions.entry(session).or_default();
-        questions.retain(|question| now <= question.at + ANSWER_WAIT);
+        let Follower { questions, asked, .. } = self;
+        let questions = questions.entry(session).or_default();
+        questions.retain(|question| {
+            let is_open = now <= question.at + ANSWER_WAIT;
+            if !is_open {
+                asked.remove(&question.id);
+            }
+            is_open
+        });
+        asked.insert(id, session);
         let answered = false;
         questions.push(Question { id, answered, at: now, via, local, alias, remote });
         self.due.push_back((session, id));
@@ -113,9 +152,9 @@ impl Follower {
                 && !question.answered
                 && now <= question.at + ANSWER_WAIT
         };
-        self.questions.iter_mut().find_map(|(session, questions)| {
-            Some((*session, questions.iter_mut().find(|question| is_asked(question))?))
-        })
+        let session = *self.asked.get(&answer.id())?;
+        let questions = self.questions.get_mut(&session)?;
+        Some((session, questions.iter_mut().find(|question| is_asked(question))?))
     }
 }
 
@@ -272,5 +311,23 @@ mod tests {
         assert_eq!(ids(&follower, now + QUESTION_INTERVAL, 532), [3, 2]);
         follower.remove_session(SessionId(2));
         assert_eq!(ids(&follower, now + QUESTION_INTERVAL, 533), [3]);
+        for index in 521..=2_000 {
+            follower.note(SessionId(3), &report(index));
+        }
+        assert_eq!(ids(&follower, now + QUESTION_INTERVAL, 534), [0; 0], "it went on elsewhere");
+        assert_eq!(ids(&follower, now + QUESTION_INTERVAL, 2_001), [3]);
+    }
+
+    #[test]
+    fn no_more_than_the_nearest_are_looked_at() {
+        let mut follower = Follower::default();
+        for id in 0..1_000 {
+            follower.note(SessionId(id), &report(id as u32));
+            follower.note(SessionId(id), &report(id as u32 + 1));
+        }
+        let mark = ReportMark::parse(&report(1_001)).unwrap();
+        let found = follower.candidates(crate::test_clock(), &mark, &arrival(&[]));
+        let nearest = (1_000 - CANDIDATES_MAX as u64..1_000).rev().map(SessionId);
+        assert_eq!(found, nearest.collect::<Vec<_>>());
     }
 }

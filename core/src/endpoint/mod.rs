@@ -19,6 +19,7 @@ mod follow;
 mod histogram;
 mod keyframes;
 mod ledger;
+mod members;
 mod network;
 mod patience;
 mod receive;
@@ -35,7 +36,7 @@ pub use crate::base::StreamId;
 pub use crate::sdp::{CandidateError, OfferError};
 pub use crate::session::{
     Certificate, CertificateError, CloseCause, Path, PathKind, SESSION_BYTES_MAX, SessionId,
-    SessionState,
+    SessionState, crypto_provider,
 };
 pub use crate::wire::DropReason;
 pub use buffer_watch::{BufferNews, BufferWatch};
@@ -56,6 +57,7 @@ use departure::Departure;
 use diagnosis::Judged;
 use follow::Follower;
 use keyframes::Keyframes;
+use members::Members;
 use patience::WaitingRoom;
 use routes::Routes;
 use streams::Streams;
@@ -74,7 +76,7 @@ pub struct Endpoint {
     rng: SeedRng,
     gatherer: Gatherer,
     candidate_lines: Vec<String>,
-    sessions: BTreeMap<SessionId, Box<Session>>,
+    sessions: Members,
     next_id: u64,
     routes: Routes,
     streams: Streams,
@@ -103,6 +105,10 @@ pub struct Endpoint {
     proved: BTreeMap<SocketAddr, SocketAddr>,
     /// When the latest frame was handed in.
     frame_at: Option<Instant>,
+    /// When each session may have fallen silent at the soonest.
+    watched: Deadlines<SessionId>,
+    /// What a session had to say while it was polled, kept for its capacity.
+    signals: Vec<Signal>,
 }
 
 /// Whose deadline it is; orders ties.
@@ -151,7 +157,7 @@ impl Endpoint {
             wall_clock: config.wall_clock,
             candidate_lines: candidate_lines(gatherer.candidates()),
             gatherer,
-            sessions: BTreeMap::new(),
+            sessions: Members::default(),
             next_id: 0,
             routes: Routes::default(),
             streams: Streams::default(),
@@ -176,6 +182,8 @@ impl Endpoint {
             judged: BTreeMap::new(),
             proved: BTreeMap::new(),
             frame_at: None,
+            watched: Deadlines::new(),
+            signals: Vec::new(),
         };
         endpoint.setup.locals = endpoint.locals();
         endpoint.after_gathering(now);
@@ -185,9 +193,10 @@ impl Endpoint {
     /// Fires what is due. Calling it early or late is harmless; call it at [`Self::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(key) = self.deadlines.pop_due(now) {
+            self.sessions.on_fired(key);
             match key {
                 Key::Keyframe => {
-                    let needed = self.sessions.values().any(|session| session.needs_keyframe(now));
+                    let needed = self.sessions.lacks_picture(now);
                     if self.keyframes.on_timeout(now, needed) {
                         self.events.push_back(Event::KeyframeWanted);
                     }
@@ -246,20 +255,13 @@ impl Endpoint {
     pub fn stats(&self) -> EndpointStats {
         let mut stats = self.stats.clone();
         stats.bitrate_target = self.target.as_ref().map(Target::bitrate);
-        for session in self.sessions.values() {
-            match session.state() {
-                SessionState::Connecting => stats.connecting += 1,
-                SessionState::Connected => stats.connected += 1,
-                SessionState::Interrupted => stats.interrupted += 1,
-                SessionState::Closed(_) => {}
-            }
-        }
+        [stats.connecting, stats.connected, stats.interrupted] = self.sessions.counts();
         stats
     }
 
     /// Whether no session lives: then nothing need be encoded.
     pub fn is_idle(&self) -> bool {
-        !self.sessions.values().any(|session| is_alive(session))
+        self.sessions.living() == 0
     }
 
     /// Does something with a session, and notes that it may have output now.
@@ -274,8 +276,7 @@ impl Endpoint {
         if was_drained && !session.is_drained() {
             self.ready.push_back(id);
         }
-        self.deadlines.set(Key::Session(id), session.wake_at());
-        self.deadlines.set(Key::Patience(id), session.patience_ends_at());
+        self.sessions.note(id, &mut self.deadlines);
         Some(result)
     }
 
@@ -297,7 +298,7 @@ impl Endpoint {
                 match state {
                     SessionState::Connected => {
                         self.need_keyframe(now);
-                        self.set_watch(now);
+                        self.watch(now, id);
                     }
                     SessionState::Interrupted => {
                         self.judge(now, id);
@@ -320,7 +321,10 @@ impl Endpoint {
             }
             Signal::Nacks(count) => self.stats.nacks_total += count,
             // What went by the old path may be lost, and browsers take three seconds to say so.
-            Signal::PathChanged | Signal::PacketsGivenUp => self.need_keyframe(now),
+            Signal::PathChanged | Signal::PacketsGivenUp => {
+                self.watched.set(id, Some(now));
+                self.need_keyframe(now);
+            }
             Signal::PathEstimated => self.deadlines.set(Key::Adapt, Some(now)),
         }
     }
@@ -335,9 +339,7 @@ impl Endpoint {
     /// Tells the encoder what the viewers' paths take, where that changed.
     fn adapt(&mut self, now: Instant) {
         let Endpoint { target, sessions, .. } = self;
-        let watching = sessions.values().filter(|it| it.state() == SessionState::Connected);
-        let paths = watching.filter_map(|session| session.path_rate());
-        let bitrate = target.as_mut().and_then(|target| target.on_paths(now, paths));
+        let bitrate = target.as_mut().and_then(|it| it.on_paths(now, sessions.rates()));
         let event = bitrate.map(|bits_per_second| Event::BitrateTarget { bits_per_second });
         self.events.extend(event);
         let postponed = target.as_ref().and_then(Target::deadline);

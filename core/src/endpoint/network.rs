@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::patience::Status;
 use super::routes::Via;
 use super::{Endpoint, Event, Key, SessionId, SessionState};
 use crate::gather::{CandidateKind, GatherEvent, LocalCandidate, Paths, candidate_line};
@@ -73,8 +74,7 @@ impl Endpoint {
         for candidate in removed {
             tracing::debug!(address = %candidate.address, kind = ?candidate.kind, "candidate gone");
         }
-        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for id in ids {
+        for id in self.sessions.ids() {
             for local in &new {
                 self.with_session(id, |session| session.add_local(*local));
             }
@@ -97,7 +97,7 @@ impl Endpoint {
             self.on_moved(now, candidate.base);
         }
         let peers: Vec<SocketAddr> =
-            self.sessions.values().flat_map(|session| session.told()).copied().collect();
+            self.sessions.iter().flat_map(|(_, session)| session.told()).copied().collect();
         for peer in peers {
             self.gatherer.add_peer(now, peer);
         }
@@ -137,11 +137,23 @@ impl Endpoint {
     }
 
     /// Looks for viewers that fell silent: then the relay may be what is gone, or the NAT in front
-    /// of us may have forgotten us.
+    /// of us may have forgotten us. Only those are looked at from which nothing may have come for
+    /// long enough, and of those that were heard meanwhile it is noted when that may be next.
     pub(super) fn watch_paths(&mut self, now: Instant) {
         let (mut relays, mut sockets) = (false, false);
-        for (id, session) in &self.sessions {
-            let Some(silence) = self.silence(now, *id, session) else { continue };
+        while let Some(id) = self.watched.pop_due(now) {
+            let Some(session) = self.sessions.get(&id) else { continue };
+            if session.state() != SessionState::Connected {
+                continue;
+            }
+            let silence = self.silence(now, id, session);
+            let next = match silence {
+                Some(silence) if silence >= SUSPICIOUS_SILENCE => now + WATCH_INTERVAL,
+                Some(silence) => now + (SUSPICIOUS_SILENCE - silence),
+                None => now + SUSPICIOUS_SILENCE,
+            };
+            self.watched.set(id, Some(next));
+            let silence = silence.unwrap_or_default();
             let is_relayed = self.is_relayed(session);
             relays |= is_relayed && silence >= SUSPICIOUS_SILENCE;
             // Once for each silence: a viewer that went away makes no storm of questions.
@@ -162,23 +174,35 @@ impl Endpoint {
         self.set_watch(now);
     }
 
+    /// Has a session watched that has connected, or whose path is another one.
+    pub(super) fn watch(&mut self, now: Instant, id: SessionId) {
+        self.watched.set(id, Some(now));
+        if self.deadlines.of(Key::Watch).is_none() {
+            self.set_watch(now);
+        }
+    }
+
     /// How long nothing came by the path of a connected session; `None` over TCP, which has its own
     /// way to end.
     fn silence(&self, now: Instant, id: SessionId, session: &Session) -> Option<Duration> {
-        let pair = session.pair().filter(|pair| pair.protocol == str0m::net::Protocol::Udp)?;
-        if session.state() != SessionState::Connected {
+        self.silence_between(now, id, &Status::of(session))
+    }
+
+    fn silence_between(&self, now: Instant, id: SessionId, status: &Status) -> Option<Duration> {
+        let pair = status.pair.filter(|pair| pair.protocol == str0m::net::Protocol::Udp)?;
+        if status.state != SessionState::Connected {
             return None;
         }
-        let relayed = self.is_relayed(session);
+        let relayed = !self.gatherer.bases().contains(&pair.source);
         let via = if relayed { Via::Relay(pair.source) } else { Via::Socket };
         let remote = self.routes.whereabouts(id, pair.destination);
         Some(now.saturating_duration_since(self.routes.heard_at(via, remote)?))
     }
 
-    /// Whether nothing came by a session's path for longer than between two reports at their
-    /// busiest, so that what was sent by it may be lost.
-    pub(super) fn is_path_silent(&self, now: Instant, id: SessionId) -> bool {
-        let silence = self.sessions.get(&id).and_then(|s| self.silence(now, id, s));
+    /// Whether nothing came by a path that a session had for longer than between two reports at
+    /// their busiest, so that what was sent by it may be lost.
+    pub(super) fn was_path_silent(&self, now: Instant, id: SessionId, before: &Status) -> bool {
+        let silence = self.silence_between(now, id, before);
         silence.is_none_or(|silence| silence >= WATCH_INTERVAL)
     }
 
@@ -192,9 +216,9 @@ impl Endpoint {
         let sessions = self.sessions.iter();
         let cut = sessions.filter(|(id, session)| {
             session.pair().is_some_and(|pair| pair.source == base)
-                && self.silence(now, **id, session).is_some_and(|s| s >= SUSPICIOUS_SILENCE)
+                && self.silence(now, *id, session).is_some_and(|s| s >= SUSPICIOUS_SILENCE)
         });
-        let cut: Vec<SessionId> = cut.map(|(id, _)| *id).collect();
+        let cut: Vec<SessionId> = cut.map(|(id, _)| id).collect();
         self.events.extend(cut.into_iter().map(|id| Event::RestartWanted { id }));
     }
 

@@ -12,10 +12,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::receive::Arrival;
-use super::routes::Via;
+use super::routes::{Routes, Via};
 use super::{Endpoint, Key, SessionId, SessionState};
-use crate::gather::Paths;
-use crate::session::{Local, Session};
+use crate::gather::{Gatherer, Paths};
+use crate::session::{Local, Pair, Session};
 
 /// From the first check by a detour to the first that is let in. A direct path that both sides must
 /// open takes one round trip more than a relay, and one retransmission of ours where the viewer's NAT
@@ -39,6 +39,20 @@ struct Check {
     payload: Vec<u8>,
 }
 
+/// Where a session stood before it was polled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Status {
+    pub(super) state: SessionState,
+    pub(super) pair: Option<Pair>,
+    pub(super) offered_at: Instant,
+}
+
+impl Status {
+    pub(super) fn of(session: &Session) -> Status {
+        Status { state: session.state(), pair: session.pair(), offered_at: session.offered_at() }
+    }
+}
+
 /// How long after an offer our own checks from relays wait. A viewer that was not told of a relay
 /// in time is found by them.
 const OWN_CHECKS_WAIT: Duration = Duration::from_secs(1);
@@ -47,25 +61,6 @@ const OWN_CHECKS_WAIT: Duration = Duration::from_secs(1);
 const DIRECT_SILENCE: Duration = Duration::from_millis(3_500);
 
 impl Endpoint {
-    /// Whether our own checks from relays wait.
-    pub(super) fn detours_wait(&self, now: Instant, id: SessionId) -> bool {
-        let Some(session) = self.sessions.get(&id) else { return false };
-        match session.state() {
-            SessionState::Connecting => {
-                let direct = self.gatherer.config().paths != Paths::Relay;
-                direct && now < session.offered_at() + OWN_CHECKS_WAIT
-            }
-            SessionState::Connected => {
-                let Some(pair) = session.pair() else { return false };
-                let direct = self.gatherer.bases().contains(&pair.source);
-                let remote = self.routes.whereabouts(id, pair.destination);
-                let heard = self.routes.heard_at(Via::Socket, remote);
-                direct && heard.is_some_and(|heard| now < heard + DIRECT_SILENCE)
-            }
-            SessionState::Interrupted | SessionState::Closed(_) => false,
-        }
-    }
-
     /// Keeps a check that came by a detour, if its session is still to find its path. True: it waits.
     pub(super) fn keep_waiting(
         &mut self,
@@ -131,6 +126,30 @@ impl Endpoint {
     pub(super) fn forget_waiting(&mut self, id: SessionId) {
         self.waiting.remove(&id);
         self.deadlines.set(Key::Waiting(id), None);
+    }
+}
+
+/// Whether a session's checks from relays of ours, or to one of the viewer's, wait.
+pub(super) fn detours_wait(
+    now: Instant,
+    id: SessionId,
+    status: &Status,
+    gatherer: &Gatherer,
+    routes: &Routes,
+) -> bool {
+    match status.state {
+        SessionState::Connecting => {
+            let direct = gatherer.config().paths != Paths::Relay;
+            direct && now < status.offered_at + OWN_CHECKS_WAIT
+        }
+        SessionState::Connected => {
+            let Some(pair) = status.pair else { return false };
+            let direct = gatherer.bases().contains(&pair.source);
+            let remote = routes.whereabouts(id, pair.destination);
+            let heard = routes.heard_at(Via::Socket, remote);
+            direct && heard.is_some_and(|heard| now < heard + DIRECT_SILENCE)
+        }
+        SessionState::Interrupted | SessionState::Closed(_) => false,
     }
 }
 

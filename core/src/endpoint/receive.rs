@@ -202,7 +202,7 @@ impl Endpoint {
         self.stats.roams_total += 1;
         // One that only takes another of its own candidates, its relay say, has not moved.
         let has_told = |viewer: &Session| viewer.told().contains(&remote);
-        if !self.sessions.get(&session).is_some_and(|viewer| has_told(viewer)) {
+        if !self.sessions.get(&session).is_some_and(has_told) {
             self.observe(session, |seen| seen.roams += 1);
         }
         self.on_signal(now, session, Signal::PathChanged);

@@ -7,7 +7,8 @@
 //! if it came from the old one, and what it sends there goes to the new one.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::time::Instant;
 
 use super::{SessionId, StreamId};
@@ -30,12 +31,36 @@ pub(crate) enum Via {
 /// The table of routes.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    by_remote: BTreeMap<(Via, SocketAddr), Known>,
+    by_remote: BTreeMap<(Place, Via), Known>,
     by_ufrag: BTreeMap<String, SessionId>,
     /// The remotes of each session, oldest first.
     remotes: BTreeMap<SessionId, VecDeque<(Via, SocketAddr)>>,
     /// The address that str0m knows, and the one where the viewer really is.
     roamed: BTreeMap<(SessionId, SocketAddr), SocketAddr>,
+}
+
+/// An address as numbers. Two addresses are compared for each step of each look-up, and two of theirs
+/// field by field cost ten times as much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    ip: u128,
+    /// Port, family, and what only IPv6 has: scope and flow.
+    rest: u128,
+}
+
+impl Place {
+    fn of(address: SocketAddr) -> Place {
+        match address {
+            SocketAddr::V4(v4) => {
+                Place { ip: u128::from(v4.ip().to_bits()), rest: u128::from(v4.port()) }
+            }
+            SocketAddr::V6(v6) => {
+                let (scope, flow) = (u128::from(v6.scope_id()), u128::from(v6.flowinfo()));
+                let rest = flow << 64 | scope << 32 | 1 << 16 | u128::from(v6.port());
+                Place { ip: v6.ip().to_bits(), rest }
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +96,7 @@ impl Routes {
     }
 
     pub(crate) fn by_remote(&self, via: Via, remote: SocketAddr) -> Option<Route> {
-        self.by_remote.get(&(via, remote)).map(|known| known.route)
+        self.by_remote.get(&(Place::of(remote), via)).map(|known| known.route)
     }
 
     /// Whether a session was heard on one of our sockets, from an address other than these.
@@ -82,12 +107,12 @@ impl Routes {
 
     /// When something came from there last.
     pub(crate) fn heard_at(&self, via: Via, remote: SocketAddr) -> Option<Instant> {
-        self.by_remote.get(&(via, remote)).map(|known| known.heard)
+        self.by_remote.get(&(Place::of(remote), via)).map(|known| known.heard)
     }
 
     /// Notes that something came from there.
     pub(crate) fn hear(&mut self, now: Instant, via: Via, remote: SocketAddr) {
-        if let Some(known) = self.by_remote.get_mut(&(via, remote)) {
+        if let Some(known) = self.by_remote.get_mut(&(Place::of(remote), via)) {
             known.heard = now;
         }
     }
@@ -101,7 +126,7 @@ impl Routes {
     pub(crate) fn add_remote(&mut self, now: Instant, via: Via, remote: SocketAddr, route: Route) {
         if let Some(told) = route.told {
             self.roamed.insert((route.session, told), remote);
-            let mut of_session = self.roamed.keys().filter(|(id, _)| *id == route.session);
+            let mut of_session = self.roamed.range(all_of(route.session)).map(|(key, _)| key);
             // Only the one that str0m sends to matters, and that is the one that was just moved.
             if of_session.clone().count() > REMOTES_PER_SESSION_MAX
                 && let Some(oldest) = of_session.find(|(_, from)| *from != told).copied()
@@ -110,7 +135,7 @@ impl Routes {
             }
         }
         let key = (via, remote);
-        match self.by_remote.insert(key, Known { route, heard: now }) {
+        match self.by_remote.insert((Place::of(remote), via), Known { route, heard: now }) {
             Some(before) if before.route.session == route.session => return,
             Some(before) => self.forget(before.route.session, key),
             None => {}
@@ -120,7 +145,7 @@ impl Routes {
         if remotes.len() > REMOTES_PER_SESSION_MAX
             && let Some(oldest) = remotes.pop_front()
         {
-            self.by_remote.remove(&oldest);
+            self.by_remote.remove(&place(oldest));
         }
     }
 
@@ -134,7 +159,7 @@ impl Routes {
         let gone = |key: &(Via, SocketAddr)| key.0 == Via::Stream(stream);
         if let Some(remotes) = self.remotes.get_mut(&session) {
             for key in remotes.iter().filter(|key| gone(key)) {
-                self.by_remote.remove(key);
+                self.by_remote.remove(&place(*key));
             }
             remotes.retain(|key| !gone(key));
         }
@@ -144,9 +169,12 @@ impl Routes {
     pub(crate) fn remove_session(&mut self, session: SessionId, ufrag: &str) {
         self.by_ufrag.remove(ufrag);
         for key in self.remotes.remove(&session).into_iter().flatten() {
-            self.by_remote.remove(&key);
+            self.by_remote.remove(&place(key));
         }
-        self.roamed.retain(|(roamed, _), _| *roamed != session);
+        while let Some((key, _)) = self.roamed.range(all_of(session)).next() {
+            let key = *key;
+            self.roamed.remove(&key);
+        }
     }
 
     fn forget(&mut self, session: SessionId, key: (Via, SocketAddr)) {
@@ -154,6 +182,17 @@ impl Routes {
             remotes.retain(|known| *known != key);
         }
     }
+}
+
+fn place((via, remote): (Via, SocketAddr)) -> (Place, Via) {
+    (Place::of(remote), via)
+}
+
+/// The keys of one session in a table ordered by session first.
+fn all_of(session: SessionId) -> Range<(SessionId, SocketAddr)> {
+    // The least of all: families are ordered before addresses.
+    const LEAST: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    (session, LEAST)..(SessionId(session.0 + 1), LEAST)
 }
 
 #[cfg(test)]
@@ -210,5 +249,10 @@ mod tests {
 
         routes.come_home(SessionId(1), remote(1));
         assert_eq!(routes.whereabouts(SessionId(1), remote(1)), remote(1));
+        add(&mut routes, 4, 1, Some(2));
+        add(&mut routes, 5, 2, Some(6));
+        routes.remove_session(SessionId(1), "a");
+        assert_eq!(routes.whereabouts(SessionId(1), remote(2)), remote(2), "forgotten");
+        assert_eq!(routes.whereabouts(SessionId(2), remote(6)), remote(5), "another session");
     }
 }

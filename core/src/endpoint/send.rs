@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use str0m::net::Protocol;
 
+use super::patience::{self, Status};
 use super::routes::{Routes, Via};
 use super::streams::Streams;
 use super::{
@@ -38,10 +39,8 @@ impl Endpoint {
             self.deadlines.set(Key::Keyframe, None);
         }
         let (mut needed, mut rtt_max) = (false, None);
-        for (id, session) in &mut self.sessions {
-            if session.state() != SessionState::Connected {
-                continue;
-            }
+        let Endpoint { sessions, deadlines, ready, .. } = self;
+        sessions.for_each_connected(deadlines, |id, session| {
             let was_drained = session.is_drained();
             let sent =
                 session.send_frame(now, frame.captured, rtp_time, unit.packets, unit.keyframe);
@@ -54,9 +53,9 @@ impl Endpoint {
             }
             // Also where it failed: then it has its end to tell.
             if was_drained && !session.is_drained() {
-                self.ready.push_back(*id);
+                ready.push_back(id);
             }
-        }
+        });
         self.ledger.on_frame(rtp_time, report.viewers, rtt_max);
         self.stats.frames_skipped_total += report.skipped as u64;
         if needed {
@@ -106,19 +105,25 @@ impl Endpoint {
     /// The next run of one session, which is out of the row of those that are ready and comes back
     /// at its end if it has more: a large frame to one viewer holds up no other.
     fn poll_session(&mut self, now: Instant, id: SessionId, buffer: &mut [u8]) -> Option<Transmit> {
-        let detours_wait = self.detours_wait(now, id);
-        let was_silent = self.is_path_silent(now, id);
-        let Endpoint { sessions, gatherer, streams, routes, ledger, .. } = self;
+        let Endpoint { sessions, gatherer, streams, routes, ledger, signals, .. } = self;
         let session = sessions.get_mut(&id)?;
+        let before = Status::of(session);
         // Lent for the call, which borrows the session.
         let relays = session.lend_told_relays();
-        let mut signals = Vec::new();
-        let mut leg = None;
+        let mut signals = std::mem::take(signals);
+        let (mut leg, mut last) = (None, None);
         let mut envelope = |pair: Pair, bytes: &[u8]| {
-            if detours_wait && is_first_check(id, pair, bytes, &relays, gatherer, routes) {
+            // As it is for each packet of a frame but the first.
+            if let Some((_, way)) = last.filter(|(between, _)| *between == pair) {
+                leg.get_or_insert(way);
+                return Some(Envelope::NONE);
+            }
+            let detours_wait = || patience::detours_wait(now, id, &before, gatherer, routes);
+            if is_first_check(id, pair, bytes, &relays, gatherer, routes) && detours_wait() {
                 return None;
             }
             let (envelope, way) = way(now, id, pair, bytes.len(), gatherer, streams, routes)?;
+            last = is_plain(way, &envelope).then_some((pair, way));
             leg.get_or_insert(way);
             Some(envelope)
         };
@@ -127,18 +132,18 @@ impl Endpoint {
             signals.push(signal);
         });
         session.return_told_relays(relays);
-        let (wake, patience) = (session.wake_at(), session.patience_ends_at());
         let (drained, finished) = (session.is_drained(), session.is_finished());
         if !drained {
             self.ready.push_back(id);
         }
-        self.deadlines.set(Key::Session(id), wake);
-        self.deadlines.set(Key::Patience(id), patience);
-        // A path that changes while the old one works loses nothing.
-        let matters = |signal: &Signal| was_silent || *signal != Signal::PathChanged;
-        for signal in signals.into_iter().filter(matters) {
-            self.on_signal(now, id, signal);
+        self.sessions.note(id, &mut self.deadlines);
+        for signal in signals.drain(..) {
+            // A path that changes while the old one works loses nothing.
+            if signal != Signal::PathChanged || self.was_path_silent(now, id, &before) {
+                self.on_signal(now, id, signal);
+            }
         }
+        self.signals = signals;
         if finished {
             self.remove_session(now, id);
         }
@@ -172,9 +177,10 @@ impl Endpoint {
     }
 
     fn remove_session(&mut self, now: Instant, id: SessionId) {
-        let Some(session) = self.sessions.remove(&id) else { return };
+        let Some(session) = self.sessions.remove(id) else { return };
         self.routes.remove_session(id, session.ufrag());
         self.follower.remove_session(id);
+        self.watched.set(id, None);
         self.deadlines.set(Key::Session(id), None);
         self.deadlines.set(Key::Patience(id), None);
         self.deadlines.set(Key::Diagnosis(id), None);
@@ -187,7 +193,7 @@ impl Endpoint {
     pub(super) fn announce(&mut self, candidate: &str) {
         let living = self.sessions.iter().filter(|(_, session)| super::is_alive(session));
         let events = living.map(|(id, session)| Event::Candidate {
-            id: *id,
+            id,
             candidate: candidate.to_owned(),
             mid: session.mid().unwrap_or_default().to_owned(),
         });
@@ -212,6 +218,12 @@ fn is_first_check(
         let via = if is_relayed { Via::Relay(pair.source) } else { Via::Socket };
         routes.by_remote(via, remote).is_none()
     }
+}
+
+/// Whether what leaves by this way, in this envelope, is neither framed nor wrapped: then so is every
+/// datagram between the same addresses, until the endpoint hears something.
+fn is_plain(way: Leg, envelope: &Envelope) -> bool {
+    matches!(way, Leg::Datagram { .. }) && *envelope == Envelope::NONE
 }
 
 /// What stands around a datagram between two of str0m's addresses, and by which way it leaves.

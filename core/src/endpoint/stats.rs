@@ -88,16 +88,16 @@ impl Endpoint {
         let living = self.sessions.iter().filter(|(_, session)| super::is_alive(session));
         living
             .map(|(id, session)| SessionStats {
-                id: *id,
+                id,
                 state: session.state(),
-                path: self.path(*id, session),
+                path: self.path(id, session),
                 rtt: session.rtt(),
                 loss: session.loss(),
                 loss_at: session.loss_at(),
                 estimate: session.estimate(),
                 frames: session.frames(),
                 frames_skipped: session.frames_skipped(),
-                verdict: self.judged.get(id).and_then(|judged| judged.verdict),
+                verdict: self.judged.get(&id).and_then(|judged| judged.verdict),
             })
             .collect()
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::receive::Arrival;
 use super::routes::Via;
 use super::{DropReason, Endpoint, Event, SessionId, StreamId};
+use crate::base::Deadlines;
 use crate::gather::Inbound;
 use crate::turn;
 
@@ -31,6 +32,12 @@ pub(super) struct Streams {
     table: BTreeMap<StreamId, Stream>,
     /// Connections of viewers, by the address that they come from.
     by_remote: BTreeMap<SocketAddr, StreamId>,
+    /// Until when connections of viewers on which nobody proved himself may live.
+    unproved: Deadlines<StreamId>,
+    /// Those on which a session did.
+    owned: BTreeSet<(SessionId, StreamId)>,
+    /// Sessions that wait until a connection takes more.
+    parked: BTreeSet<(SessionId, StreamId)>,
 }
 
 #[derive(Debug)]
@@ -46,9 +53,8 @@ struct Stream {
 enum Kind {
     /// To a TURN server.
     Turn,
-    /// From a viewer. `local` is our TCP base; `owner` the session that proved itself on it, until
-    /// which it may live to `proof_until`.
-    Viewer { local: SocketAddr, remote: SocketAddr, owner: Option<SessionId>, proof_until: Instant },
+    /// From a viewer. `local` is our TCP base; `owner` the session that proved itself on it.
+    Viewer { local: SocketAddr, remote: SocketAddr, owner: Option<SessionId> },
 }
 
 impl Streams {
@@ -64,21 +70,34 @@ impl Streams {
     /// Makes a session wait for a connection that takes no more. False: it does take more.
     pub(super) fn park(&mut self, stream: StreamId, session: SessionId) -> bool {
         let blocked = self.table.get_mut(&stream).filter(|stream| stream.blocked);
-        blocked.map(|stream| stream.parked.insert(session)).is_some()
+        let parked = blocked.map(|stream| stream.parked.insert(session)).is_some();
+        if parked {
+            self.parked.insert((session, stream));
+        }
+        parked
     }
 
     /// Takes a session out of every waiting row. True: it waited.
     pub(super) fn unpark(&mut self, session: SessionId) -> bool {
         let mut waited = false;
-        for stream in self.table.values_mut() {
-            waited |= stream.parked.remove(&session);
+        for stream in take_all_of(&mut self.parked, session) {
+            let stream = self.table.get_mut(&stream);
+            waited |= stream.is_some_and(|stream| stream.parked.remove(&session));
         }
         waited
     }
 
+    /// Lets the sessions that wait for a connection go on.
+    fn release(&mut self, id: StreamId, parked: BTreeSet<SessionId>) -> BTreeSet<SessionId> {
+        for session in &parked {
+            self.parked.remove(&(*session, id));
+        }
+        parked
+    }
+
     /// When the first viewer's connection must have proved itself.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.table.values().filter_map(Stream::proof_until).min()
+        self.unproved.earliest().map(|(at, _)| at)
     }
 
     fn of_viewers(&self) -> usize {
@@ -87,8 +106,10 @@ impl Streams {
 
     fn remove(&mut self, id: StreamId) -> Option<Stream> {
         let stream = self.table.remove(&id)?;
-        if let Kind::Viewer { remote, .. } = stream.kind {
+        self.unproved.set(id, None);
+        if let Kind::Viewer { remote, owner, .. } = stream.kind {
             self.by_remote.remove(&remote);
+            owner.map(|owner| self.owned.remove(&(owner, id)));
         }
         Some(stream)
     }
@@ -98,13 +119,16 @@ impl Stream {
     fn new(kind: Kind) -> Stream {
         Stream { kind, inbox: Vec::new(), blocked: false, parked: BTreeSet::new() }
     }
+}
 
-    fn proof_until(&self) -> Option<Instant> {
-        match self.kind {
-            Kind::Viewer { owner: None, proof_until, .. } => Some(proof_until),
-            Kind::Viewer { .. } | Kind::Turn => None,
-        }
+/// Takes the connections of one session out of a table.
+fn take_all_of(table: &mut BTreeSet<(SessionId, StreamId)>, session: SessionId) -> Vec<StreamId> {
+    let all = (session, StreamId(0))..=(session, StreamId(u64::MAX));
+    let taken: Vec<StreamId> = table.range(all).map(|(_, stream)| *stream).collect();
+    for stream in &taken {
+        table.remove(&(session, *stream));
     }
+    taken
 }
 
 impl Endpoint {
@@ -128,9 +152,9 @@ impl Endpoint {
             return None;
         }
         let id = self.gatherer.next_stream();
-        let proof_until = now + PROOF_TIME;
-        let kind = Kind::Viewer { local, remote, owner: None, proof_until };
+        let kind = Kind::Viewer { local, remote, owner: None };
         self.streams.table.insert(id, Stream::new(kind));
+        self.streams.unproved.set(id, Some(now + PROOF_TIME));
         self.streams.by_remote.insert(remote, id);
         self.set_stream_deadline();
         Some(id)
@@ -183,17 +207,14 @@ impl Endpoint {
         let Some(known) = self.streams.table.get_mut(&stream) else { return };
         known.blocked = blocked;
         if !blocked {
-            self.ready.extend(std::mem::take(&mut known.parked));
+            let parked = std::mem::take(&mut known.parked);
+            self.ready.extend(self.streams.release(stream, parked));
         }
     }
 
     /// Closes viewers' connections on which nobody showed who he is.
     pub(super) fn close_unproved_streams(&mut self, now: Instant) {
-        let due = |stream: &Stream| stream.proof_until().is_some_and(|until| until <= now);
-        let table = self.streams.table.iter();
-        let late: Vec<StreamId> =
-            table.filter(|(_, stream)| due(stream)).map(|(id, _)| *id).collect();
-        for stream in late {
+        while let Some(stream) = self.streams.unproved.pop_due(now) {
             self.disconnect(now, stream);
         }
         self.set_stream_deadline();
@@ -201,11 +222,7 @@ impl Endpoint {
 
     /// Closes the connections of a session that is gone.
     pub(super) fn close_streams_of(&mut self, now: Instant, session: SessionId) {
-        let owned = |stream: &Stream| matches!(stream.kind, Kind::Viewer { owner: Some(owner), .. } if owner == session);
-        let table = self.streams.table.iter();
-        let owned: Vec<StreamId> =
-            table.filter(|(_, stream)| owned(stream)).map(|(id, _)| *id).collect();
-        for stream in owned {
+        for stream in take_all_of(&mut self.streams.owned, session) {
             self.disconnect(now, stream);
         }
         self.streams.unpark(session);
@@ -220,7 +237,7 @@ impl Endpoint {
     pub(super) fn forget_stream(&mut self, now: Instant, stream: StreamId) {
         let Some(known) = self.streams.remove(stream) else { return };
         // They find that there is no way, and str0m another one.
-        self.ready.extend(known.parked);
+        self.ready.extend(self.streams.release(stream, known.parked));
         if let Kind::Viewer { owner: Some(owner), .. } = known.kind {
             self.routes.remove_stream(owner, stream);
         }
@@ -276,14 +293,19 @@ impl Endpoint {
 
     /// What came on it was a session's: from now on it lives as long as that session.
     fn prove_stream(&mut self, stream: StreamId) {
-        let Some(Stream { kind: Kind::Viewer { owner, remote, .. }, .. }) =
-            self.streams.table.get_mut(&stream)
+        let Streams { table, unproved, owned, .. } = &mut self.streams;
+        let Some(Stream { kind: Kind::Viewer { owner, remote, .. }, .. }) = table.get_mut(&stream)
         else {
             return;
         };
-        if owner.is_none() {
-            let route = self.routes.by_remote(Via::Stream(stream), *remote);
-            *owner = route.map(|route| route.session);
+        if owner.is_some() {
+            return;
+        }
+        let route = self.routes.by_remote(Via::Stream(stream), *remote);
+        *owner = route.map(|route| route.session);
+        if let Some(owner) = *owner {
+            unproved.set(stream, None);
+            owned.insert((owner, stream));
             self.set_stream_deadline();
         }
     }

@@ -8,6 +8,7 @@
 
 mod candidates;
 mod certificate;
+mod crypto;
 mod lifecycle;
 mod local;
 mod negotiate;
@@ -15,6 +16,7 @@ mod observed;
 mod outlet;
 mod run;
 mod setup;
+mod standing;
 mod state;
 mod stats;
 mod told;
@@ -30,12 +32,14 @@ use str0m::{
 };
 
 pub use certificate::{Certificate, CertificateError};
+pub use crypto::crypto_provider;
 use lifecycle::Lifecycle;
 pub(crate) use lifecycle::{Input, Patience};
 pub(crate) use local::{Local, Pair};
 pub(crate) use observed::{CheckWay, Observed};
 use outlet::Outlet;
 pub(crate) use setup::SessionSetup;
+pub(crate) use standing::Standing;
 pub(crate) use state::Signal;
 pub use state::{CloseCause, SessionId, SessionState};
 use stats::Seen;
@@ -173,16 +177,6 @@ impl Session {
         matches!(self.state(), SessionState::Closed(_)) && self.drained
     }
 
-    /// When the session's own timers want to be fired.
-    pub(crate) fn wake_at(&self) -> Option<Instant> {
-        self.wake
-    }
-
-    /// When patience with it ends.
-    pub(crate) fn patience_ends_at(&self) -> Option<Instant> {
-        self.life.deadline()
-    }
-
     /// Takes a datagram from the viewer; `local` is one of our candidates.
     pub(crate) fn handle_datagram(
         &mut self,
@@ -277,7 +271,13 @@ impl Session {
 
     /// Whether the viewer has no picture until an IDR comes, and one could be sent to it now.
     pub(crate) fn needs_keyframe(&self, now: Instant) -> bool {
-        self.state() == SessionState::Connected && self.outlet.needs_keyframe(now)
+        let is_connected = self.state() == SessionState::Connected;
+        is_connected && self.picture_from().is_some_and(|from| from <= now)
+    }
+
+    /// From when on an IDR may be asked for, if the viewer has no picture without one.
+    fn picture_from(&self) -> Option<Instant> {
+        self.outlet.keyframe_from(self.offered_at)
     }
 
     /// The next thing that str0m has to say, or `None` once it is drained.

@@ -106,10 +106,11 @@ impl Outlet {
         self.waits_for_keyframe = true;
     }
 
-    /// Whether an IDR should be asked for: none of the frames before it can be shown.
-    pub(super) fn needs_keyframe(&self, now: Instant) -> bool {
-        let recovered = self.broken.is_none_or(|(at, pause)| now >= at + pause);
-        self.waits_for_keyframe && recovered
+    /// From when on an IDR may be asked for, if none of the frames before it can be shown; from the
+    /// `beginning` where the path never broke.
+    pub(super) fn keyframe_from(&self, beginning: Instant) -> Option<Instant> {
+        let from = self.broken.map_or(beginning, |(at, pause)| at + pause);
+        self.waits_for_keyframe.then_some(from)
     }
 
     /// Whether the next frame may be sent. If not it is lost whole, and so is everything up to
@@ -231,6 +232,10 @@ impl Outlet {
 mod tests {
     use super::*;
 
+    fn needs_keyframe(outlet: &Outlet, now: Instant) -> bool {
+        outlet.keyframe_from(now).is_some_and(|from| from <= now)
+    }
+
     fn outlet() -> Outlet {
         let wall_clock = WallClock { unix: Duration::ZERO, at: crate::test_clock() };
         Outlet::new(Mid::from("0"), Pt::from(96), 1, Some(2), 0, wall_clock)
@@ -286,7 +291,7 @@ mod tests {
             now += Duration::from_millis(500);
             assert!(!outlet.admits(now, true, Some(now - QUEUED_MAX), false));
             let clogged_at = now;
-            while !outlet.needs_keyframe(now) {
+            while !needs_keyframe(&outlet, now) {
                 now += Duration::from_millis(100);
                 assert!(!outlet.admits(now, true, None, false));
             }
@@ -307,11 +312,11 @@ mod tests {
         outlet.on_keyframe_request(at(80), rtt);
         assert!(outlet.admits(at(83), true, None, false), "it crossed the IDR on the way");
         outlet.on_keyframe_request(at(100), rtt);
-        assert!(outlet.needs_keyframe(at(100)), "the first break is mended at once");
+        assert!(needs_keyframe(&outlet, at(100)), "the first break is mended at once");
         assert!(!outlet.admits(at(116), true, None, false));
         assert!(outlet.admits(at(150), true, None, true));
         outlet.on_keyframe_request(at(1_000), rtt);
-        assert!(!outlet.needs_keyframe(at(1_249)), "the second one soon after is not");
-        assert!(outlet.needs_keyframe(at(1_250)));
+        assert!(!needs_keyframe(&outlet, at(1_249)), "the second one soon after is not");
+        assert!(needs_keyframe(&outlet, at(1_250)));
     }
 }

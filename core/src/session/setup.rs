@@ -7,6 +7,7 @@ use str0m::rtp::{Extension, ExtensionMap, StreamTx};
 use str0m::{IceCreds, Rtc, RtcConfig};
 
 use super::certificate::Certificate;
+use super::crypto::crypto_provider;
 use super::lifecycle::Patience;
 use super::local::Local;
 use crate::adapt;
@@ -64,6 +65,7 @@ impl SessionSetup {
         let interval = if estimator.is_some() { adapt::REPORT_INTERVAL } else { REPORT_INTERVAL };
         let mut config = RtcConfig::new()
             .set_local_ice_credentials(credentials)
+            .set_crypto_provider(crypto_provider())
             .set_dtls_cert(self.certificate.0.clone())
             .set_rtp_mode(true)
             .set_stats_interval(Some(interval))

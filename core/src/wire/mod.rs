@@ -14,5 +14,5 @@ pub(crate) use demux::{Kind, demux};
 pub use drop_reason::DropReason;
 pub(crate) use envelope::Envelope;
 pub(crate) use media::RtpPacket;
-pub(crate) use report::ReportMark;
+pub(crate) use report::{ReportMark, Row};
 pub(crate) use stun::{BindingRequest, BindingResponse, Check, StunKind, parse_stun};

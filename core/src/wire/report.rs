@@ -1,8 +1,10 @@
 //! What an SRTCP packet shows to those who cannot read it: whose it is, and where in the row it
 //! stands. RFC 3711 §3.4, RFC 7714 §9 and RFC 5761 §4.
 
+use std::ops::RangeInclusive;
+
 /// Packet types of RTCP: sender and receiver reports, feedback, extended reports.
-const PACKET_TYPES: std::ops::RangeInclusive<u8> = 200..=207;
+const PACKET_TYPES: RangeInclusive<u8> = 200..=207;
 /// The tag of AES_CM_128_HMAC_SHA1_80, which stands after the index; that of AEAD stands before it.
 const SHA1_TAG_BYTES: usize = 10;
 const INDEX_BYTES: usize = 4;
@@ -10,6 +12,24 @@ const INDEX_BYTES: usize = 4;
 const ENCRYPTED: u32 = 1 << 31;
 /// Reports that may be lost between two that are known as neighbours: a minute of feedback.
 const DISTANCE_MAX: u32 = 1_024;
+
+/// Reports of one sender that stand together, where it is only asked who is near: a mark is moved from
+/// one row to the next only as often as that.
+const ROW_LENGTH: u32 = 16;
+
+/// Where a report stands among all, if it is protected by this cipher: ordered by sender, then place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Row {
+    sender: u32,
+    cipher: Cipher,
+    index: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cipher {
+    Aead,
+    Sha1,
+}
 
 /// The mark that a report carries in clear. Nothing about it is proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +57,42 @@ impl ReportMark {
         })
     }
 
+    /// Where it may stand, for each cipher.
+    pub(crate) fn rows(&self) -> [Option<Row>; 2] {
+        [Cipher::Aead, Cipher::Sha1].map(|cipher| self.row(cipher))
+    }
+
+    fn row(&self, cipher: Cipher) -> Option<Row> {
+        let index = self.indices[cipher as usize]? / ROW_LENGTH;
+        Some(Row { sender: self.sender, cipher, index })
+    }
+
+    /// Where it stands if it follows `earlier`, which tells how both are protected.
+    pub(crate) fn row_after(&self, earlier: &ReportMark) -> Option<Row> {
+        let (_, cipher) = self.nearest(earlier)?;
+        self.row(cipher)
+    }
+
+    /// Where those may stand that it may follow, for each cipher.
+    pub(crate) fn rows_before(&self) -> impl Iterator<Item = RangeInclusive<Row>> {
+        let back = DISTANCE_MAX.div_ceil(ROW_LENGTH);
+        let before = move |row: Row| Row { index: row.index.saturating_sub(back), ..row }..=row;
+        self.rows().into_iter().flatten().map(before)
+    }
+
     /// By how much this follows `earlier`, if it may be of the same row.
     pub(crate) fn distance_from(&self, earlier: &ReportMark) -> Option<u32> {
-        let both = self.indices.iter().zip(&earlier.indices);
-        let distances = both.filter_map(|(new, old)| new.as_ref()?.checked_sub((*old)?));
-        let nearest = distances.filter(|distance| (1..=DISTANCE_MAX).contains(distance)).min();
-        nearest.filter(|_| self.sender == earlier.sender)
+        self.nearest(earlier).map(|(distance, _)| distance)
+    }
+
+    fn nearest(&self, earlier: &ReportMark) -> Option<(u32, Cipher)> {
+        let distance = |cipher: Cipher| {
+            let at = cipher as usize;
+            let distance = self.indices[at]?.checked_sub(earlier.indices[at]?)?;
+            (1..=DISTANCE_MAX).contains(&distance).then_some((distance, cipher))
+        };
+        let distances = [Cipher::Aead, Cipher::Sha1].into_iter().filter_map(distance);
+        distances.min().filter(|_| self.sender == earlier.sender)
     }
 }
 

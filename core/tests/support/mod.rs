@@ -190,7 +190,7 @@ impl World {
         panic!("the world does not settle");
     }
 
-    fn deliver(&mut self, transmit: Transmit, bytes: &[u8]) {
+    pub fn deliver(&mut self, transmit: Transmit, bytes: &[u8]) {
         self.sent.push((transmit, bytes.to_vec()));
         if let Transport::Stream(stream) = transmit.transport {
             return self.deliver_stream(stream, bytes);

@@ -97,7 +97,10 @@ fn v6_at(text: &[u8], at: usize, hides: &impl Fn(IpAddr) -> bool) -> Option<(Ipv
     let rest = text.get(at..)?;
     let belongs = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     let longest = rest.iter().take(ADDRESS_BYTES_MAX).take_while(belongs).count();
-    (2..=longest).rev().find_map(|length| {
+    // All have two colons, and most that is hexadecimal or a number in an SDP has not.
+    let colons = rest.iter().take(longest).enumerate().filter(|(_, byte)| **byte == b':');
+    let shortest = colons.map(|(at, _)| at + 1).nth(1)?;
+    (shortest..=longest).rev().find_map(|length| {
         let cut_inside = rest.get(length).is_some_and(u8::is_ascii_hexdigit)
             && rest.get(length - 1).is_some_and(u8::is_ascii_hexdigit);
         let text = str::from_utf8(rest.get(..length)?).ok().filter(|_| !cut_inside)?;
