@@ -17,3 +17,4 @@ mod target;
 
 pub(crate) use path::{Advice, PathRate, PathReport, REPORT_INTERVAL};
 pub(crate) use target::Target;
+pub use target::Voice;

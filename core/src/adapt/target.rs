@@ -16,8 +16,20 @@ pub(crate) struct Target {
     floor: u64,
     ceiling: u64,
     bitrate: u64,
+    voice: Voice,
     changed: Option<Instant>,
     postponed: Option<Instant>,
+}
+
+/// Whose bitrate a target is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Voice {
+    /// A viewer's whose path takes the floor or more: the slowest such one.
+    Viewer,
+    /// That of the floor, because every viewer is below it.
+    Floor,
+    /// Nobody's: the ceiling.
+    Nobody,
 }
 
 impl Target {
@@ -27,6 +39,7 @@ impl Target {
             floor: floor.min(ceiling),
             ceiling,
             bitrate: ceiling,
+            voice: Voice::Nobody,
             changed: None,
             postponed: None,
         }
@@ -51,13 +64,23 @@ impl Target {
                 slowest = Some(slowest.map_or(path, |other: u64| other.min(path)));
             }
         }
-        let alone = if is_below { self.floor } else { self.ceiling };
-        self.change(now, slowest.unwrap_or(alone).min(self.ceiling))
+        let (voice, wanted) = match slowest {
+            Some(path) => (Voice::Viewer, path.min(self.ceiling)),
+            None if is_below => (Voice::Floor, self.floor),
+            None => (Voice::Nobody, self.ceiling),
+        };
+        self.voice = voice;
+        self.change(now, wanted)
     }
 
     /// What the encoder was told last, bits per second.
     pub(crate) fn bitrate(&self) -> u64 {
         self.bitrate
+    }
+
+    /// The same, and whose it is.
+    pub(crate) fn wish(&self) -> (u64, Voice) {
+        (self.bitrate, self.voice)
     }
 
     /// When a rise that came too soon is to be looked at again.
@@ -105,6 +128,22 @@ mod tests {
         assert_eq!(told(501, &[5_000_000, 250_000]), Some(3_000_000), "one below has no say");
         assert_eq!(told(502, &[100_000, 250_000]), Some(300_000), "where all are, the floor has");
         assert_eq!(told(1_100, &[]), Some(3_000_000), "nobody is known to take less");
+    }
+
+    #[test]
+    fn a_bitrate_is_told_with_whose_it_is() {
+        let now = crate::test_clock();
+        let mut target = Target::new(300_000, 3_000_000);
+        assert_eq!(target.wish(), (3_000_000, Voice::Nobody));
+        for (paths, wish) in [
+            (&[250_000][..], (300_000, Voice::Floor)),
+            (&[250_000, 301_000], (300_000, Voice::Viewer)),
+            (&[250_000, 299_000], (300_000, Voice::Floor)),
+            (&[], (300_000, Voice::Nobody)),
+        ] {
+            target.on_paths(now, paths.iter().copied());
+            assert_eq!(target.wish(), wish, "{paths:?}");
+        }
     }
 
     #[test]

@@ -16,15 +16,14 @@ impl Endpoint {
         self.check_length(sdp)?;
         let offer = parse_offer(sdp, self.setup.format)?;
         // One that only has its farewell left to send takes no place.
-        let living = self.sessions.values().filter(|session| is_alive(session)).count();
-        if living >= self.limits.sessions {
+        if self.living() >= self.limits.sessions {
             return Err(OfferError::TooManyViewers(self.limits.sessions));
         }
         let id = SessionId(self.next_id);
         let rng = self.rng.child();
         let mut session = Session::accept(id, now, &self.setup, rng, offer)?;
         let answer = session.answer(&self.setup, self.session_number(now), &self.answer_lines());
-        self.next_id += 1;
+        self.next_id += self.id_step;
         self.routes.add_ufrag(session.ufrag(), id);
         self.sessions.insert(id, Box::new(session));
         self.ready.push_back(id);
