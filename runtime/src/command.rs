@@ -6,6 +6,7 @@ use pinhole_core::diagnose::{BrowserReport, Surroundings};
 use pinhole_core::gather::LocalCandidate;
 use pinhole_core::{CandidateError, Findings, OfferError, SessionId};
 
+use crate::handle::Adopted;
 use crate::{Doorbell, HandleError, Never, RtpClock, Snapshot, Viewer};
 
 /// Commands waiting for the loop; the next one is refused with [`HandleError::Busy`].
@@ -16,21 +17,70 @@ pub(crate) type Reply<T, E> = oneshot::Sender<Result<T, HandleError<E>>>;
 
 /// One command of [`crate::Handle`].
 pub(crate) enum Command {
-    AcceptOffer { sdp: String, reply: Reply<Viewer, OfferError> },
-    Renegotiate { id: SessionId, sdp: String, reply: Reply<String, OfferError> },
-    HandleFragment { id: SessionId, fragment: String, reply: Reply<Option<String>, OfferError> },
-    AddCandidate { id: SessionId, candidate: String, reply: Reply<(), CandidateError> },
-    AddLocalCandidate { candidate: LocalCandidate, reply: Reply<(), Never> },
-    AdoptStream { stream: TcpStream, first_bytes: Vec<u8>, reply: Reply<bool, Never> },
-    SetSignalledFrom { id: SessionId, from: IpAddr, reply: Reply<(), Never> },
-    ReportBrowser { id: SessionId, report: Box<BrowserReport>, reply: Reply<bool, Never> },
-    SetFindings { findings: Box<Findings>, reply: Reply<(), Never> },
-    ExpectProbes { tokens: Vec<String>, reply: Reply<(), Never> },
-    Surroundings { reply: Reply<Surroundings, Never> },
-    Close { id: SessionId, reply: Reply<bool, Never> },
-    Snapshot { reply: Reply<Snapshot, Never> },
-    RtpClock { reply: Reply<RtpClock, Never> },
-    ShutDown { reply: Reply<(), Never> },
+    AcceptOffer {
+        sdp: String,
+        reply: Reply<Viewer, OfferError>,
+    },
+    Renegotiate {
+        id: SessionId,
+        sdp: String,
+        reply: Reply<String, OfferError>,
+    },
+    HandleFragment {
+        id: SessionId,
+        fragment: String,
+        reply: Reply<Option<String>, OfferError>,
+    },
+    AddCandidate {
+        id: SessionId,
+        candidate: String,
+        reply: Reply<(), CandidateError>,
+    },
+    AddLocalCandidate {
+        candidate: LocalCandidate,
+        reply: Reply<(), Never>,
+    },
+    /// `only_known`: another loop may have the session that it is for.
+    AdoptStream {
+        stream: TcpStream,
+        first_bytes: Vec<u8>,
+        only_known: bool,
+        reply: Reply<Adopted, Never>,
+    },
+    SetSignalledFrom {
+        id: SessionId,
+        from: IpAddr,
+        reply: Reply<(), Never>,
+    },
+    ReportBrowser {
+        id: SessionId,
+        report: Box<BrowserReport>,
+        reply: Reply<bool, Never>,
+    },
+    SetFindings {
+        findings: Box<Findings>,
+        reply: Reply<(), Never>,
+    },
+    ExpectProbes {
+        tokens: Vec<String>,
+        reply: Reply<(), Never>,
+    },
+    Surroundings {
+        reply: Reply<Surroundings, Never>,
+    },
+    Close {
+        id: SessionId,
+        reply: Reply<bool, Never>,
+    },
+    Snapshot {
+        reply: Reply<Snapshot, Never>,
+    },
+    RtpClock {
+        reply: Reply<RtpClock, Never>,
+    },
+    ShutDown {
+        reply: Reply<(), Never>,
+    },
 }
 
 /// The askers' end: put a command in, ring.

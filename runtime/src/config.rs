@@ -10,21 +10,21 @@ use crate::{Handle, NetworkConfig, RecordFile, Sockets};
 pub struct RuntimeConfig {
     /// The endpoint's configuration. Its `bases` and `candidates` come from [`Sockets::bases`].
     pub endpoint: EndpointConfig,
-    /// Bound sockets.
+    /// Bound sockets. For each port there is one event loop: [`Sockets::bind_also`].
     pub sockets: Sockets,
     /// What produces access units.
     pub media: Box<dyn Media>,
     /// What to look at beyond the sockets: names of servers, interfaces that come and go.
     pub network: NetworkConfig,
-    /// Where sessions are recorded; `None`: nowhere.
+    /// Where sessions are recorded; `None`: nowhere. Several event loops cannot be recorded.
     pub record: Option<RecordFile>,
 }
 
-/// A runtime at work on its own thread.
+/// A runtime at work on its own thread, or threads.
 pub struct Running {
     /// Speaks with it.
     pub handle: Handle,
-    /// Its thread, which ends after [`Handle::shut_down`], or once every [`Handle`] is dropped.
+    /// Its thread, or the one that waits for all of them. It ends after [`Handle::shut_down`], or once every [`Handle`] is dropped.
     pub thread: JoinHandle<Result<(), RuntimeError>>,
 }
 
@@ -34,6 +34,9 @@ pub enum RuntimeError {
     /// The endpoint's configuration is refused.
     #[error(transparent)]
     Config(#[from] pinhole_core::ConfigError),
+    /// A recording was asked for, and several event loops.
+    #[error("a recording is of one event loop: bind one UDP port, or leave the recording out")]
+    RecordsOneLoop,
     /// The operating system refused something.
     #[error("{what}: {error}")]
     Io {

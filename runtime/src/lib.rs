@@ -11,6 +11,8 @@
 //! - `network/`: the names of servers, and the interfaces of this machine, as they change.
 //! - [`Handle`]: how a program speaks with the loop from any thread and any executor, through one
 //!   bounded queue of commands and a [`Doorbell`].
+//! - [`start_loops`]: one event loop for each UDP port, with one stream and one handle for all
+//!   (`shards/`).
 //! - [`Turn`]: one turn of the loop, step by step. A runtime's loop is this, and little else:
 //!
 //! ```text
@@ -37,7 +39,9 @@ mod feed;
 mod handle;
 mod network;
 mod observers;
+mod outlets;
 mod record;
+mod shards;
 mod stats;
 mod stream;
 mod thread;
@@ -50,6 +54,7 @@ pub use handle::{Handle, HandleError, Never, Probe};
 pub use network::{Bases, NamedServer, NetworkConfig};
 pub use observers::{Viewer, ViewerEvent};
 pub use record::RecordFile;
+pub use shards::{LoopConfig, start_loops};
 pub use stats::{RtpClock, RuntimeStats, Snapshot};
 pub use stream::{News, Stream, Streams, Tell, turn_tls_config};
 pub use thread::start_thread;

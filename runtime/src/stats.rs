@@ -52,6 +52,43 @@ pub struct RuntimeStats {
     pub lookups_failed: u64,
 }
 
+impl RuntimeStats {
+    /// Counts what another loop has counted.
+    pub(crate) fn add(&mut self, other: &RuntimeStats) {
+        // Each field is named, so that none is forgotten.
+        let RuntimeStats {
+            turns,
+            sends,
+            sends_blocked,
+            send_errors,
+            runs_split,
+            receives,
+            receive_errors,
+            rebinds,
+            streams,
+            streams_failed,
+            stream_bytes_sent,
+            stream_bytes_received,
+            stream_drops,
+            lookups_failed,
+        } = other;
+        self.turns += turns;
+        self.sends += sends;
+        self.sends_blocked += sends_blocked;
+        self.send_errors += send_errors;
+        self.runs_split += runs_split;
+        self.receives += receives;
+        self.receive_errors += receive_errors;
+        self.rebinds += rebinds;
+        self.streams += streams;
+        self.streams_failed += streams_failed;
+        self.stream_bytes_sent += stream_bytes_sent;
+        self.stream_bytes_received += stream_bytes_received;
+        self.stream_drops += stream_drops;
+        self.lookups_failed += lookups_failed;
+    }
+}
+
 /// Maps RTP timestamps to moments: `rtp_time` was captured at `at`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RtpClock {

@@ -19,6 +19,36 @@ use crate::viewer::{Viewer, ViewerConfig, ViewerPool};
 /// Starts a runtime: `pinhole_mio::spawn` or its twin.
 pub type Spawn = fn(RuntimeConfig) -> Result<Running, RuntimeError>;
 
+/// Starts `pinhole_mio` with three event loops.
+///
+/// # Errors
+/// Those of `pinhole_mio::spawn`.
+pub fn mio_on_three_loops(mut config: RuntimeConfig) -> Result<Running, RuntimeError> {
+    on_loops(&mut config, 3);
+    pinhole_mio::spawn(config)
+}
+
+/// Starts `pinhole_smol` with three event loops.
+///
+/// # Errors
+/// Those of `pinhole_smol::spawn`.
+pub fn smol_on_three_loops(mut config: RuntimeConfig) -> Result<Running, RuntimeError> {
+    on_loops(&mut config, 3);
+    pinhole_smol::spawn(config)
+}
+
+/// Binds as many ports, each of which has a loop.
+///
+/// # Panics
+/// Loopback has no free ports left.
+pub fn on_loops(config: &mut RuntimeConfig, count: usize) {
+    for _ in config.sockets.ports().len()..count {
+        let more = config.sockets.bind_also(Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), None);
+        more.expect("a free port of loopback");
+    }
+    config.endpoint.gather = GatherConfig::lan(config.sockets.bases());
+}
+
 /// Longer than anything here takes on a busy machine; a wait that would hang ends then.
 pub const LIMIT: Duration = Duration::from_secs(10);
 
@@ -226,7 +256,7 @@ impl Media for Scripted {
         let state = self.shared.lock();
         let held = self.shared.released.wait_timeout_while(state, LIMIT, |state| state.held);
         let (mut state, _) = held.unwrap_or_else(PoisonError::into_inner);
-        assert!(!state.panics, "as scripted");
+        assert!(!std::mem::take(&mut state.panics), "as scripted");
         state.waiting.pop_front()
     }
 
@@ -283,7 +313,7 @@ impl Script {
         self.ring();
     }
 
-    /// Lets it go on, or panic.
+    /// Lets it go on, or panic, once.
     pub fn release(&self, panic: bool) {
         let mut state = self.shared.lock();
         (state.held, state.panics) = (false, panic);

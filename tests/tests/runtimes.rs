@@ -1,4 +1,5 @@
-//! One suite for both runtimes: the same tests on mio and on smol, with a real viewer on loopback.
+//! One suite for both runtimes: the same tests on mio and on smol, with one event loop and with three,
+//! with a real viewer on loopback.
 #![allow(clippy::unwrap_used)]
 
 use std::task::{Context, Poll, Waker};
@@ -7,13 +8,17 @@ use std::time::{Duration, Instant};
 use pinhole_core::{CandidateError, CloseCause, SessionState};
 use pinhole_encoder::MediaEvent;
 use pinhole_runtime::{Handle, HandleError, RuntimeError, ViewerEvent};
-use pinhole_tests::runtime_suite::{LIMIT, Server, Spawn, eventually, within};
+use pinhole_tests::runtime_suite::{
+    LIMIT, Server, Spawn, eventually, mio_on_three_loops, smol_on_three_loops, within,
+};
 use pinhole_tests::viewer::{ViewerConfig, ViewerPool, ViewerState};
 
 macro_rules! on_both_runtimes {
     ($($test:ident),* $(,)?) => {
         mod mio { $(#[test] fn $test() { super::$test(pinhole_mio::spawn); })* }
         mod smol { $(#[test] fn $test() { super::$test(pinhole_smol::spawn); })* }
+        mod mio_on_three_loops { $(#[test] fn $test() { super::$test(super::mio_on_three_loops); })* }
+        mod smol_on_three_loops { $(#[test] fn $test() { super::$test(super::smol_on_three_loops); })* }
     };
 }
 

@@ -19,3 +19,4 @@ mod target;
 pub(crate) use path::{Advice, PathRate, PathReport, REPORT_INTERVAL};
 pub(crate) use rates::Rates;
 pub(crate) use target::Target;
+pub use target::Voice;

@@ -18,8 +18,20 @@ pub(crate) struct Target {
     floor: u64,
     ceiling: u64,
     bitrate: u64,
+    voice: Voice,
     changed: Option<Instant>,
     postponed: Option<Instant>,
+}
+
+/// Whose bitrate a target is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Voice {
+    /// A viewer's whose path takes the floor or more: the slowest such one.
+    Viewer,
+    /// That of the floor, because every viewer is below it.
+    Floor,
+    /// Nobody's: the ceiling.
+    Nobody,
 }
 
 impl Target {
@@ -29,6 +41,7 @@ impl Target {
             floor: floor.min(ceiling),
             ceiling,
             bitrate: ceiling,
+            voice: Voice::Nobody,
             changed: None,
             postponed: None,
         }
@@ -40,14 +53,23 @@ impl Target {
     /// The slowest viewer at or above the floor decides. Where all are below it, the floor does;
     /// where nobody watches, or nobody's path is known, the ceiling.
     pub(crate) fn on_paths(&mut self, now: Instant, paths: &Rates) -> Option<u64> {
-        let slowest = paths.slowest_from(self.floor);
-        let alone = if paths.has_below(self.floor) { self.floor } else { self.ceiling };
-        self.change(now, slowest.unwrap_or(alone).min(self.ceiling))
+        let (voice, wanted) = match paths.slowest_from(self.floor) {
+            Some(path) => (Voice::Viewer, path.min(self.ceiling)),
+            None if paths.has_below(self.floor) => (Voice::Floor, self.floor),
+            None => (Voice::Nobody, self.ceiling),
+        };
+        self.voice = voice;
+        self.change(now, wanted)
     }
 
     /// What the encoder was told last, bits per second.
     pub(crate) fn bitrate(&self) -> u64 {
         self.bitrate
+    }
+
+    /// The same, and whose it is.
+    pub(crate) fn wish(&self) -> (u64, Voice) {
+        (self.bitrate, self.voice)
     }
 
     /// When a rise that came too soon is to be looked at again.
@@ -101,6 +123,22 @@ mod tests {
         assert_eq!(told(501, &[5_000_000, 250_000]), Some(3_000_000), "one below has no say");
         assert_eq!(told(502, &[100_000, 250_000]), Some(300_000), "where all are, the floor has");
         assert_eq!(told(1_100, &[]), Some(3_000_000), "nobody is known to take less");
+    }
+
+    #[test]
+    fn a_bitrate_is_told_with_whose_it_is() {
+        let now = crate::test_clock();
+        let mut target = Target::new(300_000, 3_000_000);
+        assert_eq!(target.wish(), (3_000_000, Voice::Nobody));
+        for (paths, wish) in [
+            (&[250_000][..], (300_000, Voice::Floor)),
+            (&[250_000, 301_000], (300_000, Voice::Viewer)),
+            (&[250_000, 299_000], (300_000, Voice::Floor)),
+            (&[], (300_000, Voice::Nobody)),
+        ] {
+            target.on_paths(now, &rates(paths));
+            assert_eq!(target.wish(), wish, "{paths:?}");
+        }
     }
 
     #[test]

@@ -16,6 +16,13 @@ impl Seed {
         Seed(bytes)
     }
 
+    /// As many seeds, of which none tells anything of another or of this one. What draws from them
+    /// must not draw from this one too.
+    pub fn children(&self, count: usize) -> Vec<Seed> {
+        let mut rng = self.rng();
+        (0..count).map(|_| rng.child_seed()).collect()
+    }
+
     pub(crate) fn rng(&self) -> SeedRng {
         SeedRng(ChaCha20Rng::from_seed(self.0))
     }
@@ -33,9 +40,13 @@ pub(crate) struct SeedRng(ChaCha20Rng);
 
 impl SeedRng {
     pub(crate) fn child(&mut self) -> SeedRng {
+        self.child_seed().rng()
+    }
+
+    pub(crate) fn child_seed(&mut self) -> Seed {
         let mut bytes = [0; 32];
         self.0.fill_bytes(&mut bytes);
-        Seed(bytes).rng()
+        Seed(bytes)
     }
 
     pub(crate) fn u32(&mut self) -> u32 {

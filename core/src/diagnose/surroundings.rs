@@ -32,6 +32,20 @@ pub struct Surroundings {
     pub encoder_stalled: Option<Duration>,
 }
 
+impl Surroundings {
+    /// Adds what another endpoint beside knows: its own addresses and ports, and its view of the
+    /// servers. All else is the same for both.
+    pub fn join(&mut self, other: Surroundings) {
+        for candidate in other.candidates {
+            if !self.candidates.contains(&candidate) {
+                self.candidates.push(candidate);
+            }
+        }
+        self.servers.iter_mut().zip(other.servers).for_each(|(known, facts)| known.join(facts));
+        self.ports.extend(other.ports);
+    }
+}
+
 /// A mapped port, and what came of proving it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortFacts {

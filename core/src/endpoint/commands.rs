@@ -23,7 +23,7 @@ impl Endpoint {
         let rng = self.rng.child();
         let mut session = Session::accept(id, now, &self.setup, rng, offer)?;
         let answer = session.answer(&self.setup, self.session_number(now), &self.answer_lines());
-        self.next_id += 1;
+        self.next_id += self.id_step;
         self.routes.add_ufrag(session.ufrag(), id);
         self.sessions.insert(id, session);
         self.ready.push_back(id);

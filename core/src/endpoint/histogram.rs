@@ -26,6 +26,13 @@ impl Histogram {
         self.sum = self.sum.saturating_add(took);
     }
 
+    /// Counts all that another has counted.
+    pub fn add(&mut self, other: &Histogram) {
+        self.buckets.iter_mut().zip(&other.buckets).for_each(|(count, more)| *count += more);
+        self.beyond += other.beyond;
+        self.sum = self.sum.saturating_add(other.sum);
+    }
+
     /// Each bound, with the number of durations that were no longer.
     pub fn cumulative(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         let mut total = 0;

@@ -75,6 +75,12 @@ impl StageTimes {
         self.0.get(stage as usize).copied().flatten()
     }
 
+    /// Of each stage the longer time, of two endpoints that stand beside.
+    #[must_use]
+    pub fn longer(self, other: StageTimes) -> StageTimes {
+        StageTimes(std::array::from_fn(|stage| self.0[stage].max(other.0[stage])))
+    }
+
     fn observe(&mut self, stage: Stage, took: Duration) {
         let Some(mean) = self.0.get_mut(stage as usize) else { return };
         *mean = Some(mean.map_or(took, |mean| (mean * (RECENT - 1) + took) / RECENT));
@@ -116,6 +122,12 @@ impl Ledger {
     /// How long each stage took of late.
     pub fn recent(&self) -> StageTimes {
         self.recent
+    }
+
+    /// Counts the frames of another endpoint beside; of late, whichever stage took longer is told.
+    pub fn add(&mut self, other: &Ledger) {
+        self.stages.iter_mut().zip(&other.stages).for_each(|(stage, more)| stage.add(more));
+        self.recent = self.recent.longer(other.recent);
     }
 
     /// A frame was written to some viewers' sessions; `rtt` is that of the farthest.

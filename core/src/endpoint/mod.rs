@@ -8,6 +8,7 @@
 //! A datagram is routed by the address it came from, and where that is new by the ufrag of a check
 //! whose integrity holds (RFC 8445 §7.3). A frame is packetized once and shared by all viewers.
 
+mod beside;
 mod buffer_watch;
 mod commands;
 mod config;
@@ -39,6 +40,7 @@ pub use crate::session::{
     SessionState, crypto_provider,
 };
 pub use crate::wire::DropReason;
+pub use beside::{Place, Voice};
 pub use buffer_watch::{BufferNews, BufferWatch};
 pub use config::{ConfigError, EndpointConfig, Limits, VideoFormat};
 pub use datagram::{Datagram, Frame, FrameReport, Transmit, Transport};
@@ -78,6 +80,8 @@ pub struct Endpoint {
     candidate_lines: Vec<String>,
     sessions: Members,
     next_id: u64,
+    /// From one id to the next: one, unless others stand beside.
+    id_step: u64,
     routes: Routes,
     streams: Streams,
     waiting: WaitingRoom,
@@ -159,6 +163,7 @@ impl Endpoint {
             gatherer,
             sessions: Members::default(),
             next_id: 0,
+            id_step: 1,
             routes: Routes::default(),
             streams: Streams::default(),
             waiting: WaitingRoom::new(),

@@ -77,6 +77,60 @@ pub struct EndpointStats {
     pub bitrate_target: Option<u64>,
 }
 
+impl EndpointStats {
+    /// Counts what another endpoint beside this one has counted. What is one for all of them, the
+    /// frames handed in and the encoder's bitrate, is not summed: of the frames the larger number
+    /// counts, and of the bitrates the smaller one.
+    pub fn add(&mut self, other: &EndpointStats) {
+        // Each field is named, so that none is forgotten.
+        let EndpointStats {
+            connecting,
+            connected,
+            interrupted,
+            sessions_total,
+            closed_total,
+            dropped_total,
+            datagrams_received_total,
+            datagrams_sent_total,
+            bytes_sent_total,
+            frames_total,
+            keyframes_total,
+            frames_skipped_total,
+            keyframe_requests_total,
+            roams_total,
+            streams_broken_total,
+            verdicts_total,
+            nacks_total,
+            bitrate_target,
+        } = other;
+        self.connecting += connecting;
+        self.connected += connected;
+        self.interrupted += interrupted;
+        self.sessions_total += sessions_total;
+        add_each(&mut self.closed_total, closed_total);
+        add_each(&mut self.dropped_total, dropped_total);
+        self.datagrams_received_total += datagrams_received_total;
+        self.datagrams_sent_total += datagrams_sent_total;
+        self.bytes_sent_total += bytes_sent_total;
+        self.frames_total = self.frames_total.max(*frames_total);
+        self.keyframes_total = self.keyframes_total.max(*keyframes_total);
+        self.frames_skipped_total += frames_skipped_total;
+        self.keyframe_requests_total += keyframe_requests_total;
+        self.roams_total += roams_total;
+        self.streams_broken_total += streams_broken_total;
+        add_each(&mut self.verdicts_total, verdicts_total);
+        self.nacks_total += nacks_total;
+        let both = self.bitrate_target.into_iter().chain(*bitrate_target);
+        self.bitrate_target = both.min();
+    }
+}
+
+fn add_each<K: Ord + Copy>(counts: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
+    for (key, count) in more {
+        *counts.entry(*key).or_default() += count;
+    }
+}
+
 impl Endpoint {
     /// Datagrams dropped since the start, by reason: that of [`Endpoint::stats`] without the rest.
     pub fn dropped_total(&self) -> &BTreeMap<DropReason, u64> {

@@ -29,6 +29,21 @@ pub struct ServerFacts {
     pub echo: Option<bool>,
 }
 
+impl ServerFacts {
+    /// Adds what another of our endpoints knows of the same server: who has a fault to tell is
+    /// believed.
+    pub(crate) fn join(&mut self, mut other: ServerFacts) {
+        if other.answer.is_fault() && !self.answer.is_fault() {
+            std::mem::swap(self, &mut other);
+        }
+        for refused in other.peers_refused {
+            if !self.peers_refused.contains(&refused) {
+                self.peers_refused.push(refused);
+            }
+        }
+    }
+}
+
 /// What a server said last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -48,4 +63,18 @@ pub enum Answer {
     Refused(u16),
     /// It forgot that it relayed for us.
     Lost,
+}
+
+impl Answer {
+    /// Whether it is of no use as it is.
+    fn is_fault(&self) -> bool {
+        match self {
+            Answer::Pending | Answer::Mapped(_) | Answer::Relayed(_) => false,
+            Answer::Unresolved
+            | Answer::Silent
+            | Answer::Unreachable(_)
+            | Answer::Refused(_)
+            | Answer::Lost => true,
+        }
+    }
 }

@@ -23,6 +23,12 @@ impl Bases {
         Bases { udp, tcp, loopback }
     }
 
+    /// The same with the UDP sockets of one port only.
+    pub(crate) fn of_port(&self, port: u16) -> Bases {
+        let udp = self.udp.iter().filter(|bound| bound.port() == port).copied().collect();
+        Bases { udp, tcp: self.tcp.clone(), loopback: self.loopback }
+    }
+
     /// The addresses now, of UDP and of TCP: those of usable interfaces (no docker or other virtual
     /// bridge, no link-local), IPv4 first, and loopback only where it is all there is, was asked for,
     /// or is what a socket is bound to.
@@ -50,9 +56,9 @@ pub(crate) fn reaching(
     };
     let interfaces: Vec<Interface> = interfaces.iter().filter(of_a_family).cloned().collect();
     let own = bound.iter().filter(|bound| !bound.ip().is_unspecified()).copied();
-    let everywhere = usable(&interfaces, loopback).into_iter().filter_map(|address| {
-        let bound = wildcards.iter().find(|bound| bound.is_ipv4() == address.is_ipv4())?;
-        Some(SocketAddr::new(address, bound.port()))
+    let everywhere = usable(&interfaces, loopback).into_iter().flat_map(|address| {
+        let here = wildcards.iter().filter(move |bound| bound.is_ipv4() == address.is_ipv4());
+        here.map(move |bound| SocketAddr::new(address, bound.port()))
     });
     own.chain(everywhere).collect()
 }
@@ -85,6 +91,7 @@ mod tests {
         );
         assert_eq!(found(&["127.0.0.1:8080"], false), ["127.0.0.1:8080"]);
         assert_eq!(found(&["192.0.2.7:8080"], true), ["192.0.2.7:8080"]);
+        assert_eq!(found(&["0.0.0.0:80", "0.0.0.0:81"], false), ["10.0.0.5:80", "10.0.0.5:81"]);
         assert!(found(&[], true).is_empty());
     }
 }

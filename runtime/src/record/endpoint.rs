@@ -9,7 +9,7 @@ use pinhole_core::gather::LocalCandidate;
 use pinhole_core::trace::Recorder;
 use pinhole_core::{
     Accepted, CandidateError, Datagram, Endpoint, EndpointConfig, Event, Findings, Frame,
-    FrameReport, FrameTimes, OfferError, SessionId, StreamId, Transmit,
+    FrameReport, FrameTimes, OfferError, Place, SessionId, StreamId, Transmit,
 };
 
 use super::RecordFile;
@@ -35,6 +35,7 @@ impl RecordedEndpoint {
     pub(crate) fn new(
         now: Instant,
         config: EndpointConfig,
+        place: Option<Place>,
         record: Option<RecordFile>,
     ) -> Result<RecordedEndpoint, RuntimeError> {
         let tap = match record {
@@ -45,7 +46,11 @@ impl RecordedEndpoint {
             }
             None => None,
         };
-        Ok(RecordedEndpoint { endpoint: Endpoint::new(now, config)?, tap })
+        let endpoint = match place {
+            Some(place) => Endpoint::new_beside(now, config, place)?,
+            None => Endpoint::new(now, config)?,
+        };
+        Ok(RecordedEndpoint { endpoint, tap })
     }
 
     pub(crate) fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {

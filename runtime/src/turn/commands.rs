@@ -1,9 +1,12 @@
 //! What each command of a handle does.
+use std::sync::atomic::Ordering;
+
 use pinhole_core::OfferError;
 
 use super::Turn;
 use super::ending::Life;
 use crate::command::{Command, Reply};
+use crate::shards::SharedStats;
 use crate::{HandleError, RtpClock, RuntimeStats, Snapshot, Viewer};
 
 impl Turn {
@@ -27,8 +30,8 @@ impl Turn {
                 self.endpoint.add_local_candidate(now, candidate);
                 answer(reply, Ok(()));
             }
-            Command::AdoptStream { stream, first_bytes, reply } => {
-                answer(reply, Ok(self.adopt_stream(stream, &first_bytes)));
+            Command::AdoptStream { stream, first_bytes, only_known, reply } => {
+                answer(reply, Ok(self.adopt_stream(stream, first_bytes, only_known)));
             }
             Command::SetSignalledFrom { id, from, reply } => {
                 self.endpoint.set_signalled_from(now, id, from);
@@ -61,6 +64,7 @@ impl Turn {
             Ok(accepted) => accepted,
             Err(error) => return answer(reply, Err(error)),
         };
+        self.living.fetch_add(1, Ordering::Relaxed);
         let viewer = self.observers.watch(accepted.session, accepted.answer);
         if reply.send(Ok(viewer)).is_err() {
             tracing::debug!(id = ?accepted.session, "the offer was given up while it was answered");
@@ -69,8 +73,14 @@ impl Turn {
     }
 
     fn snapshot(&self) -> Snapshot {
+        let mut endpoint = self.endpoint.stats();
+        if let Some(SharedStats { frames, keyframes, bitrate }) = self.feed.shared_stats() {
+            // Those of the one stream: a loop without viewers is given no frames.
+            (endpoint.frames_total, endpoint.keyframes_total) = (frames, keyframes);
+            endpoint.bitrate_target = bitrate;
+        }
         Snapshot {
-            endpoint: self.endpoint.stats(),
+            endpoint,
             ledger: self.endpoint.ledger().clone(),
             runtime: RuntimeStats {
                 streams: self.streams.len(),

@@ -3,23 +3,24 @@ mod commands;
 mod ending;
 mod streams;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use pinhole_core::gather::ServerReport;
-use pinhole_core::{Event, Frame, FrameTimes, Transport};
+use pinhole_core::{Event, Frame, FrameTimes, SessionState, Transport};
 
 use self::ending::Life;
 use self::streams::tls_client;
 use crate::command::{CommandReceiver, NextCommand, command_queue};
 use crate::feed::Feed;
+use crate::handle::LoopEnd;
 use crate::network::Network;
 use crate::observers::Observers;
+use crate::outlets::Outlets;
 use crate::record::RecordedEndpoint;
+use crate::shards::{Farewell, LoopConfig};
 use crate::udp::{Inbox, Outbox, Progress};
-use crate::{
-    Doorbell, Handle, NetworkConfig, Probe, RuntimeConfig, RuntimeError, RuntimeStats, Socket,
-    Streams,
-};
+use crate::{Doorbell, Handle, NetworkConfig, Probe, RuntimeError, RuntimeStats, Socket, Streams};
 
 /// Commands per turn. Answering an offer is the longest, a fraction of a millisecond: more of them in
 /// one turn would hold up everybody's frame.
@@ -30,10 +31,6 @@ const FRAMES_PER_TURN: usize = 4;
 const TRANSMITS_PER_TURN: usize = 128;
 /// Events of the endpoint per turn.
 const EVENTS_PER_TURN: usize = 1024;
-
-/// Reports of STUN and TURN servers waiting for the program; where they are more, the oldest is
-/// dropped.
-const REPORTS_MAX: usize = 64;
 
 /// When the loop must turn again, ready sockets and the bell aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +56,9 @@ pub struct Turn {
     outbox: Outbox,
     commands: CommandReceiver,
     observers: Observers,
-    reports: async_channel::Sender<(usize, ServerReport)>,
-    probes: async_channel::Sender<Probe>,
+    /// How many sessions live, for whoever chooses among several loops.
+    living: Arc<AtomicUsize>,
+    outlets: Outlets,
     bell: Doorbell,
     life: Life,
     /// Whether a bound left work over in this turn.
@@ -68,6 +66,8 @@ pub struct Turn {
     /// Whether the endpoint had nothing left to send in this turn.
     drained: bool,
     stats: RuntimeStats,
+    /// Dropped last: then the loop has ended.
+    _farewell: Option<Farewell>,
 }
 
 impl Turn {
@@ -75,17 +75,24 @@ impl Turn {
     /// endpoint refuses.
     pub fn new(
         now: Instant,
-        config: RuntimeConfig,
+        config: LoopConfig,
         bell: Doorbell,
     ) -> Result<(Turn, Handle), RuntimeError> {
         let streams = Streams::new(tls_client(&config));
+        let (port, viewers_max) = (config.sockets.port(), config.viewers_max());
         let NetworkConfig { names, bases, .. } = config.network;
         let network = Network::start(names, bases, &bell)?;
-        let endpoint = RecordedEndpoint::new(now, config.endpoint, config.record)?;
-        let (feed, media_events) = Feed::new(config.media, &bell);
+        let endpoint = RecordedEndpoint::new(now, config.endpoint, config.place, config.record)?;
+        let feed = Feed::new(config.supply, &bell, config.outlets.media_events.clone());
         let (sender, commands) = command_queue(bell.clone());
-        let (reports, server_reports) = async_channel::bounded(REPORTS_MAX);
-        let (probes, probes_seen) = async_channel::bounded(REPORTS_MAX);
+        let living = Arc::new(AtomicUsize::new(0));
+        let end = LoopEnd {
+            commands: sender,
+            port,
+            living: Arc::clone(&living),
+            asking: AtomicUsize::new(0),
+            viewers_max,
+        };
         let turn = Turn {
             now,
             endpoint,
@@ -97,16 +104,17 @@ impl Turn {
             outbox: Outbox::new(),
             commands,
             observers: Observers::default(),
-            reports,
-            probes,
+            living,
+            outlets: config.outlets,
             bell,
             life: Life::Running,
             // The stream may have had something to say before anybody could be woken.
             more: true,
             drained: false,
             stats: RuntimeStats::default(),
+            _farewell: config.farewell,
         };
-        Ok((turn, Handle::new(sender, media_events, server_reports, probes_seen)))
+        Ok((turn, Handle::new(end, config.inlets)))
     }
 
     /// The sockets and connections to wait for.
@@ -187,6 +195,7 @@ impl Turn {
     pub fn deliver_events(&mut self) {
         self.more |= self.feed.deliver_events();
         self.more |= self.deliver_endpoint_events();
+        self.feed.set_wish(self.endpoint.bitrate_wish());
         self.feed.set_active(!self.endpoint.is_idle());
         self.end_if_done();
     }
@@ -250,6 +259,9 @@ impl Turn {
             match event {
                 Event::Session { id, state } => {
                     tracing::debug!(?id, ?state, "session");
+                    if matches!(state, SessionState::Closed(_)) {
+                        self.living.fetch_sub(1, Ordering::Relaxed);
+                    }
                     self.observers.on_state(id, state);
                 }
                 Event::Candidate { id, candidate, mid } => {
@@ -257,7 +269,8 @@ impl Turn {
                 }
                 Event::Probed { local, remote, token, sequence } => {
                     // Fails only where nobody holds a handle any more.
-                    let _ = self.probes.force_send(Probe { local, remote, token, sequence });
+                    let _ =
+                        self.outlets.probes.force_send(Probe { local, remote, token, sequence });
                 }
                 Event::Diagnosed { id, diagnosis } => self.observers.on_diagnosed(id, diagnosis),
                 Event::KeyframeWanted => self.feed.request_keyframe(),
@@ -274,7 +287,7 @@ impl Turn {
                 Event::Server { server, report } => {
                     tracing::debug!(server, ?report, "a STUN or TURN server");
                     // Fails only where nobody holds a handle any more.
-                    let _ = self.reports.force_send((server, report));
+                    let _ = self.outlets.server_reports.force_send((server, report));
                 }
             }
         }

@@ -6,9 +6,10 @@ use pinhole_core::StreamId;
 use pinhole_core::gather::{ServerKind, TurnTransport};
 
 use super::Turn;
-use crate::RuntimeConfig;
+use crate::handle::Adopted;
 use crate::network::Watch;
 use crate::record::RecordedEndpoint;
+use crate::shards::LoopConfig;
 use crate::stream::{News, TlsClient};
 
 impl Turn {
@@ -62,8 +63,21 @@ impl Turn {
         }
     }
 
-    /// Gives a viewer's connection to the endpoint, with what was read of it; whether it was taken.
-    pub(super) fn adopt_stream(&mut self, stream: TcpStream, first_bytes: &[u8]) -> bool {
+    /// Gives a viewer's connection to the endpoint, with what was read of it.
+    pub(super) fn adopt_stream(
+        &mut self,
+        stream: TcpStream,
+        first_bytes: Vec<u8>,
+        only_known: bool,
+    ) -> Adopted {
+        if only_known && !self.endpoint.knows_check(&first_bytes) {
+            return Adopted::NotOurs(stream, first_bytes);
+        }
+        if self.take_stream(stream, &first_bytes) { Adopted::Taken } else { Adopted::Refused }
+    }
+
+    /// Whether it was taken.
+    fn take_stream(&mut self, stream: TcpStream, first_bytes: &[u8]) -> bool {
         let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else {
             return false;
         };
@@ -84,7 +98,7 @@ impl Turn {
 }
 
 /// Trusts the system's roots where a server is to speak TLS.
-pub(super) fn tls_client(config: &RuntimeConfig) -> TlsClient {
+pub(super) fn tls_client(config: &LoopConfig) -> TlsClient {
     let tls =
         |kind: &ServerKind| matches!(kind, ServerKind::Turn { transport: TurnTransport::Tls, .. });
     match config.endpoint.gather.servers.iter().any(|server| tls(&server.kind)) {

@@ -86,6 +86,21 @@ impl Sockets {
         Ok(Sockets { sockets, interfaces })
     }
 
+    /// Binds one more port in the same way, for one more event loop: a runtime started with several
+    /// ports has as many loops, and each viewer stays on one of them.
+    pub fn bind_also(
+        &mut self,
+        address: Option<IpAddr>,
+        ports: Option<RangeInclusive<u16>>,
+    ) -> Result<(), BindError> {
+        let more = match ports {
+            None => bind_any(address)?,
+            Some(ports) => bind_first(address, ports)?,
+        };
+        self.sockets.extend(more);
+        Ok(())
+    }
+
     /// The addresses that datagrams can arrive at: one per usable interface address (no docker or
     /// other virtual bridge, no link-local), with the bound port, IPv4 first; loopback only where it
     /// is all there is, or asked for by address.
@@ -98,9 +113,28 @@ impl Sockets {
         self.bases_where(true)
     }
 
-    /// The bound port.
+    /// The bound port, the first where there are several.
     pub fn port(&self) -> u16 {
         self.sockets.first().map_or(0, |socket| socket.bound().port())
+    }
+
+    /// The bound ports, in the order in which they were bound.
+    pub fn ports(&self) -> Vec<u16> {
+        let mut ports: Vec<u16> = self.sockets.iter().map(|it| it.bound().port()).collect();
+        ports.dedup();
+        ports
+    }
+
+    /// The sockets of each port.
+    pub(crate) fn by_port(mut self) -> Vec<Sockets> {
+        let mut parts = Vec::new();
+        while let Some(port) = self.sockets.first().map(|socket| socket.bound().port()) {
+            let others = self.sockets.iter().take_while(|it| it.bound().port() == port).count();
+            let rest = self.sockets.split_off(others);
+            let sockets = std::mem::replace(&mut self.sockets, rest);
+            parts.push(Sockets { sockets, interfaces: self.interfaces.clone() });
+        }
+        parts
     }
 
     /// The sockets themselves, for a loop of one's own.
@@ -111,10 +145,12 @@ impl Sockets {
     /// What was found out about the sockets, for the start-up log: "UDP port 40000 of 0.0.0.0 and ::,
     /// GSO up to 64 segments, GRO, receive buffer 4194304 bytes, send buffer 2097152 bytes".
     pub fn describe(&self) -> String {
-        let addresses: Vec<_> =
-            self.sockets.iter().map(|socket| socket.bound().ip().to_string()).collect();
+        let ports: Vec<_> = self.ports().iter().map(u16::to_string).collect();
+        let of_first = self.sockets.iter().filter(|it| it.bound().port() == self.port());
+        let addresses: Vec<_> = of_first.map(|socket| socket.bound().ip().to_string()).collect();
         let found = self.sockets.first().map_or_else(String::new, Socket::describe);
-        format!("UDP port {} of {}, {found}", self.port(), addresses.join(" and "))
+        let word = if ports.len() == 1 { "port" } else { "ports" };
+        format!("UDP {word} {} of {}, {found}", ports.join(", "), addresses.join(" and "))
     }
 
     fn bases_where(&self, loopback: bool) -> Vec<SocketAddr> {
@@ -233,6 +269,22 @@ mod tests {
 
         assert!(sockets.port() > first, "{} is taken by {taken:?}", sockets.port());
         assert!(sockets.port() <= first + 9);
+    }
+
+    #[test]
+    fn several_ports_are_told_apart() {
+        let mut sockets = Sockets::bind(None, None).unwrap();
+        sockets.bind_also(None, None).unwrap();
+        sockets.bind_also(LOCALHOST, None).unwrap();
+
+        let ports = sockets.ports();
+        assert_eq!(ports.len(), 3, "{ports:?}");
+        let words = sockets.describe();
+        let named = format!("UDP ports {}, {}, {} of ", ports[0], ports[1], ports[2]);
+        assert!(words.starts_with(&named), "{words}");
+        let parts = sockets.by_port();
+        let of_parts: Vec<_> = parts.iter().flat_map(Sockets::ports).collect();
+        assert_eq!((parts.len(), of_parts), (3, ports));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) async fn start(
     let starting = spawn_blocking(move || {
         let roots = ca.as_deref().map(tls::roots).transpose().map_err(StartError::Tls)?;
         let tls = pinhole_runtime::turn_tls_config(&roots.unwrap_or_default());
-        match addresses::bind(&wanted, &http, servers.clone()) {
+        match addresses::bind(&wanted, &http, servers.clone(), 1) {
             Ok(bound) => Ok(of_bound(bound, tls)),
             Err(StartError::Bind(error @ BindError::Taken { .. })) => {
                 beside(&wanted, &http, servers, &error, tls)
@@ -98,7 +98,7 @@ fn beside(
         tcp_port,
         ..wanted.clone()
     };
-    let mut gather = addresses::bind(&any, http, servers)?.gather;
+    let mut gather = addresses::bind(&any, http, servers, 1)?.gather;
     gather.bases.iter_mut().for_each(|base| base.set_port(port));
     if audience == Audience::Public && gather.bases.iter().any(|base| !base.ip().is_loopback()) {
         gather.bases.retain(|base| !base.ip().is_loopback());

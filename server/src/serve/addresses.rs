@@ -15,7 +15,7 @@ use pinhole_core::portmap::{PortMap, Protocol, parse_nat1to1};
 use pinhole_runtime::{Bases, Sockets};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::StartError;
+use super::{StartError, loops};
 use crate::settings::{Addresses, PortRange, TcpPort};
 
 /// Connections that wait to be accepted.
@@ -45,10 +45,13 @@ pub(crate) struct Bound {
 /// `http`: where HTTP listens. On loopback, a viewer may sit here, and loopback is offered too,
 /// last. Not to a public audience: behind a reverse proxy the viewers are elsewhere, and a browser
 /// that is told a loopback address asks its user for permission to use the local network.
+///
+/// `loops`: event loops that are wanted, each with a UDP port of its own; fewer where there are fewer.
 pub(crate) fn bind(
     addresses: &Addresses,
     http: &[SocketAddr],
     servers: Vec<ServerConfig>,
+    loops: usize,
 ) -> Result<Bound, StartError> {
     let mut resolved = Vec::new();
     let (map, mapped_ports) = port_map(addresses, &mut resolved)?;
@@ -60,8 +63,9 @@ pub(crate) fn bind(
     }
     // Ports that are forwarded are the ports to bind, where nothing else was said.
     let ports = addresses.udp_ports.clone().or(mapped_ports);
-    let sockets = Sockets::bind(addresses.udp_bind, ports)?;
+    let mut sockets = Sockets::bind(addresses.udp_bind, ports)?;
     check_bound(&map, &sockets)?;
+    let fewer = loops::bind_more(&mut sockets, loops, addresses, &map);
     let (tcp, tcp_bound) = bind_tcp(addresses, http)?;
     let on_this_machine = http.iter().all(|http| http.ip().is_loopback());
     let bases = Bases::new(&sockets, tcp_bound, on_this_machine && audience != Audience::Public);
@@ -76,7 +80,7 @@ pub(crate) fn bind(
                     --udp-bind, or a server that finds one: --ice-server stun:HOST";
         return Err(StartError::Addresses(text.to_string()));
     }
-    let notes = notes(&gather, &candidates);
+    let notes = fewer.into_iter().chain(notes(&gather, &candidates)).collect();
     Ok(Bound { sockets, gather, candidates, resolved, bases, tcp, notes })
 }
 
@@ -85,7 +89,7 @@ fn check_bound(map: &PortMap, sockets: &Sockets) -> Result<(), StartError> {
     if !map.entries().iter().any(|entry| entry.protocol() == Protocol::Udp) {
         return Ok(());
     }
-    map.check_bound(&[sockets.port()])
+    map.check_bound(&sockets.ports())
         .map_err(|error| StartError::Addresses(format!("--map: {error}")))
 }
 

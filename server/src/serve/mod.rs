@@ -8,6 +8,7 @@
 //! own thread.
 
 pub(crate) mod addresses;
+mod loops;
 mod proofs;
 mod report;
 mod servers;
@@ -120,7 +121,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let servers = settings.gather_servers();
     let http = addresses::listened(&listener, Some(addr));
     let asked = servers.servers.clone();
-    let mut bound = blocking(move || addresses::bind(&wanted, &http, asked)).await?;
+    let loops = loops::wanted(&settings);
+    let mut bound = blocking(move || addresses::bind(&wanted, &http, asked, loops)).await?;
     let config = settings.stream.clone();
     let stream = blocking(move || Ok(Stream::start(&config)?)).await?;
     let (format, stats) = (stream.format().clone(), stream.stats());

@@ -27,15 +27,15 @@ const AGAIN_PROVED: Duration = Duration::from_secs(600);
 pub(super) struct Provable {
     gather: GatherConfig,
     addresses: Addresses,
-    /// The UDP port that is bound.
-    port: u16,
+    /// The UDP ports that are bound.
+    ports: Vec<u16>,
 }
 
 impl Provable {
     /// What these sockets and settings make of the port map.
     pub(super) fn of(bound: &Bound, addresses: &Addresses) -> Provable {
-        let (gather, port) = (bound.gather.clone(), bound.sockets.port());
-        Provable { gather, addresses: addresses.clone(), port }
+        let (gather, ports) = (bound.gather.clone(), bound.sockets.ports());
+        Provable { gather, addresses: addresses.clone(), ports }
     }
 
     /// The same, and who proves it.
@@ -102,8 +102,8 @@ impl Proving {
 
     async fn ask(&self) -> Result<(Ports, ClockOffset), ReflectorError> {
         let server = self.handle.clone();
-        let Provable { gather, addresses, port } = &self.provable;
-        let mut ports = Ports::of_server(gather, addresses, *port, server);
+        let Provable { gather, addresses, ports } = &self.provable;
+        let mut ports = Ports::of_server(gather, addresses, ports, server);
         let until = Instant::now() + PROOF_TIME;
         let testimony = ports.prove_by_reflector(&self.reflector, until).await?;
         Ok((ports, testimony.clock))

@@ -33,6 +33,7 @@ pub(super) fn lines(
         bound.sockets.describe(),
         runtime(settings.runtime)
     )]);
+    lines.push(format!("  threads  {}", threads(bound.sockets.ports().len())));
     if let Some(record) = &settings.record {
         let addresses = match record.addresses {
             AddressPolicy::Keep => "with addresses of viewers, without passwords and keys",
@@ -94,6 +95,13 @@ fn access(access: &Access) -> &'static str {
         Access::Local => "programs and pages of this machine",
         Access::Token(_) => "whoever has the token (add ?token=… to the address)",
         Access::Open => "whoever reaches the port",
+    }
+}
+
+fn threads(loops: usize) -> String {
+    match loops {
+        1 => "1 event loop".to_string(),
+        loops => format!("{loops} event loops, one for each UDP port, with viewers shared out"),
     }
 }
 

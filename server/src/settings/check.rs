@@ -46,6 +46,9 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
     if flags.reflector_token.is_some() && flags.reflector.is_none() {
         return refused("--reflector-token needs --reflector HOST:PORT, whose secret it is");
     }
+    if flags.record.is_some() && flags.threads.is_some_and(|count| count > 1) {
+        return refused("--record is of one event loop: leave --threads out, or write --threads 1");
+    }
     let settings = Settings {
         listen: flags.listen,
         access,
@@ -55,6 +58,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         stream,
         bitrate_floor: flags.bitrate_floor,
         runtime: flags.runtime,
+        threads: flags.threads,
         addresses: Addresses {
             udp_ports: flags.udp_ports,
             udp_bind: flags.udp_bind,

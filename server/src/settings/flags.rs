@@ -284,8 +284,8 @@ pub struct ServeFlags {
           help_heading = "Picture")]
     pub content: Option<Content>,
 
-    /// Local UDP port or range; one port serves all viewers: the first free one. Any port if not
-    /// given
+    /// Local UDP port or range; one port serves all viewers of an event loop: the first free ones, as
+    /// many as --threads. Any ports if not given
     #[arg(long, value_name = "PORT[-PORT]", value_parser = values::port_range,
           help_heading = "Addresses")]
     pub udp_ports: Option<values::PortRange>,
@@ -371,6 +371,11 @@ pub struct ServeFlags {
     #[arg(long, value_name = "mio|smol", default_value = "mio", value_parser = values::runtime,
           help_heading = "Program")]
     pub runtime: RuntimeKind,
+
+    /// Event loops, each with a thread and a UDP port of its own, and viewers shared out among them.
+    /// One for each core but one if not given; fewer where --udp-ports has fewer ports
+    #[arg(long, value_name = "N", value_parser = values::threads, help_heading = "Program")]
+    pub threads: Option<usize>,
 
     /// Log filter: a level (warn, info, debug, trace), or one for each module (pinhole=debug)
     #[arg(long, value_name = "FILTER", default_value = "info", help_heading = "Program")]

@@ -72,6 +72,8 @@ pub struct Settings {
     pub bitrate_floor: BitrateFloor,
     /// Which event loop.
     pub runtime: RuntimeKind,
+    /// How many of them; `None`: by the number of cores.
+    pub threads: Option<usize>,
     /// Sockets and what viewers are told of them.
     pub addresses: Addresses,
     /// STUN and TURN servers.

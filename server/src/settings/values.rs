@@ -61,6 +61,14 @@ pub(super) fn max_viewers(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Event loops.
+pub(super) fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=256) => Ok(count),
+        _ => Err("write a number from 1 to 256".to_string()),
+    }
+}
+
 /// Where pictures come from: files are told apart by the end of their name, all else by its start.
 pub(super) fn source(text: &str) -> Result<SourceKind, String> {
     let path = PathBuf::from(text);

@@ -49,7 +49,7 @@ impl Ports {
     /// Lists the ports that `serve` may bind and that are mapped, and binds them all. `bound`: the
     /// one that it would bind now.
     pub(super) fn bind(gather: &GatherConfig, addresses: &Addresses, bound: u16) -> Ports {
-        let all = mapped(gather, addresses, bound);
+        let all = mapped(gather, addresses, &[bound]);
         let left_out = all.len().saturating_sub(PORTS_MAX);
         let ports: Vec<Port> = all.into_iter().take(PORTS_MAX).map(Port::untried).collect();
         let mut numbers: Vec<u16> = ports.iter().map(|port| port.facts.internal.port()).collect();
@@ -70,18 +70,18 @@ impl Ports {
         !self.free().is_empty() && self.ports.iter().all(untried)
     }
 
-    /// The same of a server at work, which holds the port that it has bound; others that it might
+    /// The same of a server at work, which holds the ports that it has bound; others that it might
     /// have bound are not proved.
     pub(crate) fn of_server(
         gather: &GatherConfig,
         addresses: &Addresses,
-        bound: u16,
+        bound: &[u16],
         server: Handle,
     ) -> Ports {
         let mut all = mapped(gather, addresses, bound);
-        all.retain(|(_, internal)| internal.port() == bound);
+        all.retain(|(_, internal)| bound.contains(&internal.port()));
         let ports = all.into_iter().take(PORTS_MAX).map(Port::untried).collect();
-        let listener = Listener::beside(server, addresses.udp_bind, &[bound]);
+        let listener = Listener::beside(server, addresses.udp_bind, bound);
         Ports { ports, left_out: 0, listener }
     }
 
@@ -136,7 +136,7 @@ impl Port {
 fn mapped(
     gather: &GatherConfig,
     addresses: &Addresses,
-    bound: u16,
+    bound: &[u16],
 ) -> Vec<(SocketAddr, SocketAddr)> {
     if gather.audience == Audience::Lan || gather.paths == Paths::Relay {
         return Vec::new();
@@ -147,7 +147,7 @@ fn mapped(
     let of_map = of_map.map(Entry::local_ports).filter(|ports| ports.count() < 1024);
     let mut ports: Vec<u16> = match range {
         Some(range) => range.collect(),
-        None => of_map.flat_map(PortRange::ports).chain([bound]).collect(),
+        None => of_map.flat_map(PortRange::ports).chain(bound.iter().copied()).collect(),
     };
     ports.sort_unstable();
     ports.dedup();
@@ -179,7 +179,7 @@ mod tests {
         let gather = GatherConfig { map, audience: Audience::Public, ..GatherConfig::lan(bases) };
         let udp_ports = range.map(|(low, high)| low..=high);
         let addresses = Addresses { udp_ports, ..Addresses::default() };
-        let all = mapped(&gather, &addresses, bound);
+        let all = mapped(&gather, &addresses, &[bound]);
         all.iter().map(|(external, internal)| format!("{external} {internal}")).collect()
     }
 
