@@ -34,10 +34,11 @@ pub fn start_loops(
     mut start: impl FnMut(LoopConfig) -> Result<Running, RuntimeError>,
 ) -> Result<Running, RuntimeError> {
     if config.sockets.ports().len() <= 1 {
-        return start(LoopConfig::alone(config));
+        return start(config.into());
     }
     let (ended, endings) = channel();
-    let (parts, outlets) = LoopConfig::parts(now, config, ended)?;
+    let (parts, outlets) = LoopConfig::parts(now, config, &ended)?;
+    drop(ended);
     let (mut handles, mut threads) = (Vec::new(), Vec::new());
     for part in parts {
         // Where one cannot start, the others end because their handles are dropped.

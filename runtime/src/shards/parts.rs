@@ -37,9 +37,9 @@ impl Drop for Farewell {
     }
 }
 
-impl LoopConfig {
-    /// The one loop.
-    pub(super) fn alone(config: RuntimeConfig) -> LoopConfig {
+impl From<RuntimeConfig> for LoopConfig {
+    /// The one loop, with all that there is.
+    fn from(config: RuntimeConfig) -> LoopConfig {
         let (outlets, inlets) = outlets();
         LoopConfig {
             endpoint: config.endpoint,
@@ -53,12 +53,14 @@ impl LoopConfig {
             farewell: None,
         }
     }
+}
 
+impl LoopConfig {
     /// A loop for each port. Each says on `ended` that it has, by its index.
     pub(super) fn parts(
         now: Instant,
         config: RuntimeConfig,
-        ended: Sender<usize>,
+        ended: &Sender<usize>,
     ) -> Result<(Vec<LoopConfig>, Outlets), RuntimeError> {
         let RuntimeConfig { endpoint, sockets, media, network, record } = config;
         if record.is_some() {

@@ -104,10 +104,7 @@ mod tests {
     ) -> (Vec<u16>, Option<String>) {
         let addresses = here(range.map(|(low, high)| low..=high));
         let map = PortMap::parse(map.iter().map(String::as_str)).unwrap();
-        let first = match ports(&addresses, &map) {
-            Some(ports) => Some(ports[0]..=ports[ports.len() - 1]),
-            None => None,
-        };
+        let first = ports(&addresses, &map).map(|ports| ports[0]..=ports[ports.len() - 1]);
         let mut sockets = Sockets::bind(addresses.udp_bind, first).unwrap();
         let note = bind_more(&mut sockets, wanted, &addresses, &map);
         (sockets.ports(), note)

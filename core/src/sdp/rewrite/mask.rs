@@ -97,10 +97,17 @@ fn v6_at(text: &[u8], at: usize, hides: &impl Fn(IpAddr) -> bool) -> Option<(Ipv
     let rest = text.get(at..)?;
     let belongs = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     let longest = rest.iter().take(ADDRESS_BYTES_MAX).take_while(belongs).count();
-    // All have two colons, and most that is hexadecimal or a number in an SDP has not.
-    let colons = rest.iter().take(longest).enumerate().filter(|(_, byte)| **byte == b':');
-    let shortest = colons.map(|(at, _)| at + 1).nth(1)?;
-    (shortest..=longest).rev().find_map(|length| {
+    // Seven colons, six before an IPv4 address, fewer and one more only with `::`: most that is
+    // hexadecimal in an SDP, a fingerprint most of all, is not worth reading in all its lengths.
+    let span = rest.get(..longest)?;
+    let gap = span.windows(2).position(|two| two == b"::").map_or(usize::MAX, |at| at + 2);
+    let mut colons = span.iter().filter(|byte| **byte == b':').count();
+    (2..=longest).rev().find_map(|length| {
+        let here = colons;
+        colons -= usize::from(rest.get(length - 1) == Some(&b':'));
+        if here > 8 || length < gap && !(6..=7).contains(&here) {
+            return None;
+        }
         let cut_inside = rest.get(length).is_some_and(u8::is_ascii_hexdigit)
             && rest.get(length - 1).is_some_and(u8::is_ascii_hexdigit);
         let text = str::from_utf8(rest.get(..length)?).ok().filter(|_| !cut_inside)?;
