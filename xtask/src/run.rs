@@ -1,7 +1,7 @@
 //! Children: nothing on standard input, output passed through, an end in time.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -35,8 +35,27 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
         command.current_dir(paths::root());
     }
     println!("$ {line}");
-    let begin = Instant::now();
     let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("`{line}`"))?;
+    wait(&mut child, &line, limit)
+}
+
+/// Runs a child in the same way, silently, and returns what it prints: no more than fits a pipe.
+///
+/// # Errors
+/// It could not start, failed, or took too long; the text has what it said on standard error.
+pub(crate) fn output(command: &mut Command, limit: Duration) -> Result<String> {
+    let line = describe(command);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("`{line}`"))?;
+    let outcome = wait(&mut child, &line, limit);
+    let output = child.wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    outcome.with_context(|| said.trim().to_owned())?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn wait(child: &mut Child, line: &str, limit: Duration) -> Result<()> {
+    let begin = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             if !status.success() {
@@ -103,6 +122,15 @@ mod tests {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim()));
         // It may lie dead and unreaped where nobody is init.
         assert!(stat.is_err() || stat.unwrap().contains(") Z "), "the grandchild lives on");
+    }
+
+    #[test]
+    fn what_a_child_prints_comes_back_and_what_it_complains_of_is_told() {
+        let sh = |text: &str| output(Command::new("sh").args(["-c", text]), Duration::from_secs(5));
+
+        assert_eq!(sh("echo 1 2; echo no >&2").unwrap(), "1 2\n");
+        let error = format!("{:#}", sh("echo 1; echo sorry >&2; exit 3").unwrap_err());
+        assert!(error.contains("sorry") && error.contains("exit status: 3"), "{error}");
     }
 
     #[test]
