@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::steps::Step;
-use crate::{coverage, fuzz, latency};
+use crate::{bench_peers, coverage, fuzz, latency};
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
@@ -18,13 +18,16 @@ cargo xtask mutants [--again] [packetizer] [rewriter] [portmap] [turn]
 cargo xtask miri [TEST…]
 cargo xtask keep FILE NAME [--addresses as-recorded] [--decisions as-replayed]
 cargo xtask latency [--size 1280x720] [--fps 30] [--seconds 30] [--p50-ms N] [--p99-ms N] [--screenshots DIR]
-cargo xtask bench";
+cargo xtask bench
+cargo xtask bench-peers [--only PEER[,PEER…]] [--phases fan-out,join,latency] [--viewers 1,20,50] [--rounds 3]
+    [--no-install]";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
     Bench,
+    BenchPeers(bench_peers::Wish),
     Coverage(coverage::Wish),
     Fuzz(fuzz::Wish),
     Latency(latency::Wish),
@@ -54,6 +57,9 @@ impl Command {
             Some("plants") => Command::Plants,
             Some("fuzz") => return Ok(Command::Fuzz(fuzz::Wish::parse(words)?)),
             Some("coverage") => return Ok(Command::Coverage(coverage::Wish::parse(words)?)),
+            Some("bench-peers") => {
+                return Ok(Command::BenchPeers(bench_peers::Wish::parse(words)?));
+            }
             Some("latency") => return Ok(Command::Latency(latency::Wish::parse(words)?)),
             Some("miri") => return Ok(Command::Miri(words.collect())),
             Some("mutants") => return Ok(Command::Mutants(words.collect())),

@@ -18,7 +18,8 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
 const TOOL_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// A program from a Debian package.
-struct Tool {
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Tool {
     /// How it is found: program and arguments that succeed.
     check: &'static [&'static str],
     /// Its package.
@@ -159,6 +160,20 @@ impl Missing {
         missing
     }
 
+    /// Looks for these tools, and for the Python of the real clients if that is needed.
+    pub(crate) fn of_tools(tools: &'static [Tool], python: bool) -> Missing {
+        let tools = tools.iter().filter(|tool| !tool.is_there()).collect();
+        let mut lists = vec![List::Python];
+        lists.retain(|list| python && list.is_missing());
+        Missing { tools, lists }
+    }
+
+    /// All of it, in words.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let packages = self.tools.iter().map(|tool| tool.package.to_owned());
+        packages.chain(self.lists.iter().map(List::to_string)).collect()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.tools.is_empty() && self.lists.is_empty()
     }
@@ -175,6 +190,11 @@ impl Missing {
 }
 
 impl Tool {
+    /// One that no step of the tests needs.
+    pub(crate) const fn new(check: &'static [&'static str], package: &'static str) -> Tool {
+        Tool { check, package, steps: &[] }
+    }
+
     fn is_there(&self) -> bool {
         let (name, arguments) = self.check.split_first().expect("each check names a program");
         succeeds(name, arguments)

@@ -15,12 +15,14 @@
 //! cargo xtask keep FILE NAME       makes a test of a recording: tests/recordings/NAME.jsonl
 //! cargo xtask latency              how old the picture is in Chromium, and where that time goes
 //! cargo xtask bench                figures of signalling, release build
+//! cargo xtask bench-peers          Pinhole beside other servers: cost, time to join, latency, and ratios
 //! ```
 //!
 //! Steps go on after one has failed; the end sums up, and the exit code is 1 if any failed. Nothing reads standard
 //! input. `CARGO_TARGET_DIR` is honoured.
 
 mod arguments;
+mod bench_peers;
 mod beside;
 mod clients;
 mod copy;
@@ -70,6 +72,7 @@ fn execute(command: &Command) -> Result<bool> {
             Ok(true)
         }
         Command::Bench => steps::bench(),
+        Command::BenchPeers(wish) => bench_peers::bench_peers(wish),
         Command::Coverage(wish) => coverage::coverage(wish),
         Command::Latency(wish) => latency::latency(wish).map(|()| true),
         Command::Miri(tests) => miri::miri(tests).map(|()| true),

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -36,8 +36,39 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
         command.current_dir(paths::root());
     }
     println!("$ {line}");
-    let begin = Instant::now();
     let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("`{line}`"))?;
+    wait(&mut child, &line, limit)
+}
+
+/// The same, and returns what it printed on its standard output, however much.
+///
+/// # Errors
+/// As above, or what it printed is no UTF-8.
+pub(crate) fn run_and_read(command: &mut Command, limit: Duration) -> Result<String> {
+    let path = std::env::temp_dir().join(format!("xtask-output-{}", std::process::id()));
+    let outcome = run(command.stdout(File::create(&path)?), limit);
+    let printed = std::fs::read_to_string(&path);
+    std::fs::remove_file(&path)?;
+    outcome.and(printed.context("what it printed"))
+}
+
+/// Runs a child in the same way, silently, and returns what it prints: no more than fits a pipe.
+///
+/// # Errors
+/// It could not start, failed, or took too long; the text has what it said on standard error.
+pub(crate) fn output(command: &mut Command, limit: Duration) -> Result<String> {
+    let line = describe(command);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("`{line}`"))?;
+    let outcome = wait(&mut child, &line, limit);
+    let output = child.wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    outcome.with_context(|| said.trim().to_owned())?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn wait(child: &mut Child, line: &str, limit: Duration) -> Result<()> {
+    let begin = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             if !status.success() {
@@ -52,18 +83,6 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
         }
         std::thread::sleep(LOOK_EVERY);
     }
-}
-
-/// The same, and returns what it printed on its standard output.
-///
-/// # Errors
-/// As above, or what it printed is no UTF-8.
-pub(crate) fn output(command: &mut Command, limit: Duration) -> Result<String> {
-    let path = std::env::temp_dir().join(format!("xtask-output-{}", std::process::id()));
-    let outcome = run(command.stdout(File::create(&path)?), limit);
-    let printed = std::fs::read_to_string(&path);
-    std::fs::remove_file(&path)?;
-    outcome.and(printed.context("what it printed"))
 }
 
 /// Whether a program can be started and says yes.
@@ -116,6 +135,15 @@ mod tests {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim()));
         // It may lie dead and unreaped where nobody is init.
         assert!(stat.is_err() || stat.unwrap().contains(") Z "), "the grandchild lives on");
+    }
+
+    #[test]
+    fn what_a_child_prints_comes_back_and_what_it_complains_of_is_told() {
+        let sh = |text: &str| output(Command::new("sh").args(["-c", text]), Duration::from_secs(5));
+
+        assert_eq!(sh("echo 1 2; echo no >&2").unwrap(), "1 2\n");
+        let error = format!("{:#}", sh("echo 1; echo sorry >&2; exit 3").unwrap_err());
+        assert!(error.contains("sorry") && error.contains("exit status: 3"), "{error}");
     }
 
     #[test]

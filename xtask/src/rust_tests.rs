@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::paths;
-use crate::run::{cargo, output, program, run};
+use crate::run::{cargo, program, run, run_and_read};
 
 /// Building all of them from nothing.
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -42,7 +42,7 @@ pub(crate) struct Built(Vec<Tests>);
 /// One does not build.
 pub(crate) fn built() -> Result<Built> {
     let words = "test --workspace --no-run --message-format=json-render-diagnostics";
-    let messages = output(&mut cargo(words), BUILD_LIMIT)?;
+    let messages = run_and_read(&mut cargo(words), BUILD_LIMIT)?;
     let tests: Vec<Tests> = messages.lines().filter_map(tests_of).collect();
     if tests.is_empty() {
         bail!("cargo named no test");

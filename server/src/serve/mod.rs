@@ -20,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pinhole_core::h264::ProfileLevelId;
 use pinhole_core::{Certificate, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
-use pinhole_encoder::{MediaEvent, SourceKind, Stream, StreamFormat};
+use pinhole_encoder::{MediaEvent, Stream, StreamFormat};
 use pinhole_runtime::{Handle, NetworkConfig, RuntimeConfig, RuntimeError};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -252,11 +252,9 @@ fn endpoint_config(
     format: &StreamFormat,
 ) -> Result<EndpointConfig, StartError> {
     let [profile_idc, constraints, level_idc] = format.profile_level_id;
-    // A file that is encoded already is what it is.
-    let is_encoded = matches!(settings.stream.source, SourceKind::H264File(_));
     let floor = match settings.bitrate_floor {
-        BitrateFloor::At(bits) if !is_encoded => Some(bits),
-        BitrateFloor::At(_) | BitrateFloor::Off => None,
+        BitrateFloor::At(bits) => Some(bits),
+        BitrateFloor::Off => None,
     };
     let bitrate_floor = floor.map_or(0, u64::from);
     Ok(EndpointConfig {

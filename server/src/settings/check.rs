@@ -5,7 +5,7 @@ use std::path::Path;
 use pinhole_core::gather::Paths;
 use pinhole_encoder::{Content, SourceKind, StreamConfig};
 
-use super::flags::ServeFlags;
+use super::flags::{BitrateFloor, ServeFlags};
 use super::{
     Access, Addresses, HttpLimits, RecordSettings, ReflectorSettings, Settings, SettingsError,
     TlsFiles,
@@ -15,9 +15,12 @@ use crate::ice_servers::{IceServer, IceServers};
 /// Frames a second of the test picture.
 const TEST_FPS: u32 = 30;
 
+/// Bits a second below which no viewer brings down a stream that is encoded here.
+const BITRATE_FLOOR: u32 = 300_000;
+
 /// Turns flags into settings, or says what does not fit together.
 pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, SettingsError> {
-    let stream = stream(&flags);
+    let (stream, bitrate_floor) = (stream(&flags), bitrate_floor(&flags));
     if !flags.listen.ip().is_loopback() && access == Access::Local {
         return Err(SettingsError::Refused(format!(
             "--listen {} can be reached from other machines, so say who may watch:\n  \
@@ -56,7 +59,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         tls,
         max_viewers: flags.max_viewers,
         stream,
-        bitrate_floor: flags.bitrate_floor,
+        bitrate_floor,
         runtime: flags.runtime,
         threads: flags.threads,
         addresses: Addresses {
@@ -101,6 +104,16 @@ fn stream(flags: &ServeFlags) -> StreamConfig {
         content: flags.content.unwrap_or(content),
         openh264_library: flags.openh264_library.clone(),
     }
+}
+
+/// A file that is encoded already keeps its bitrate. Its viewers' paths are estimated, and its packets
+/// paced, where that is asked for.
+fn bitrate_floor(flags: &ServeFlags) -> BitrateFloor {
+    let default = match flags.source {
+        SourceKind::H264File(_) => BitrateFloor::Off,
+        _ => BitrateFloor::At(BITRATE_FLOOR),
+    };
+    flags.bitrate_floor.unwrap_or(default)
 }
 
 /// What is said of STUN and TURN servers must fit the servers that there are.

@@ -273,10 +273,11 @@ pub struct ServeFlags {
     pub bitrate: u32,
 
     /// Bits a second below which no viewer brings the stream down: whose path takes less sees fewer
-    /// pictures. off: the stream keeps its bitrate, whatever the paths take
-    #[arg(long, value_name = "BITS|off", default_value = "300k",
-          value_parser = values::bitrate_floor, help_heading = "Picture")]
-    pub bitrate_floor: BitrateFloor,
+    /// pictures. off: the stream keeps its bitrate, whatever the paths take. 300k if not given, and off
+    /// for a .h264 file
+    #[arg(long, value_name = "BITS|off", value_parser = values::bitrate_floor,
+          help_heading = "Picture")]
+    pub bitrate_floor: Option<BitrateFloor>,
 
     /// What the picture shows: camera, or screen (text, windows, games with still parts). screen for x11
     /// if not given, else camera

@@ -71,6 +71,16 @@ fn a_screen_is_screen_content_unless_somebody_says_otherwise() {
 }
 
 #[test]
+fn a_file_that_is_encoded_keeps_its_bitrate_unless_somebody_says_otherwise() {
+    let floor = |line: &str| parse(line, &[], "").unwrap().bitrate_floor;
+    assert_eq!(floor(""), BitrateFloor::At(300_000));
+    assert_eq!(floor("--source a.y4m"), BitrateFloor::At(300_000));
+    assert_eq!(floor("--source a.h264"), BitrateFloor::Off);
+    assert_eq!(floor("--source a.h264 --bitrate-floor 500k"), BitrateFloor::At(500_000));
+    assert_eq!(floor("--bitrate-floor off"), BitrateFloor::Off);
+}
+
+#[test]
 fn only_the_setting_makes_another_library_be_loaded() {
     let library = |line: &str, pairs: &[(&str, &str)]| {
         parse(line, pairs, "").unwrap().stream.openh264_library

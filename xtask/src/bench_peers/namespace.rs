@@ -1,0 +1,66 @@
+//! A network namespace with an address besides loopback, for peers that offer no loopback address. What is sent to it
+//! goes over the namespace's own loopback; nothing leaves it.
+
+use std::cell::OnceCell;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{program, succeeds};
+
+/// The address. It is seen nowhere else.
+pub(crate) const ADDRESS: &str = "10.99.0.1";
+
+/// Made when it is first needed, and removed at the end.
+#[derive(Default)]
+pub(crate) struct Namespace {
+    name: OnceCell<String>,
+}
+
+impl Namespace {
+    /// A program that will run in it.
+    ///
+    /// # Errors
+    /// It cannot be made: not root.
+    pub(crate) fn program(&self, name: &str) -> Result<Command> {
+        let namespace = match self.name.get() {
+            Some(namespace) => namespace,
+            None => {
+                let made = make()?;
+                self.name.get_or_init(|| made)
+            }
+        };
+        let mut command = program("ip", "netns exec");
+        command.args([namespace, name]);
+        Ok(command)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        if let Some(name) = self.name.get() {
+            succeeds("ip", &["netns", "delete", name]);
+        }
+    }
+}
+
+fn make() -> Result<String> {
+    let name = format!("peers-{}", std::process::id());
+    let steps = [
+        format!("netns add {name}"),
+        format!("-n {name} link set lo up"),
+        format!("-n {name} link add veth0 type veth peer name veth1"),
+        format!("-n {name} address add {ADDRESS}/24 dev veth0"),
+        format!("-n {name} link set veth0 up"),
+        format!("-n {name} link set veth1 up"),
+    ];
+    for words in steps {
+        let output = program("ip", &words).output().context("ip")?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            succeeds("ip", &["netns", "delete", &name]);
+            bail!("`ip {words}`: {} (a network namespace needs root)", said.trim());
+        }
+    }
+    Ok(name)
+}
