@@ -226,7 +226,7 @@ impl Endpoint {
             self.after_gathering(now);
         }
         self.judge(now, id);
-        let alive = self.sessions.get(&id).is_some_and(|session| is_alive(session));
+        let alive = self.sessions.get(&id).is_some_and(is_alive);
         self.deadlines.set(Key::Diagnosis(id), alive.then(|| now + INTERVAL));
     }
 

@@ -108,7 +108,7 @@ impl Endpoint {
         }
         let Some(waiting) = self.waiting.get_mut(&id) else { return };
         let checks = std::mem::take(&mut waiting.checks);
-        let relays = self.sessions.get(&id).map(|s| s.told_relays()).unwrap_or_default();
+        let relays = self.sessions.get(&id).map(Session::told_relays).unwrap_or_default();
         if self.routes.is_heard_directly(id, relays) {
             // A viewer that has use for them will ask again.
             return;
