@@ -15,6 +15,7 @@ mod negotiate;
 mod observed;
 mod outlet;
 mod run;
+mod said;
 mod setup;
 mod standing;
 mod state;
@@ -27,9 +28,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use str0m::net::{Protocol, Receive};
-use str0m::{
-    Event, IceConnectionState, IceCreds, Input as RtcInput, Output, PacerReason, Reason, Rtc,
-};
+use str0m::{Event, IceConnectionState, IceCreds, Input as RtcInput, PacerReason, Reason, Rtc};
 
 pub use certificate::{Certificate, CertificateError};
 pub use crypto::crypto_provider;
@@ -38,6 +37,7 @@ pub(crate) use lifecycle::{Input, Patience};
 pub(crate) use local::{Local, Pair};
 pub(crate) use observed::{CheckWay, Observed};
 use outlet::Outlet;
+use said::Said;
 pub(crate) use setup::SessionSetup;
 pub(crate) use standing::Standing;
 pub(crate) use state::Signal;
@@ -291,10 +291,10 @@ impl Session {
         const TIMEOUTS_IN_A_ROW_MAX: u32 = 1_000;
         let mut timeouts = 0;
         loop {
-            match self.call(Rtc::poll_output) {
-                Some(Ok(Output::Transmit(datagram))) => return Some(datagram),
-                Some(Ok(Output::Event(event))) => self.on_event(now, event, signal),
-                Some(Ok(Output::Timeout(at))) => {
+            match self.call(|rtc| rtc.poll_output().map(Said::of)) {
+                Some(Ok(Said::Datagram(datagram))) => return Some(datagram),
+                Some(Ok(Said::Event(event))) => self.on_event(now, *event, signal),
+                Some(Ok(Said::Timeout(at))) => {
                     let at = self.put_off(at);
                     let is_due = at <= now || self.is_paced(now, at);
                     if is_due && timeouts < TIMEOUTS_IN_A_ROW_MAX {

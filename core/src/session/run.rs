@@ -73,10 +73,9 @@ impl Session {
                 path.on_sent(now, (bytes.len().saturating_sub(RTP_BYTES) * 8) as u64);
             }
             leaving(self.outlet.ssrc(), bytes);
-            if kind != Some(Kind::Stun)
-                && self.pair.replace(pair).is_some_and(|before| before != pair)
-            {
-                signal(Signal::PathChanged);
+            if kind != Some(Kind::Stun) && self.pair != Some(pair) {
+                let before = self.pair.replace(pair);
+                before.into_iter().for_each(|_| signal(Signal::PathChanged));
             }
             let run = run.get_or_insert(Run { pair, segment_size: size, segments: 0, len: 0 });
             run.segments += 1;
