@@ -83,6 +83,13 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether it makes a session, which takes longer than all else.
+    pub(crate) fn is_offer(&self) -> bool {
+        matches!(self, Command::AcceptOffer { .. })
+    }
+}
+
 /// The askers' end: put a command in, ring.
 pub(crate) struct CommandSender {
     // Dropped before the bell rings for the last time, so that the loop then finds nobody left.

@@ -9,7 +9,11 @@ use std::time::Duration;
 use pinhole_core::SessionId;
 use pinhole_runtime::{HandleError, RuntimeConfig, ViewerEvent};
 use pinhole_tests::runtime_suite::{LIMIT, Server, Spawn, eventually, on_loops, within};
+use pinhole_tests::server::{RUNTIMES, Server as Program};
 use pinhole_tests::viewer::{Candidates, Viewer, ViewerConfig, ViewerPool, ViewerState};
+
+/// Time for a picture on a busy machine.
+const PICTURE: Duration = Duration::from_secs(20);
 
 type Accepted = pinhole_runtime::Viewer;
 
@@ -217,4 +221,40 @@ fn a_loop_that_fails_takes_the_others_along(spawn: Spawn) {
         let closed = eventually(|| accepted.events.is_closed());
         assert!(closed, "a session is left without a loop");
     }
+}
+
+#[test]
+fn the_program_shares_its_viewers_out_and_says_so() {
+    for runtime in RUNTIMES {
+        let server = Program::start(runtime, "--size 320x180 --threads 3").unwrap();
+        let log = server.log();
+        assert!(log.contains("threads  3 event loops, one for each UDP port"), "{log}");
+        let pool = ViewerPool::spawn().unwrap();
+        let connect = |_| server.connect(&pool, &ViewerConfig::default()).unwrap();
+        let viewers: Vec<(Viewer, String)> = (0..6).map(connect).collect();
+        for (viewer, _) in &viewers {
+            viewer.wait_for_picture(PICTURE).unwrap();
+        }
+        let ports: BTreeSet<u16> = viewers.iter().map(|(viewer, _)| port(viewer)).collect();
+        assert_eq!(ports.len(), 3, "{ports:?}");
+        assert_eq!(server.metric("pinhole_sessions").unwrap(), 6.0);
+        for (_, location) in &viewers {
+            server.delete(location).unwrap();
+        }
+        server.wait_for_metric("pinhole_sessions", LIMIT, |sessions| sessions == 0.0).unwrap();
+        server.stop().unwrap();
+    }
+}
+
+#[test]
+fn too_few_ports_are_told_and_the_program_runs() {
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server =
+        Program::start("mio", &format!("--size 320x180 --threads 3 --udp-ports {free}")).unwrap();
+
+    let log = server.log();
+
+    assert!(log.contains("threads  1 event loop"), "{log}");
+    assert!(log.contains("one event loop runs where 3 could: each needs a UDP port"), "{log}");
+    server.stop().unwrap();
 }

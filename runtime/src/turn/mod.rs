@@ -22,9 +22,11 @@ use crate::shards::{Farewell, LoopConfig};
 use crate::udp::{Inbox, Outbox, Progress};
 use crate::{Doorbell, Handle, NetworkConfig, Probe, RuntimeError, RuntimeStats, Socket, Streams};
 
-/// Commands per turn. Answering an offer is the longest, a fraction of a millisecond: more of them in
-/// one turn would hold up everybody's frame.
+/// Commands per turn.
 const COMMANDS_PER_TURN: usize = 8;
+/// Offers among them. Answering one takes 1.3 ms, for a DTLS library that tries itself out with each
+/// session: more of them in one turn would hold up everybody's frame.
+const OFFERS_PER_TURN: usize = 2;
 /// Access units per turn; more than one is a backlog.
 const FRAMES_PER_TURN: usize = 4;
 /// Runs per turn: a keyframe for a few dozen viewers. Datagrams and timers wait no longer than that.
@@ -134,9 +136,10 @@ impl Turn {
     /// Receives what readable sockets and connections have.
     pub fn receive(&mut self) -> Result<(), RuntimeError> {
         let Turn { endpoint, inbox, sockets, stats, now, .. } = self;
+        inbox.begin(|datagram| endpoint.handle_datagram(*now, datagram));
         for socket in sockets.iter_mut() {
             inbox.receive(socket, stats, |datagram| endpoint.handle_datagram(*now, datagram))?;
-            self.more |= socket.is_readable();
+            self.more |= socket.is_readable() || inbox.has_left();
         }
         self.run_streams();
         Ok(())
@@ -145,9 +148,16 @@ impl Turn {
     /// Runs commands of [`Handle`]s, and takes what was found out about the network.
     pub fn run_commands(&mut self) {
         self.hear_network();
+        let mut offers = 0;
         for _ in 0..COMMANDS_PER_TURN {
+            if offers >= OFFERS_PER_TURN {
+                break;
+            }
             match self.commands.next() {
-                NextCommand::Some(command) => self.run(command),
+                NextCommand::Some(command) => {
+                    offers += usize::from(command.is_offer());
+                    self.run(command);
+                }
                 NextCommand::None => return,
                 NextCommand::NobodyLeft => return self.begin_ending(None),
             }

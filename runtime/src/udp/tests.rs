@@ -67,6 +67,18 @@ impl Bench {
     }
 }
 
+impl Bench {
+    /// Receives as a turn of the loop does.
+    fn turn(&mut self, mut take: impl FnMut(&[u8])) {
+        self.inbox.begin(|datagram| take(datagram.payload));
+        for socket in &mut self.sockets {
+            socket.on_readable();
+            let take = |datagram: pinhole_core::Datagram<'_>| take(datagram.payload);
+            self.inbox.receive(socket, &mut self.stats, take).unwrap();
+        }
+    }
+}
+
 fn peer(address: &str) -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind((address, 0)).unwrap();
     socket.set_read_timeout(Some(SOON)).unwrap();
@@ -184,6 +196,32 @@ fn a_burst_is_received_whole_and_in_order_empty_datagrams_too() {
         let number = u8::try_from(number).unwrap();
         assert_eq!((&pair[0].2[..], &pair[1].2[..]), (&[number; 50][..], &[][..]));
     }
+}
+
+#[test]
+fn handshakes_come_a_few_at_a_time_and_none_is_lost_or_overtaken() {
+    let mut bench = Bench::new();
+    let socket_local = bench.local();
+    let (socket, _) = peer("127.0.0.1");
+    for number in 0..25 {
+        for kind in [22, 128] {
+            // Of two lengths, so that the system joins none.
+            let datagram = vec![kind, number, 0][..if kind == 22 { 2 } else { 3 }].to_vec();
+            socket.send_to(&datagram, socket_local).unwrap();
+        }
+    }
+    let (mut all, mut turns) = (Vec::new(), 0);
+    let begin = std::time::Instant::now();
+    while all.len() < 50 && begin.elapsed() < SOON {
+        let before = all.len();
+        bench.turn(|payload| all.push((payload[0], payload[1])));
+        let handshakes = all[before..].iter().filter(|(kind, _)| *kind == 22).count();
+        assert!(handshakes <= 10, "{handshakes} handshakes in one turn");
+        turns += usize::from(all.len() > before);
+    }
+    assert!(turns >= 3, "{turns}");
+    let sent: Vec<_> = (0..25).flat_map(|number| [(22, number), (128, number)]).collect();
+    assert_eq!(all, sent);
 }
 
 #[test]

@@ -109,6 +109,21 @@ async fn a_viewer_without_udp_is_answered_on_the_http_port_also_in_pieces_and_pa
 }
 
 #[tokio::test]
+async fn a_connection_comes_to_the_event_loop_of_its_session() {
+    for runtime in ["mio", "smol"] {
+        let server = start(&format!("--runtime {runtime} --threads 3")).await;
+        for _ in 0..4 {
+            let (ufrag, password, _) = session(&server).await;
+            let check = check(&ufrag, &password);
+            is_answered(server.running.addr, &[&check]).await;
+            let (a, b) = check.split_at(40);
+            is_answered(server.running.addr, &[a, b]).await;
+        }
+        assert_eq!(server.metric("pinhole_sessions").await, 4.0);
+    }
+}
+
+#[tokio::test]
 async fn a_port_of_its_own_answers_and_the_http_port_then_does_not() {
     let mut with_port = settings("--udp-bind 127.0.0.1");
     with_port.addresses.tcp_port = TcpPort::Own(0);
