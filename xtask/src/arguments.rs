@@ -3,11 +3,11 @@
 use anyhow::{Result, bail};
 
 use crate::steps::Step;
-use crate::{coverage, fuzz, latency};
+use crate::{coverage, fuzz, instructions, latency};
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
-    STEP: format lints program tests docs web clients world lab
+    STEP: format lints program instructions tests docs web clients world lab
 cargo xtask nat-matrix [--only SERVER×VIEWER] [--jobs N] [--repeat N] [--watch-s N]
 cargo xtask world [--seeds FIRST..END] [--jobs N] [--failures N]
 cargo xtask world --seed N [--without PART[,PART…]] [--shrink] [--log]
@@ -18,7 +18,8 @@ cargo xtask mutants [--again] [packetizer] [rewriter] [portmap] [turn]
 cargo xtask miri [TEST…]
 cargo xtask keep FILE NAME [--addresses as-recorded] [--decisions as-replayed]
 cargo xtask latency [--size 1280x720] [--fps 30] [--seconds 30] [--p50-ms N] [--p99-ms N] [--screenshots DIR]
-cargo xtask bench";
+cargo xtask bench
+cargo xtask instructions [--keep]";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Bench,
     Coverage(coverage::Wish),
     Fuzz(fuzz::Wish),
+    Instructions(instructions::Wish),
     Latency(latency::Wish),
     /// Those tests whose names have one of these in them, or all.
     Miri(Vec<String>),
@@ -54,6 +56,9 @@ impl Command {
             Some("plants") => Command::Plants,
             Some("fuzz") => return Ok(Command::Fuzz(fuzz::Wish::parse(words)?)),
             Some("coverage") => return Ok(Command::Coverage(coverage::Wish::parse(words)?)),
+            Some("instructions") => {
+                return Ok(Command::Instructions(instructions::Wish::parse(words)?));
+            }
             Some("latency") => return Ok(Command::Latency(latency::Wish::parse(words)?)),
             Some("miri") => return Ok(Command::Miri(words.collect())),
             Some("mutants") => return Ok(Command::Mutants(words.collect())),

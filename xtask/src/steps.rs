@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::install::{self, Missing};
 use crate::report::Report;
 use crate::run::{cargo, program, run};
-use crate::{clients, paths, world};
+use crate::{clients, instructions, paths, world};
 
 /// A step can be chosen by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,7 @@ pub(crate) enum Step {
     Format,
     Lints,
     Program,
+    Instructions,
     Tests,
     Docs,
     Web,
@@ -35,10 +36,11 @@ const MATRIX_LIMIT: Duration = Duration::from_secs(60 * 60);
 const SHORT_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 impl Step {
-    pub(crate) const ALL: [Step; 9] = [
+    pub(crate) const ALL: [Step; 10] = [
         Step::Format,
         Step::Lints,
         Step::Program,
+        Step::Instructions,
         Step::Tests,
         Step::Docs,
         Step::Web,
@@ -61,6 +63,7 @@ impl Step {
             Step::Format => "format",
             Step::Lints => "lints",
             Step::Program => "program",
+            Step::Instructions => "instructions",
             Step::Tests => "tests",
             Step::World => "world",
             Step::Docs => "docs",
@@ -77,6 +80,7 @@ impl Step {
                 run(&mut cargo("clippy --workspace --all-targets -- -D warnings"), BUILD_LIMIT)
             }
             Step::Program => run(&mut cargo("build --release -p pinhole"), BUILD_LIMIT),
+            Step::Instructions => instructions::instructions(instructions::Wish::Compare),
             // `cargo test` and not nextest: one binary at a time, so that tests with a load have the machine, and
             // doc tests run too.
             Step::Tests => run(&mut cargo("test --workspace --no-fail-fast"), TESTS_LIMIT),
