@@ -2,6 +2,7 @@
 //! str0m's datagram per packet and viewer. Nothing of ours per viewer.
 
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_macros, reason = "an allocator counts by thread in nothing else")]
 
 mod support;
 
