@@ -7,6 +7,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use pinhole_benches::frames::{keyframe, picture};
 use pinhole_core::h264::{Packet, Packetizer, PayloadLimit, nals};
 
 /// RTP payload that fits any path of the internet with all headers.
@@ -14,30 +15,12 @@ const PAYLOAD_BYTES: usize = 1150;
 /// Packets that sessions keep for retransmission, which keeps the allocator from handing out the
 /// same few blocks again and again.
 const HISTORY_PACKETS: usize = 1000;
-const PARAMETER_SETS: &[u8] =
-    &[0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0x8c, 0x8d, 0x40, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80];
-
-/// A slice of `bytes` bytes that look like entropy-coded ones, behind a start code.
-fn slice(header: u8, bytes: usize) -> Vec<u8> {
-    let mut slice = vec![0, 0, 0, 1, header];
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    while slice.len() < bytes {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        slice.push(state.to_be_bytes()[0]);
-        if let [.., 0, 0, last @ 0..=2] = slice.as_mut_slice() {
-            *last = 3;
-        }
-    }
-    slice
-}
-
 fn frames() -> [(&'static str, Vec<u8>); 3] {
-    let four_slices: Vec<u8> = (0..4).flat_map(|_| slice(0x41, 17_000 / 4)).collect();
+    let four_slices: Vec<u8> = (0..4).flat_map(|_| picture(17_000 / 4)).collect();
     [
-        ("p_17kB", slice(0x41, 17_000)),
+        ("p_17kB", picture(17_000)),
         ("p_17kB_4_slices", four_slices),
-        ("idr_100kB", [PARAMETER_SETS, &slice(0x65, 100_000)].concat()),
+        ("idr_100kB", keyframe(100_000)),
     ]
 }
 

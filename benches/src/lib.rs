@@ -1,1 +1,6 @@
-//! Benches of Pinhole; each file of `benches/` is one. `cargo xtask bench` runs them.
+//! What the benches share: an endpoint with its viewers in memory, and frames for it.
+
+pub mod frames;
+pub mod measured;
+pub mod scene;
+pub mod viewer;

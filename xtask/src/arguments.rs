@@ -3,11 +3,11 @@
 use anyhow::{Result, bail};
 
 use crate::steps::Step;
-use crate::{bench_peers, coverage, fuzz, latency};
+use crate::{bench_peers, coverage, fuzz, instructions, latency};
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
-    STEP: format lints program tests docs web clients world lab
+    STEP: format lints program instructions tests docs web clients world lab
 cargo xtask nat-matrix [--only SERVER×VIEWER] [--jobs N] [--repeat N] [--watch-s N]
 cargo xtask world [--seeds FIRST..END] [--jobs N] [--failures N]
 cargo xtask world --seed N [--without PART[,PART…]] [--shrink] [--log]
@@ -20,7 +20,8 @@ cargo xtask keep FILE NAME [--addresses as-recorded] [--decisions as-replayed]
 cargo xtask latency [--size 1280x720] [--fps 30] [--seconds 30] [--p50-ms N] [--p99-ms N] [--screenshots DIR]
 cargo xtask bench
 cargo xtask bench-peers [--only PEER[,PEER…]] [--phases fan-out,join,latency] [--viewers 1,20,50] [--rounds 3]
-    [--no-install]";
+    [--no-install]
+cargo xtask instructions [--keep]";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     BenchPeers(bench_peers::Wish),
     Coverage(coverage::Wish),
     Fuzz(fuzz::Wish),
+    Instructions(instructions::Wish),
     Latency(latency::Wish),
     /// Those tests whose names have one of these in them, or all.
     Miri(Vec<String>),
@@ -59,6 +61,9 @@ impl Command {
             Some("coverage") => return Ok(Command::Coverage(coverage::Wish::parse(words)?)),
             Some("bench-peers") => {
                 return Ok(Command::BenchPeers(bench_peers::Wish::parse(words)?));
+            }
+            Some("instructions") => {
+                return Ok(Command::Instructions(instructions::Wish::parse(words)?));
             }
             Some("latency") => return Ok(Command::Latency(latency::Wish::parse(words)?)),
             Some("miri") => return Ok(Command::Miri(words.collect())),

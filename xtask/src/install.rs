@@ -29,8 +29,16 @@ pub(crate) struct Tool {
 }
 
 /// OpenH264 is built from C++ with assembly, by each step that compiles.
-const COMPILES: &[Step] =
-    &[Step::Lints, Step::Program, Step::Tests, Step::Docs, Step::Clients, Step::World, Step::Lab];
+const COMPILES: &[Step] = &[
+    Step::Lints,
+    Step::Program,
+    Step::Instructions,
+    Step::Tests,
+    Step::Docs,
+    Step::Clients,
+    Step::World,
+    Step::Lab,
+];
 
 /// Those that run real clients.
 const REAL: &[Step] = &[Step::Clients, Step::Lab];
@@ -43,6 +51,7 @@ const TOOLS: &[Tool] = &[
         package: "ffmpeg",
         steps: &[Step::Tests, Step::Clients],
     },
+    Tool { check: &["valgrind", "--version"], package: "valgrind", steps: &[Step::Instructions] },
     Tool { check: &["sh", "-c", "command -v Xvfb"], package: "xvfb", steps: &[Step::Tests] },
     Tool { check: &["chromium", "--version"], package: "chromium", steps: REAL },
     Tool { check: &["firefox-esr", "--version"], package: "firefox-esr", steps: &[Step::Clients] },

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo xtask test                 installs what is missing, then runs every step: formatting, lints, the program,
-//!                                  all Rust tests, simulated worlds, documentation, the player's tests, real clients, real NATs
+//!                                  all Rust tests, counts of instructions, simulated worlds, documentation, the player's tests, real clients, real NATs
 //! cargo xtask test --only clients,web    only these steps
 //! cargo xtask test --no-install    installs nothing; steps whose tools are missing are named and skipped
 //! cargo xtask nat-matrix           every server NAT against every viewer NAT, real ones; writes docs/nat-matrix.md
@@ -16,6 +16,7 @@
 //! cargo xtask latency              how old the picture is in Chromium, and where that time goes
 //! cargo xtask bench                figures of signalling, release build
 //! cargo xtask bench-peers          Pinhole beside other servers: cost, time to join, latency, and ratios
+//! cargo xtask instructions         counts instructions, and compares with those that are kept; --keep keeps them
 //! ```
 //!
 //! Steps go on after one has failed; the end sums up, and the exit code is 1 if any failed. Nothing reads standard
@@ -29,6 +30,7 @@ mod copy;
 mod coverage;
 mod fuzz;
 mod install;
+mod instructions;
 mod latency;
 mod miri;
 mod mutants;
@@ -74,6 +76,7 @@ fn execute(command: &Command) -> Result<bool> {
         Command::Bench => steps::bench(),
         Command::BenchPeers(wish) => bench_peers::bench_peers(wish),
         Command::Coverage(wish) => coverage::coverage(wish),
+        Command::Instructions(wish) => instructions::instructions(*wish).map(|()| true),
         Command::Latency(wish) => latency::latency(wish).map(|()| true),
         Command::Miri(tests) => miri::miri(tests).map(|()| true),
         Command::Mutants(parts) => mutants::mutants(parts.iter().cloned()),

@@ -16,6 +16,7 @@ pub(crate) enum Step {
     Format,
     Lints,
     Program,
+    Instructions,
     Tests,
     Docs,
     Web,
@@ -34,10 +35,11 @@ const MATRIX_LIMIT: Duration = Duration::from_secs(60 * 60);
 const SHORT_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 impl Step {
-    pub(crate) const ALL: [Step; 9] = [
+    pub(crate) const ALL: [Step; 10] = [
         Step::Format,
         Step::Lints,
         Step::Program,
+        Step::Instructions,
         Step::Tests,
         Step::Docs,
         Step::Web,
@@ -60,6 +62,7 @@ impl Step {
             Step::Format => "format",
             Step::Lints => "lints",
             Step::Program => "program",
+            Step::Instructions => "instructions",
             Step::Tests => "tests",
             Step::World => "world",
             Step::Docs => "docs",
@@ -86,7 +89,7 @@ impl Step {
             }
             Step::Tests => rust_tests::built()?.run_all(),
             Step::Lab => rust_tests::built()?.run_lab(),
-            Step::Lints | Step::Program | Step::Docs | Step::World => Ok(()),
+            Step::Lints | Step::Program | Step::Instructions | Step::Docs | Step::World => Ok(()),
         }
     }
 
@@ -101,6 +104,7 @@ impl Step {
                 doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links");
                 doc
             }
+            Step::Instructions => cargo("xtask instructions"),
             Step::World => {
                 cargo(&format!("run --workspace --bin world -- --jobs 2 --seeds 0..{WORLDS}"))
             }

@@ -13,7 +13,7 @@ use crate::rust_tests;
 use crate::steps::Step;
 
 /// Goes on beside the tests, in this order: others wait for the program.
-const BESIDE: [Step; 4] = [Step::Program, Step::World, Step::Lints, Step::Docs];
+const BESIDE: [Step; 5] = [Step::Program, Step::World, Step::Lints, Step::Docs, Step::Instructions];
 
 /// Runs the steps; true if none failed.
 ///
