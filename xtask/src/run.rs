@@ -142,7 +142,7 @@ mod tests {
         let sh = |text: &str| output(Command::new("sh").args(["-c", text]), Duration::from_secs(5));
 
         assert_eq!(sh("echo 1 2; echo no >&2").unwrap(), "1 2\n");
-        let error = format!("{:#}", sh("echo 1; echo sorry >&2; exit 3").unwrap_err());
+        let error = format!("{:#}", sh("echo 1; printf so%s rry >&2; exit 3").unwrap_err());
         assert!(error.contains("sorry") && error.contains("exit status: 3"), "{error}");
     }
 
