@@ -105,9 +105,7 @@ impl Step {
                 doc
             }
             Step::Instructions => cargo("xtask instructions"),
-            Step::World => {
-                cargo(&format!("run --workspace --bin world -- --jobs 2 --seeds 0..{WORLDS}"))
-            }
+            Step::World => cargo(&format!("xtask world --jobs 2 --seeds 0..{WORLDS}")),
             Step::Format | Step::Tests | Step::Web | Step::Clients | Step::Lab => return None,
         })
     }
