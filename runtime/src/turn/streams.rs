@@ -92,6 +92,7 @@ impl Turn {
             return false;
         }
         tracing::debug!(?id, %local, %remote, "a connection for ICE");
+        self.stats.stream_bytes_received += first_bytes.len() as u64;
         self.endpoint.handle_stream_data(self.now, id, first_bytes);
         true
     }

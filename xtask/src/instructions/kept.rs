@@ -56,7 +56,7 @@ pub(super) fn write(made: &Made, counts: &Counts) -> String {
 }
 
 /// # Errors
-/// A line is none that [`write`] writes.
+/// A line is none that [`write()`] writes.
 pub(super) fn read(text: &str) -> Result<(Made, Counts)> {
     let (mut made, mut counts) = (Made::default(), Counts::new());
     let lines = text.lines().map(str::trim);
