@@ -40,9 +40,9 @@ impl Keyframes {
         }
     }
 
-    /// An IDR went out. One that reached nobody keeps no viewer waiting for the next.
-    pub(crate) fn on_keyframe(&mut self, now: Instant, viewers: usize) {
-        *self = Keyframes::Idle { last: (viewers > 0).then_some(now) };
+    /// An IDR went out.
+    pub(crate) fn on_keyframe(&mut self, now: Instant) {
+        *self = Keyframes::Idle { last: Some(now) };
     }
 
     /// Time has passed; `needed`: a viewer still has no picture. True: ask the encoder now.
@@ -80,31 +80,18 @@ mod tests {
 
         assert!(keyframes.on_needed(at(0)), "the first viewer does not wait");
         assert!(!keyframes.on_needed(at(1)), "one request serves all");
-        keyframes.on_keyframe(at(10), 1);
+        keyframes.on_keyframe(at(10));
         assert!(!keyframes.on_needed(at(20)), "too soon after the last");
         assert!(!keyframes.on_needed(at(30)));
         assert_eq!(keyframes.deadline(), Some(at(260)));
         assert!(!keyframes.on_timeout(at(259), true));
         assert!(keyframes.on_timeout(at(260), false), "nobody waits longer than the interval");
-        keyframes.on_keyframe(at(270), 1);
+        keyframes.on_keyframe(at(270));
         assert_eq!(keyframes.deadline(), None);
         assert!(keyframes.on_needed(at(600)));
         assert!(!keyframes.on_timeout(at(1_599), true));
         assert!(keyframes.on_timeout(at(1_600), true), "an encoder that forgot is reminded");
         assert!(!keyframes.on_timeout(at(2_600), false), "unless nobody waits any more");
         assert_eq!(keyframes.deadline(), None);
-    }
-
-    #[test]
-    fn an_idr_that_reached_nobody_holds_up_no_request() {
-        let start = crate::test_clock();
-        let at = |ms| start + Duration::from_millis(ms);
-        let mut keyframes = Keyframes::new();
-
-        keyframes.on_keyframe(at(0), 0);
-        assert!(keyframes.on_needed(at(4)), "a viewer that connects just then");
-        keyframes.on_keyframe(at(8), 0);
-        assert_eq!(keyframes.deadline(), None);
-        assert!(keyframes.on_needed(at(12)), "whoever asked was not served");
     }
 }

@@ -33,7 +33,11 @@ impl Endpoint {
         };
         self.stats.frames_total += 1;
         self.frame_at = Some(now);
-        self.stats.keyframes_total += u64::from(unit.keyframe);
+        if unit.keyframe {
+            self.stats.keyframes_total += 1;
+            self.keyframes.on_keyframe(now);
+            self.deadlines.set(Key::Keyframe, None);
+        }
         let (mut needed, mut rtt_max) = (false, None);
         let Endpoint { sessions, deadlines, ready, .. } = self;
         sessions.for_each_connected(deadlines, |id, session| {
@@ -53,10 +57,6 @@ impl Endpoint {
             }
         });
         self.ledger.on_frame(rtp_time, report.viewers, rtt_max);
-        if report.keyframe {
-            self.keyframes.on_keyframe(now, report.viewers);
-            self.deadlines.set(Key::Keyframe, None);
-        }
         self.stats.frames_skipped_total += report.skipped as u64;
         if needed {
             self.need_keyframe(now);
