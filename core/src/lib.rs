@@ -78,7 +78,7 @@ pub use endpoint::{
     ConfigError, Datagram, DropReason, Endpoint, EndpointConfig, EndpointStats, Event, Findings,
     Frame, FrameReport, FrameTimes, Histogram, Ledger, Limits, OfferError, Path, PathKind, Place,
     SESSION_BYTES_MAX, SessionId, SessionState, SessionStats, Stage, StageTimes, StreamId,
-    TimeoutReason, Transmit, Transport, VideoFormat, Voice, crypto_provider,
+    TimeoutReason, Transmit, Transport, VideoFormat, Voice, crypto_provider, dtls,
 };
 
 #[cfg(test)]

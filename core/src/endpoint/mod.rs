@@ -37,7 +37,7 @@ pub use crate::base::StreamId;
 pub use crate::sdp::{CandidateError, OfferError};
 pub use crate::session::{
     Certificate, CertificateError, CloseCause, Path, PathKind, SESSION_BYTES_MAX, SessionId,
-    SessionState, crypto_provider,
+    SessionState, crypto_provider, dtls,
 };
 pub use crate::wire::DropReason;
 pub use beside::{Place, Voice};

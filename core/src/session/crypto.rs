@@ -42,15 +42,28 @@ impl DtlsProvider for Proved {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        let (config, cert) = (config(mtu)?, cert.clone());
-        let dtls = match version {
-            DtlsVersion::Dtls12 => dimpl::Dtls::new_12(config, cert, now),
-            DtlsVersion::Dtls13 => dimpl::Dtls::new_13(config, cert, now),
-            DtlsVersion::Auto => dimpl::Dtls::new_auto(config, cert, now),
-            other => return Err(CryptoError::Other(format!("no DTLS version {other}"))),
-        };
-        Ok(Box::new(Instance(dtls)))
+        dtls(config(mtu)?, cert, now, version)
     }
+}
+
+/// One session's DTLS under a configuration of one's own: for other providers of str0m's crypto.
+///
+/// # Errors
+/// `dimpl` has no such version.
+pub fn dtls(
+    config: Arc<Config>,
+    cert: &DtlsCert,
+    now: Instant,
+    version: DtlsVersion,
+) -> Result<Box<dyn DtlsInstance>, CryptoError> {
+    let cert = cert.clone();
+    let dtls = match version {
+        DtlsVersion::Dtls12 => dimpl::Dtls::new_12(config, cert, now),
+        DtlsVersion::Dtls13 => dimpl::Dtls::new_13(config, cert, now),
+        DtlsVersion::Auto => dimpl::Dtls::new_auto(config, cert, now),
+        other => return Err(CryptoError::Other(format!("no DTLS version {other}"))),
+    };
+    Ok(Box::new(Instance(dtls)))
 }
 
 /// The one configuration; for another MTU than the first, one of its own.

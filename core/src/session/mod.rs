@@ -31,7 +31,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::{Event, IceConnectionState, IceCreds, Input as RtcInput, PacerReason, Reason, Rtc};
 
 pub use certificate::{Certificate, CertificateError};
-pub use crypto::crypto_provider;
+pub use crypto::{crypto_provider, dtls};
 use lifecycle::Lifecycle;
 pub(crate) use lifecycle::{Input, Patience};
 pub(crate) use local::{Local, Pair};
