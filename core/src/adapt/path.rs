@@ -239,12 +239,15 @@ impl PathRate {
         let silent = self.heard.replace(heard).map_or(Duration::ZERO, |before| heard - before);
         if silent >= CUT_OFF_MIN {
             tracing::debug!(?silent, rate = self.rate, "the path was cut off, and is back");
-            let cut_off =
-                CutOff { until: now + CUT_OFF_TOLD_FOR, rate: self.rate, loss: self.usual_loss };
-            let (estimate, usual_loss) = (self.estimate, self.usual_loss);
-            *self =
-                PathRate { rate: self.rate, estimate, usual_loss, ..PathRate::new(self.ceiling) };
-            (self.heard, self.cut_off) = (Some(heard), Some(cut_off));
+            let until = now + CUT_OFF_TOLD_FOR;
+            *self = PathRate {
+                rate: self.rate,
+                estimate: self.estimate,
+                usual_loss: self.usual_loss,
+                heard: Some(heard),
+                cut_off: Some(CutOff { until, rate: self.rate, loss: self.usual_loss }),
+                ..PathRate::new(self.ceiling)
+            };
         }
     }
 
