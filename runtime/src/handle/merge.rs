@@ -27,12 +27,9 @@ pub(super) fn clocks(all: Vec<RtpClock>) -> RtpClock {
     merge(all, |clock, other| clock.stages = clock.stages.longer(other.stages))
 }
 
-fn merge<T>(all: Vec<T>, add: impl FnMut(&mut T, T)) -> T {
+fn merge<T>(all: Vec<T>, mut add: impl FnMut(&mut T, T)) -> T {
     let mut all = all.into_iter();
-    let first = all.next().expect("there is one loop at least, and it has answered");
-    let mut add = add;
-    all.fold(first, |mut sum, one| {
-        add(&mut sum, one);
-        sum
-    })
+    let mut sum = all.next().expect("there is one loop at least, and it has answered");
+    all.for_each(|one| add(&mut sum, one));
+    sum
 }

@@ -1,6 +1,4 @@
 //! What each command of a handle does.
-use std::sync::atomic::Ordering;
-
 use pinhole_core::OfferError;
 
 use super::Turn;
@@ -64,7 +62,7 @@ impl Turn {
             Ok(accepted) => accepted,
             Err(error) => return answer(reply, Err(error)),
         };
-        self.living.fetch_add(1, Ordering::Relaxed);
+        self.count_living();
         let viewer = self.observers.watch(accepted.session, accepted.answer);
         if reply.send(Ok(viewer)).is_err() {
             tracing::debug!(id = ?accepted.session, "the offer was given up while it was answered");

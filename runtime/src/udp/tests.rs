@@ -65,9 +65,7 @@ impl Bench {
         }
         all
     }
-}
 
-impl Bench {
     /// Receives as a turn of the loop does.
     fn turn(&mut self, mut take: impl FnMut(&[u8])) {
         self.inbox.begin(|datagram| take(datagram.payload));
