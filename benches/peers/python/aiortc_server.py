@@ -3,7 +3,6 @@
 aiortc_server.py --file FILE --fps 60 --http 127.0.0.1:PORT [--stamp]
 """
 
-import argparse
 import asyncio
 import fractions
 import itertools
@@ -77,12 +76,7 @@ async def forget(request):
 
 
 async def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--file", required=True)
-    parser.add_argument("--fps", type=float, default=30)
-    parser.add_argument("--http", required=True)
-    parser.add_argument("--stamp", action="store_true")
-    wish = parser.parse_args()
+    wish = frames.arguments()
     aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
     app = web.Application()
     app.router.add_post("/whep", accept)

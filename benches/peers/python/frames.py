@@ -1,9 +1,20 @@
 """What the Python servers send: the access units of an Annex B file with one slice a frame, or frames of two sizes."""
 
+import argparse
 import time
 
 # An SPS of 1280x720 and a PPS.
 SETS = bytes.fromhex("000000016742c01fda014016e806d0a1350000000168ce3c80")
+
+
+def arguments():
+    """The words that every server takes."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--file", required=True)
+    parser.add_argument("--fps", type=float, default=30)
+    parser.add_argument("--http", required=True)
+    parser.add_argument("--stamp", action="store_true")
+    return parser.parse_args()
 
 
 def load(path):

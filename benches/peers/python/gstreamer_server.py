@@ -5,7 +5,6 @@ gstreamer_server.py --file FILE --fps 60 --http 127.0.0.1:PORT [--stamp]
 With the system's Python. libnice offers no loopback address, so it runs in a network namespace with another one.
 """
 
-import argparse
 import http.server
 import itertools
 import threading
@@ -146,12 +145,7 @@ def send(viewers, units, fps, is_stamped):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--file", required=True)
-    parser.add_argument("--fps", type=float, default=30)
-    parser.add_argument("--http", required=True)
-    parser.add_argument("--stamp", action="store_true")
-    wish = parser.parse_args()
+    wish = frames.arguments()
     Gst.init(None)
     Handler.viewers = viewers = Viewers()
     threading.Thread(target=GLib.MainLoop().run, daemon=True).start()

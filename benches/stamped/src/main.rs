@@ -3,45 +3,40 @@
 //! such measurements.
 //!
 //! ```text
-//! pinhole-stamped 127.0.0.1:PORT [mio|smol]     POST /whep with an offer: 201 with the answer
+//! pinhole-stamped --http 127.0.0.1:PORT --file synthetic:SMALL,LARGE,EVERY --fps 30 --stamp [--runtime mio|smol]
 //! ```
 
 mod media;
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use media::StampedMedia;
+use peers::http::{self, Asked};
+use peers::{Args, Frames};
 use pinhole_core::gather::GatherConfig;
 use pinhole_core::{Certificate, EndpointConfig, Limits, Seed, VideoFormat, WallClock};
 use pinhole_runtime::{Handle, NetworkConfig, Running, RuntimeConfig, Sockets, Viewer};
-
-const FRAME_INTERVAL: Duration = Duration::from_nanos(1_000_000_000 / 30);
-/// Longest request.
-const REQUEST_BYTES_MAX: usize = 64 * 1024;
-/// Longest time that a client may take over it.
-const REQUEST_TIME: Duration = Duration::from_secs(5);
+use tokio::runtime::Builder;
 
 fn main() -> Result<()> {
-    let mut words = std::env::args().skip(1);
-    let listen = words.next().context("usage: pinhole-stamped ADDRESS:PORT [mio|smol]")?;
-    let running = start(words.next().as_deref().unwrap_or("mio"))?;
-    let listener = TcpListener::bind(listen)?;
-    let executor = tokio::runtime::Builder::new_current_thread().build()?;
+    let args = Args::of_process();
+    let running = start(&args.or("runtime", "mio".to_owned())?, Frames::of(&args)?)?;
     // A viewer lives as long as what tells of it.
-    let mut viewers = Vec::new();
-    for stream in listener.incoming() {
-        match stream.map_err(Into::into).and_then(|it| answer(it, &running.handle, &executor)) {
-            Ok(viewer) => viewers.extend(viewer),
-            Err(error) => eprintln!("{error:#}"),
-        }
+    let (handle, viewers) = (running.handle, Mutex::new(BTreeMap::new()));
+    http::serve_whep(&args.needed::<String>("http")?, move |asked| {
+        answer(asked, &handle, &mut viewers.lock().unwrap_or_else(PoisonError::into_inner))
+    })?;
+    match running.thread.join() {
+        Ok(ended) => Ok(ended?),
+        Err(_) => bail!("the event loop panicked"),
     }
-    Ok(())
 }
 
-fn start(runtime: &str) -> Result<Running> {
+fn start(runtime: &str, frames: Frames) -> Result<Running> {
     let sockets = Sockets::bind(Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), None)?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
@@ -57,7 +52,7 @@ fn start(runtime: &str) -> Result<Running> {
         limits: Limits::default(),
         estimator: None,
     };
-    let media = Box::new(StampedMedia::start(FRAME_INTERVAL));
+    let media = Box::new(StampedMedia::start(frames));
     let network = NetworkConfig::default();
     let config = RuntimeConfig { endpoint, sockets, media, network, record: None };
     Ok(match runtime {
@@ -67,48 +62,25 @@ fn start(runtime: &str) -> Result<Running> {
     })
 }
 
-/// Answers one request; a viewer, if it was an offer.
+/// The SDP answer to an offer, and its viewer's number.
 fn answer(
-    mut stream: TcpStream,
+    asked: Asked,
     handle: &Handle,
-    executor: &tokio::runtime::Runtime,
-) -> Result<Option<Viewer>> {
-    stream.set_read_timeout(Some(REQUEST_TIME))?;
-    let (head, body) = read(&mut stream)?;
-    if !head.starts_with("POST ") {
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
-        return Ok(None);
-    }
-    let viewer = executor.block_on(handle.accept_offer(body))?;
-    let answer = &viewer.answer;
-    write!(
-        stream,
-        "HTTP/1.1 201 Created\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{answer}",
-        answer.len()
-    )?;
-    Ok(Some(viewer))
-}
-
-/// The head of a request, and its body.
-fn read(stream: &mut TcpStream) -> Result<(String, String)> {
-    let mut bytes = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        let text = String::from_utf8_lossy(&bytes);
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().filter_map(|line| line.split_once(':'));
-            let length = length
-                .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-                .find_map(|(_, value)| value.trim().parse::<usize>().ok());
-            if body.len() >= length.unwrap_or(0) {
-                return Ok((head.to_owned(), body.to_owned()));
-            }
+    viewers: &mut BTreeMap<u64, Viewer>,
+) -> Option<(String, u64)> {
+    let executor = Builder::new_current_thread().build().ok()?;
+    match asked {
+        Asked::Offer(sdp) => {
+            let viewer = executor.block_on(handle.accept_offer(sdp)).ok()?;
+            let number = viewers.last_key_value().map_or(0, |(last, _)| last + 1);
+            let answer = viewer.answer.clone();
+            viewers.insert(number, viewer);
+            Some((answer, number))
         }
-        let count = stream.read(&mut chunk)?;
-        if count == 0 || bytes.len() > REQUEST_BYTES_MAX {
-            bail!("a request that is cut or too long");
+        Asked::Bye(number) => {
+            let viewer = viewers.remove(&number)?;
+            executor.block_on(handle.close(viewer.id)).ok()?;
+            None
         }
-        bytes.extend_from_slice(&chunk[..count]);
     }
 }

@@ -118,8 +118,12 @@ fn commands(
 ) -> Result<Vec<Command>> {
     let python = |name: &str| prepare::sources().join("python").join(name);
     let mut server = match peer.kind {
-        Kind::Pinhole { runtime, adapts } => {
-            return Ok(vec![pinhole(runtime, adapts, stream, http)]);
+        Kind::Pinhole { runtime, adapts } if stream == Stream::Film => {
+            return Ok(vec![pinhole(runtime, adapts, http)]);
+        }
+        Kind::Pinhole { runtime, .. } => {
+            let stamped = paths::target().join("release/pinhole-stamped");
+            program(stamped, &format!("--runtime {runtime}"))
         }
         Kind::Janus { general } => return janus(general, stream, http, namespace),
         Kind::Rust { program: name, words, .. } => {
@@ -144,7 +148,7 @@ fn commands(
     Ok(vec![server])
 }
 
-/// What all but Pinhole understand.
+/// What all but `pinhole serve` understand.
 fn words(stream: Stream) -> Vec<String> {
     let words: &[&str] = match stream {
         Stream::Film => {
@@ -156,12 +160,7 @@ fn words(stream: Stream) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn pinhole(runtime: &str, adapts: bool, stream: Stream, http: &str) -> Command {
-    if stream == Stream::Stamped {
-        let mut stamped = program(paths::target().join("release/pinhole-stamped"), "");
-        stamped.args([http, runtime]);
-        return stamped;
-    }
+fn pinhole(runtime: &str, adapts: bool, http: &str) -> Command {
     let mut pinhole = program(paths::program(), "serve --udp-bind 127.0.0.1 --max-viewers 1000");
     pinhole.args(["--listen", http, "--runtime", runtime, "--fps", "60", "--source"]);
     pinhole.arg(prepare::film());

@@ -53,6 +53,11 @@ impl Frames {
         &self.units[usize::try_from(index % count).expect("it is below a length")]
     }
 
+    /// Whether it begins with an SPS, as what needs no other does.
+    pub fn is_keyframe(&self, index: u64) -> bool {
+        self.unit(index).get(4).is_some_and(|header| header & 31 == 7)
+    }
+
     /// When a frame is due.
     pub fn due(&self, index: u64) -> Instant {
         self.begin + Duration::from_secs_f64(index as f64 / self.rate)
