@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::install::{self, Missing};
 use crate::paths;
 use crate::run::{program, run};
-use crate::steps::Step;
+use crate::steps::build_program;
 
 /// What the client needs besides the time that it watches.
 const OVERHEAD: Duration = Duration::from_secs(2 * 60);
@@ -60,7 +60,7 @@ pub(crate) fn latency(wish: &Wish) -> Result<()> {
     if !missing.is_empty() {
         install::install(&missing)?;
     }
-    Step::Program.run()?;
+    build_program()?;
     let limit = OVERHEAD + Duration::from_secs(wish.seconds.into());
     let mut client = program("node", "");
     client.arg(paths::clients().join("latency.mjs")).args(&wish.words);

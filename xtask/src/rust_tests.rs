@@ -19,7 +19,7 @@ const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 const SIDE_BY_SIDE: usize = 2;
 /// Have the machine for themselves.
-const ALONE: [&str; 4] = ["adaptation", "bounded", "encoder_failures", "fan_out"];
+const ALONE: [&str; 5] = ["adaptation", "bounded", "encoder_failures", "fan_out", "join_storm"];
 /// Begin first, for they take the longest.
 const LONG: [&str; 6] =
     ["churn", "recording", "runtimes", "turn_legs", "bad_input", "verdict_lines"];
@@ -59,18 +59,6 @@ pub(crate) fn run_examples() -> Result<()> {
 }
 
 impl Built {
-    /// Runs all but the lab; goes on after a failure.
-    ///
-    /// # Errors
-    /// Names what failed.
-    pub(crate) fn run_all(&self) -> Result<()> {
-        let outcomes = [self.run_loads(), self.run_others(), run_examples()];
-        let failed: Vec<_> =
-            outcomes.into_iter().filter_map(Result::err).map(|it| it.to_string()).collect();
-        ensure!(failed.is_empty(), failed.join("\n"));
-        Ok(())
-    }
-
     /// Runs those that have the machine for themselves.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::install::{self, Missing};
 use crate::report::Report;
 use crate::run::{cargo, program, run};
-use crate::{clients, paths, rust_tests};
+use crate::{clients, paths};
 
 /// A step can be chosen by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) enum Step {
 
 /// Builds from nothing on two slow cores included.
 pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+/// Builds the program as users do.
+const PROGRAM: &str = "build --release -p pinhole";
 /// Simulated worlds of every test run; the same ones each time.
 const WORLDS: u64 = 20_000;
 /// Every pair of NATs, several times.
@@ -72,32 +74,11 @@ impl Step {
         }
     }
 
-    pub(crate) fn run(self) -> Result<()> {
-        if let Some(mut command) = self.computes() {
-            return run(&mut command, BUILD_LIMIT);
-        }
-        match self {
-            Step::Format => run(&mut cargo("fmt --all --check"), SHORT_LIMIT),
-            Step::Web => {
-                let mut node = program("node", "--test --test-reporter=spec");
-                run(node.args(clients::player_tests()?), SHORT_LIMIT)
-            }
-            Step::Clients => {
-                run(&mut cargo("build --release -p pinhole"), BUILD_LIMIT)?;
-                run(&mut cargo("build --workspace --bin shaper"), BUILD_LIMIT)?;
-                clients::run_all()
-            }
-            Step::Tests => rust_tests::built()?.run_all(),
-            Step::Lab => rust_tests::built()?.run_lab(),
-            Step::Lints | Step::Program | Step::Instructions | Step::Docs | Step::World => Ok(()),
-        }
-    }
-
     /// The command of a step that waits for nothing and holds nobody to a time.
     pub(crate) fn computes(self) -> Option<Command> {
         Some(match self {
             Step::Lints => cargo("clippy --workspace --all-targets -- -D warnings"),
-            Step::Program => cargo("build --release -p pinhole"),
+            Step::Program => cargo(PROGRAM),
             Step::Docs => {
                 let mut doc = cargo("doc --workspace --no-deps");
                 // Modules tell their story with links into what they hide; those stay plain text in public pages.
@@ -111,6 +92,41 @@ impl Step {
     }
 }
 
+/// Compares the source with what rustfmt makes of it.
+///
+/// # Errors
+/// They differ.
+pub(crate) fn format() -> Result<()> {
+    run(&mut cargo("fmt --all --check"), SHORT_LIMIT)
+}
+
+/// Builds the program as users do.
+///
+/// # Errors
+/// It does not build.
+pub(crate) fn build_program() -> Result<()> {
+    run(&mut cargo(PROGRAM), BUILD_LIMIT)
+}
+
+/// Runs the tests of the page's scripts.
+///
+/// # Errors
+/// One fails.
+pub(crate) fn web() -> Result<()> {
+    let mut node = program("node", "--test --test-reporter=spec");
+    run(node.args(clients::player_tests()?), SHORT_LIMIT)
+}
+
+/// Has real clients watch the program.
+///
+/// # Errors
+/// One is not content.
+pub(crate) fn clients() -> Result<()> {
+    build_program()?;
+    run(&mut cargo("build --workspace --bin shaper"), BUILD_LIMIT)?;
+    clients::run_all()
+}
+
 /// Plays every server NAT against every viewer NAT with the program as users build it; true if all is as predicted.
 ///
 /// # Errors
@@ -121,7 +137,7 @@ pub(crate) fn nat_matrix(words: &[String]) -> Result<bool> {
     if !missing.is_empty() {
         report.step("install", || install::install(&missing));
     }
-    report.step("program", || Step::Program.run());
+    report.step("program", build_program);
     report.step("nat-matrix", || {
         run(&mut cargo("build --workspace --bin nat_matrix"), BUILD_LIMIT)?;
         let mut matrix = program(paths::target().join("debug/nat_matrix"), "");

@@ -10,7 +10,7 @@ use crate::beside::Beside;
 use crate::install::{self, Missing};
 use crate::report::Report;
 use crate::rust_tests;
-use crate::steps::Step;
+use crate::steps::{self, Step};
 
 /// Goes on beside the tests, in this order: others wait for the program.
 const BESIDE: [Step; 5] = [Step::Program, Step::World, Step::Lints, Step::Docs, Step::Instructions];
@@ -24,7 +24,7 @@ pub(crate) fn test(only: &[Step], may_install: bool) -> Result<bool> {
     let steps = able(only, may_install, &mut report);
     let has = |step: Step| steps.contains(&step);
     if has(Step::Format) {
-        report.step(Step::Format.name(), || Step::Format.run());
+        report.step(Step::Format.name(), steps::format);
     }
     let mut built = None;
     if has(Step::Tests) || has(Step::Lab) {
@@ -49,8 +49,11 @@ pub(crate) fn test(only: &[Step], may_install: bool) -> Result<bool> {
     if has(Step::Tests) {
         report.step("examples", rust_tests::run_examples);
     }
-    for step in [Step::Web, Step::Clients].into_iter().filter(|step| has(*step)) {
-        report.step(step.name(), || step.run());
+    if has(Step::Web) {
+        report.step(Step::Web.name(), steps::web);
+    }
+    if has(Step::Clients) {
+        report.step(Step::Clients.name(), steps::clients);
     }
     Ok(report.close())
 }

@@ -3,13 +3,16 @@
 
 use std::cell::OnceCell;
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
-use crate::run::{program, succeeds};
+use crate::run::{output, program, succeeds};
 
 /// The address. It is seen nowhere else.
 pub(crate) const ADDRESS: &str = "10.99.0.1";
+/// Longest time of one step in making it.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// Made when it is first needed, and removed at the end.
 #[derive(Default)]
@@ -55,11 +58,9 @@ fn make() -> Result<String> {
         format!("-n {name} link set veth1 up"),
     ];
     for words in steps {
-        let output = program("ip", &words).output().context("ip")?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
+        if let Err(error) = output(&mut program("ip", &words), LIMIT) {
             succeeds("ip", &["netns", "delete", &name]);
-            bail!("`ip {words}`: {} (a network namespace needs root)", said.trim());
+            return Err(error.context("a network namespace needs root"));
         }
     }
     Ok(name)

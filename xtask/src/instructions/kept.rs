@@ -1,9 +1,15 @@
 //! The counts that are kept, and with what they were made.
 
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::run::{output, program};
+
+/// A version is told at once.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// Instructions by case, each divided by what its case divides by.
 pub(super) type Counts = BTreeMap<String, f64>;
@@ -15,7 +21,7 @@ const HEAD: &str = "\
 ";
 
 /// What decides the counts besides our code.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Made(BTreeMap<String, String>);
 
 impl Made {
@@ -43,40 +49,31 @@ impl Made {
     }
 }
 
-pub(super) fn write(made: &Made, counts: &Counts) -> String {
-    let mut text = format!("{HEAD}\n[made]\n");
-    for (name, version) in &made.0 {
-        text += &format!("{name} = {version:?}\n");
-    }
-    text += "\n[instructions]\n";
-    for (name, count) in counts {
-        text += &format!("{name} = {count:.0}\n");
-    }
-    text
+/// The file: with what the counts were made, and they, in whole instructions.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    made: Made,
+    instructions: BTreeMap<String, u64>,
 }
 
 /// # Errors
-/// A line is none that [`write()`] writes.
-pub(super) fn read(text: &str) -> Result<(Made, Counts)> {
-    let (mut made, mut counts) = (Made::default(), Counts::new());
-    let lines = text.lines().map(str::trim);
-    for line in lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '['])) {
-        let (name, value) = line.split_once(" = ").with_context(|| format!("{line:?}"))?;
-        match value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) {
-            Some(version) => _ = made.0.insert(name.to_owned(), version.to_owned()),
-            None => {
-                let count = value.parse().with_context(|| format!("{line:?}"))?;
-                counts.insert(name.to_owned(), count);
-            }
-        }
-    }
-    Ok((made, counts))
+/// None: there is nothing in it that TOML does not have.
+pub(super) fn write(made: &Made, counts: &Counts) -> Result<String> {
+    let instructions =
+        counts.iter().map(|(name, count)| (name.clone(), count.round() as u64)).collect();
+    let kept = Kept { made: made.clone(), instructions };
+    Ok(format!("{HEAD}\n{}", toml::to_string(&kept)?))
 }
 
-fn first_line(program: &str, argument: &str) -> Result<String> {
-    let output = Command::new(program).arg(argument).output();
-    let output = output.with_context(|| format!("`{program} {argument}`"))?;
-    let text = String::from_utf8(output.stdout)?;
+/// # Errors
+/// It is no such file.
+pub(super) fn read(text: &str) -> Result<(Made, Counts)> {
+    let Kept { made, instructions } = toml::from_str(text)?;
+    Ok((made, instructions.into_iter().map(|(name, count)| (name, count as f64)).collect()))
+}
+
+fn first_line(name: &str, argument: &str) -> Result<String> {
+    let text = output(program(name, "").arg(argument), LIMIT)?;
     Ok(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
@@ -93,7 +90,7 @@ mod tests {
         };
         let counts = Counts::from([("frame_to_10".to_owned(), 12_345.0)]);
 
-        let read = read(&write(&made("rustc 1"), &counts)).unwrap();
+        let read = read(&write(&made("rustc 1"), &counts).unwrap()).unwrap();
 
         assert_eq!(read, (made("rustc 1"), counts));
         assert_eq!(read.0.differs_from(&made("rustc 1")), None);

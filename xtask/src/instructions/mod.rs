@@ -83,7 +83,7 @@ pub(crate) fn instructions(wish: Wish) -> Result<()> {
     let made = Made::here()?;
     match wish {
         Wish::Keep => {
-            fs::write(&file, kept::write(&made, &counts))?;
+            fs::write(&file, kept::write(&made, &counts)?)?;
             print(&counts, &Counts::new());
             println!("kept in {}", file.display());
         }
