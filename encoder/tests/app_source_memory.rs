@@ -38,24 +38,20 @@ unsafe impl GlobalAlloc for Counting {
 static COUNTING: Counting = Counting;
 
 #[test]
-fn two_hundred_pictures_need_the_memory_of_the_first_few() {
+fn two_hundred_pictures_need_the_memory_of_a_few() {
     let size = Size::new(640, 360).unwrap();
     let (sender, source) = AppSource::new(size, FrameRate::per_second(60).unwrap());
     let stream = Stream::of_source(Box::new(source), &EncoderConfig::default()).unwrap();
     let mut watched = Watched::new(stream);
     let pixels = vec![120; 640 * 4 * 360];
     let picture = Picture::bgra(size, Rows::new(&pixels, 640 * 4)).unwrap();
-    let mut send = |count: usize| {
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        for _ in 0..count {
-            sender.send(&picture, Instant::now()).unwrap();
-            watched.unit();
-        }
-        ALLOCATIONS.load(Ordering::Relaxed) - before
-    };
-    let first = send(20);
-    let then = send(200);
-    // Three planes for each buffer; how many are under way at once is up to the scheduler.
-    assert!((3..=3 * 8).contains(&first), "{first} at first");
-    assert!(then <= 3, "{then} allocations for 200 pictures after {first} for the first 20");
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for _ in 0..220 {
+        sender.send(&picture, Instant::now()).unwrap();
+        watched.unit();
+    }
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    // Three planes for each buffer. How many are under way at once is up to the scheduler, and when:
+    // a thread that is held up for once needs one more, whichever picture that is.
+    assert!((3..=3 * 8).contains(&allocations), "{allocations} for 220 pictures");
 }
