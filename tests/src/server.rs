@@ -275,8 +275,10 @@ fn build() -> Result<PathBuf> {
     let profile = profile_dir()?;
     let release = profile.ends_with("release");
     let mut cargo = Command::new(env!("CARGO"));
-    // Of the whole workspace: by itself the package would have all that it needs built again.
-    cargo.args(["build", "--quiet", "--offline", "--workspace", "--bin", "pinhole"]);
+    // Of the whole workspace and with some test: by itself the package, and without tests the workspace,
+    // has other features of its dependencies, and all that stands on them would be built again.
+    cargo.args(["build", "--quiet", "--offline", "--workspace"]);
+    cargo.args(["--bin", "pinhole", "--test", "tree"]);
     cargo.args(release.then_some("--release"));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
     cargo.env("CARGO_TARGET_DIR", profile.parent().context("target")?);
