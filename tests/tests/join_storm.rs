@@ -16,6 +16,9 @@ const CALLERS: usize = 8;
 const STORM: Duration = Duration::from_secs(1);
 /// Time for a picture on a busy machine, on which the viewers' half of 200 handshakes runs too.
 const PICTURE: Duration = Duration::from_secs(40);
+/// From an answer to the first packet: checks, DTLS and the pause between two IDRs. Whose handshake
+/// loses a message waits longer, for DTLS asks again after a second at the soonest.
+const JOIN_MAX: Duration = Duration::from_millis(1_500);
 /// What somebody who watches may wait for a packet, at 30 frames a second: a picture or two more
 /// than without a storm would be seen; this is for a machine that is busy with other things.
 const GAP_MAX: Duration = Duration::from_millis(400);
@@ -34,7 +37,6 @@ fn two_hundred_viewers_join_within_a_second_on_smol() {
 }
 
 #[test]
-#[ignore = "one run in five a viewer has no picture within 40 s, and the cause is not known"]
 fn two_hundred_viewers_join_two_loops_within_a_second() {
     two_hundred_viewers_join("mio", 2);
 }
@@ -68,11 +70,12 @@ fn two_hundred_viewers_join(runtime: &str, threads: usize) {
         .iter()
         .map(|viewer| viewer.stats().unwrap().time_to_first_packet().unwrap())
         .collect();
+    let slowest = *first.iter().max().unwrap();
     println!(
         "{runtime}, {threads} loops: all {VIEWERS} play after {took:.1?}, answer to first packet \
-         {:.0?} at most; the one who watched waited {gap:.0?} at most",
-        first.iter().max().unwrap()
+         {slowest:.0?} at most; the one who watched waited {gap:.0?} at most"
     );
+    assert!(slowest < JOIN_MAX, "{runtime}: the slowest took {slowest:?}\n{}", server.log());
     assert!(gap < GAP_MAX, "{runtime}: nothing came for {gap:?}\n{}", server.log());
     assert_eq!(server.metric("pinhole_sessions").unwrap(), 1.0 + VIEWERS as f64);
     assert_eq!(watcher.stats().unwrap().missing, 0);

@@ -15,6 +15,8 @@ use str0m::crypto::dtls::{
 };
 use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
 
+use super::repeats::Repeats;
+
 /// str0m's crypto as the sessions of an endpoint have it: for programs and tests with other sessions of
 /// str0m, each of which would else prove the library anew. The process's default, where one is installed.
 pub fn crypto_provider() -> Arc<CryptoProvider> {
@@ -63,7 +65,7 @@ pub fn dtls(
         DtlsVersion::Auto => dimpl::Dtls::new_auto(config, cert, now),
         other => return Err(CryptoError::Other(format!("no DTLS version {other}"))),
     };
-    Ok(Box::new(Instance(dtls)))
+    Ok(Box::new(Instance { dtls, repeats: Repeats::default() }))
 }
 
 /// The one configuration; for another MTU than the first, one of its own.
@@ -87,7 +89,10 @@ fn config(mtu: Option<usize>) -> Result<Arc<Config>, CryptoError> {
 }
 
 /// One session's DTLS.
-struct Instance(dimpl::Dtls);
+struct Instance {
+    dtls: dimpl::Dtls,
+    repeats: Repeats,
+}
 
 impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,42 +102,51 @@ impl fmt::Debug for Instance {
 
 impl DtlsInstance for Instance {
     fn set_active(&mut self, active: bool) {
-        self.0.set_active(active);
+        self.dtls.set_active(active);
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
-        self.0.handle_packet(packet)
+        if self.repeats.is_one(packet) {
+            return Ok(());
+        }
+        self.dtls.handle_packet(packet)?;
+        self.repeats.on_taken(packet);
+        Ok(())
     }
 
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
-        self.0.poll_output(buffer)
+        let output = self.dtls.poll_output(buffer);
+        if matches!(output, DtlsOutput::Timeout(_)) {
+            self.repeats.on_drained();
+        }
+        output
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
-        self.0.handle_timeout(now)
+        self.dtls.handle_timeout(now)
     }
 
     fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
-        self.0.send_application_data(data)
+        self.dtls.send_application_data(data)
     }
 
     fn is_active(&self) -> bool {
-        self.0.is_active()
+        self.dtls.is_active()
     }
 
     fn protocol_version(&self) -> Option<ProtocolVersion> {
-        self.0.protocol_version()
+        self.dtls.protocol_version()
     }
 
     fn is_closing(&self) -> bool {
-        self.0.is_closing()
+        self.dtls.is_closing()
     }
 
     fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.dtls.is_closed()
     }
 
     fn close(&mut self) -> Result<(), DtlsImplError> {
-        self.0.close()
+        self.dtls.close()
     }
 }

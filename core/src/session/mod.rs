@@ -14,6 +14,7 @@ mod local;
 mod negotiate;
 mod observed;
 mod outlet;
+mod repeats;
 mod run;
 mod said;
 mod setup;
