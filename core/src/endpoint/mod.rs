@@ -10,6 +10,7 @@
 
 mod beside;
 mod buffer_watch;
+mod checks;
 mod commands;
 mod config;
 mod datagram;
@@ -55,6 +56,7 @@ use crate::base::{Deadlines, SeedRng, WallClock};
 use crate::gather::{Gatherer, LocalCandidate, candidate_line};
 use crate::h264::{Packetizer, PayloadLimit};
 use crate::session::{Input, Patience, Session, SessionSetup, Signal};
+use checks::FirstChecks;
 use departure::Departure;
 use diagnosis::Judged;
 use follow::Follower;
@@ -83,6 +85,7 @@ pub struct Endpoint {
     /// From one id to the next: one, unless others stand beside.
     id_step: u64,
     routes: Routes,
+    checks: FirstChecks,
     streams: Streams,
     waiting: WaitingRoom,
     follower: Follower,
@@ -165,6 +168,7 @@ impl Endpoint {
             next_id: 0,
             id_step: 1,
             routes: Routes::default(),
+            checks: FirstChecks::default(),
             streams: Streams::default(),
             waiting: WaitingRoom::new(),
             follower: Follower::default(),
@@ -264,9 +268,12 @@ impl Endpoint {
         stats
     }
 
-    /// Whether no session lives: then nothing need be encoded.
+    /// Whether nobody watches, or did until a moment ago: then nothing need be encoded. Who only
+    /// connects does not watch yet: its first picture is an IDR made for it, and one that is made
+    /// before reaches nobody and makes it wait for the next.
     pub fn is_idle(&self) -> bool {
-        self.sessions.living() == 0
+        let [_, connected, interrupted] = self.sessions.counts();
+        connected + interrupted == 0
     }
 
     /// Does something with a session, and notes that it may have output now.

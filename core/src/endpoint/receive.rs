@@ -9,7 +9,9 @@ use super::routes::{Route, Via};
 use super::{Datagram, DropReason, Endpoint, SessionId, SessionState};
 use crate::gather::Inbound;
 use crate::session::{CheckWay, Session, Signal};
-use crate::wire::{BindingRequest, Kind, StunKind, can_receive, demux, parse_stun};
+use crate::wire::{
+    BindingRequest, BindingResponse, Kind, StunKind, can_receive, demux, parse_stun,
+};
 
 /// How long a path must be silent before another address takes its place, by what came from there.
 /// A viewer's reports come about every second and its checks every few seconds; a mapping that
@@ -119,20 +121,30 @@ impl Endpoint {
         known: Option<Route>,
     ) -> Result<Option<Route>, DropReason> {
         let message = parse_stun(arrival.payload).ok_or(DropReason::BadStun)?;
-        let is_response = matches!(message, StunKind::Response(_));
         let check = match message {
             StunKind::Response(answer) if self.is_asked(now, arrival, &answer) => {
                 return self.on_proof(now, arrival, &answer).map(|()| None);
             }
-            StunKind::Response(_) | StunKind::Other => {
-                if let (true, Some(route)) = (is_response, known) {
-                    self.observe(route.session, |seen| seen.checks.answered += 1);
-                }
-                return known.map(Some).ok_or(DropReason::NoRoute);
+            StunKind::Response(answer) => {
+                let route = known.or_else(|| self.route_of_first_answer(arrival, &answer));
+                let route = route.ok_or(DropReason::NoRoute)?;
+                self.observe(route.session, |seen| seen.checks.answered += 1);
+                return Ok(Some(route));
             }
+            StunKind::Other => return known.map(Some).ok_or(DropReason::NoRoute),
             StunKind::Request(check) => check,
         };
         self.route_check(now, arrival, known, &check)
+    }
+
+    /// Where an answer goes that is the first thing to come from an address; see [`super::checks`].
+    fn route_of_first_answer(
+        &mut self,
+        arrival: &Arrival<'_>,
+        answer: &BindingResponse<'_>,
+    ) -> Option<Route> {
+        let session = self.checks.take(answer.id(), arrival.via, arrival.remote)?;
+        Some(Route { session, alias: arrival.alias, told: None })
     }
 
     fn route_check(

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::gather::{Gatherer, Leg};
 use crate::session::{Pair, Signal};
-use crate::wire::Envelope;
+use crate::wire::{Envelope, check_id};
 
 /// Addresses counted for the prediction of ports; a NAT that gave more has forgotten the first.
 const DESTINATIONS_MAX: usize = 1_024;
@@ -105,7 +105,7 @@ impl Endpoint {
     /// The next run of one session, which is out of the row of those that are ready and comes back
     /// at its end if it has more: a large frame to one viewer holds up no other.
     fn poll_session(&mut self, now: Instant, id: SessionId, buffer: &mut [u8]) -> Option<Transmit> {
-        let Endpoint { sessions, gatherer, streams, routes, ledger, signals, .. } = self;
+        let Endpoint { sessions, gatherer, streams, routes, checks, ledger, signals, .. } = self;
         let session = sessions.get_mut(&id)?;
         let before = Status::of(session);
         // Lent for the call, which borrows the session.
@@ -118,9 +118,12 @@ impl Endpoint {
                 leg.get_or_insert(way);
                 return Some(Envelope::NONE);
             }
-            let detours_wait = || patience::detours_wait(now, id, &before, gatherer, routes);
-            if is_first_check(id, pair, bytes, &relays, gatherer, routes) && detours_wait() {
-                return None;
+            if let Some((check, via, remote)) = first_check(id, pair, bytes, gatherer, routes) {
+                let is_detour = via != Via::Socket || relays.contains(&pair.destination);
+                if is_detour && patience::detours_wait(now, id, &before, gatherer, routes) {
+                    return None;
+                }
+                checks.on_sent(check, id, via, remote);
             }
             let (envelope, way) = way(now, id, pair, bytes.len(), gatherer, streams, routes)?;
             last = is_plain(way, &envelope).then_some((pair, way));
@@ -201,23 +204,19 @@ impl Endpoint {
     }
 }
 
-/// Whether this is a check of ours from or to a relay that the viewer has not checked.
-fn is_first_check(
+/// A check of ours to where nothing came from yet: its transaction, and by which way it goes where.
+fn first_check(
     id: SessionId,
     pair: Pair,
     bytes: &[u8],
-    relays: &[SocketAddr],
     gatherer: &Gatherer,
     routes: &Routes,
-) -> bool {
-    // A Binding request, RFC 8489 §5.
-    let is_check = bytes.starts_with(&[0, 1]);
-    let is_relayed = pair.protocol == Protocol::Udp && !gatherer.bases().contains(&pair.source);
-    is_check && (is_relayed || relays.contains(&pair.destination)) && {
-        let remote = routes.whereabouts(id, pair.destination);
-        let via = if is_relayed { Via::Relay(pair.source) } else { Via::Socket };
-        routes.by_remote(via, remote).is_none()
-    }
+) -> Option<(u128, Via, SocketAddr)> {
+    let check = check_id(bytes).filter(|_| pair.protocol == Protocol::Udp)?;
+    let is_ours = gatherer.bases().contains(&pair.source);
+    let via = if is_ours { Via::Socket } else { Via::Relay(pair.source) };
+    let remote = routes.whereabouts(id, pair.destination);
+    routes.by_remote(via, remote).is_none().then_some((check, via, remote))
 }
 
 /// Whether what leaves by this way, in this envelope, is neither framed nor wrapped: then so is every

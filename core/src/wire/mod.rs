@@ -15,4 +15,4 @@ pub use drop_reason::DropReason;
 pub(crate) use envelope::Envelope;
 pub(crate) use media::RtpPacket;
 pub(crate) use report::{ReportMark, Row};
-pub(crate) use stun::{BindingRequest, BindingResponse, Check, StunKind, parse_stun};
+pub(crate) use stun::{BindingRequest, BindingResponse, Check, StunKind, check_id, parse_stun};

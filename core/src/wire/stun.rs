@@ -54,6 +54,12 @@ pub(crate) fn parse_stun(payload: &[u8]) -> Option<StunKind<'_>> {
     Some(StunKind::Request(BindingRequest { message, username }))
 }
 
+/// The transaction id of a Binding request (RFC 8489 §5), if this is one.
+pub(crate) fn check_id(payload: &[u8]) -> Option<u128> {
+    let id = payload.get(8..20).filter(|_| payload.starts_with(&[0, 1]))?;
+    Some(id.iter().fold(0, |id, byte| id << 8 | u128::from(*byte)))
+}
+
 impl BindingRequest<'_> {
     /// The part of USERNAME that we chose.
     pub(crate) fn local_ufrag(&self) -> &str {
@@ -138,6 +144,13 @@ mod tests {
         assert_eq!(check.local_ufrag(), "ours");
         assert!(check.is_authentic("secret"));
         assert!(!check.is_authentic("other"));
+    }
+
+    #[test]
+    fn a_check_is_known_by_its_transaction() {
+        assert_eq!(check_id(&request("secret")), Some(7));
+        assert_eq!(check_id(&[0, 1, 0, 0]), None, "cut short");
+        assert_eq!(check_id(&[1; 20]), None, "an answer");
     }
 
     #[test]
