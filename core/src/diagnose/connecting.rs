@@ -32,9 +32,14 @@ pub(super) fn judge(surroundings: &Surroundings, session: &SessionFacts) -> Opti
         // ICE has a path, and still there is no connection.
         (true, true) => Cause::of(Verdict::MtuBlackHole),
         (true, false) => one_way(surroundings, session),
-        (false, true) => Cause::of(Verdict::Unknown),
+        (false, true) => Cause::of(silent_within_reach(session)),
         (false, false) => nothing_came(surroundings, session),
     })
+}
+
+/// The viewer answers our checks, so the way is open both ways, and no check of its own is good.
+fn silent_within_reach(session: &SessionFacts) -> Verdict {
+    if session.checks.forged > 0 { Verdict::StaleAnswer } else { Verdict::NeverBegan }
 }
 
 /// The viewer's checks come, and nothing of ours is answered.

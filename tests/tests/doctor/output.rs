@@ -111,8 +111,8 @@ fn bad_usage_is_2_and_what_serve_would_not_start_with_is_1() {
 
 #[test]
 fn beside_a_server_at_work_all_but_its_port_is_looked_at() {
-    let server = free_port();
-    let _taken = UdpSocket::bind(("127.0.0.1", server)).unwrap();
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = taken.local_addr().unwrap().port();
     let coturn = Coturn::start(&[]);
     let reflect = Reflect::start("--listen 127.0.0.1:0").unwrap();
 

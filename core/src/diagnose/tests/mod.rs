@@ -173,6 +173,10 @@ fn what_a_viewer_tells_decides_whose_side_it_is() {
     add("ice never began", &open(), SessionFacts { browser: new, ..lost.clone() });
     let forged = Checks { forged: 3, ..Checks::default() };
     add("forged checks only", &open(), SessionFacts { checks: forged, ..lost.clone() });
+    let forged = Checks { sent: 9, answered: 9, ..forged };
+    add("answers, forged checks", &open(), SessionFacts { checks: forged, ..lost.clone() });
+    let answers = Checks { sent: 9, answered: 9, ..Checks::default() };
+    add("answers, checks nothing", &open(), SessionFacts { checks: answers, ..lost.clone() });
     let one_way = Checks { over_udp: 9, sent: 9, ..Checks::default() };
     add("nothing of ours is answered", &open(), SessionFacts { checks: one_way, ..lost.clone() });
     let path = Checks { over_udp: 9, sent: 9, answered: 9, ..Checks::default() };
