@@ -90,12 +90,33 @@ fn keyframe_requests_of_many_viewers_are_one_request() {
     }
     world.run_ms(40);
     assert_eq!(world.keyframes_wanted(), 1, "these crossed the IDR on the way");
-    world.run_ms(60);
-    world.join("192.0.2.7:7000", true);
+}
+
+#[test]
+fn who_joins_soon_after_an_idr_gets_that_and_who_joins_later_one_of_its_own() {
+    let mut world = World::new();
+    world.join("192.0.2.7:6000", true);
     world.run_ms(100);
+    world.frame(true, 9_000);
+    world.run_ms(33);
+    world.frame(false, 3_000);
+    let (soon, _) = world.join("192.0.2.7:7000", true);
+    world.run_ms(50);
     assert_eq!(world.keyframes_wanted(), 1, "within 250 ms of the last");
-    world.run_ms(100);
-    assert_eq!(world.keyframes_wanted(), 2, "but whoever joins waits no longer");
+    world.frame(false, 3_000);
+
+    let kinds = |world: &World, viewer: usize| -> Vec<bool> {
+        world.viewers[viewer].frames.iter().map(|frame| frame.keyframe).collect()
+    };
+    assert_eq!(kinds(&world, soon), [true, false, false]);
+    let same = world.viewers[0].frames.iter().zip(&world.viewers[soon].frames);
+    assert!(same.into_iter().all(|(one, other)| one.data == other.data));
+    assert_eq!(world.endpoint.stats().frames_skipped_total, 0);
+
+    world.run_ms(300);
+    let (late, _) = world.join("192.0.2.7:8000", true);
+    world.run_ms(50);
+    assert_eq!((world.keyframes_wanted(), kinds(&world, late)), (2, Vec::new()));
 }
 
 #[test]

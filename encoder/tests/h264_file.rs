@@ -31,13 +31,30 @@ fn an_h264_file_passes_through_unchanged_and_loops() {
     for n in 0..48 {
         let mut unit = Vec::new();
         assert_eq!(file.until_idr() as u64, (8 - n % 8) % 8);
-        assert_eq!(file.read(&mut unit), n % 8 == 0, "picture {n}");
+        assert_eq!(file.read(&mut unit).unwrap(), n % 8 == 0, "picture {n}");
         assert_eq!(eye.see(&unit), Some(stamp_of(&settings, n % 24)), "picture {n}");
         if n < 24 {
             all.extend_from_slice(&unit);
         }
     }
     assert_eq!(all, bytes);
+}
+
+#[test]
+fn a_file_that_is_cut_short_while_it_plays_is_named() {
+    let bytes = annex_b(&settings(320, 180, 30, 500_000), 6, 3);
+    let folder = Folder::new("h264-short");
+    let path = folder.file("short.h264", &bytes);
+    let mut file = H264File::open(&path, None).unwrap();
+    let mut unit = Vec::new();
+    assert!(file.read(&mut unit).unwrap());
+
+    std::fs::write(&path, &bytes[..unit.len()]).unwrap();
+
+    let before = unit.clone();
+    let error = file.read(&mut unit).unwrap_err().to_string();
+    assert!(error.contains("short.h264"), "{error}");
+    assert_eq!(unit, before, "no half pictures");
 }
 
 #[test]
@@ -60,7 +77,7 @@ fn parameter_sets_are_repeated_before_each_idr_of_a_file_that_has_them_once() {
     let mut file = H264File::parse(bare, None).unwrap();
     for n in 0..20 {
         let mut unit = Vec::new();
-        if file.read(&mut unit) {
+        if file.read(&mut unit).unwrap() {
             assert_eq!(nal_types(&unit), [7, 8, 5], "IDR {n}");
             // A viewer may join here.
             assert_eq!(Eye::new().see(&unit), Some(stamp_of(&settings, n)));
@@ -160,7 +177,7 @@ fn files_of_x264_in_several_profiles_with_several_slices_are_cut_right() {
         let mut eye = Eye::new();
         for n in 0..120 {
             let mut unit = Vec::new();
-            let idr = file.read(&mut unit);
+            let idr = file.read(&mut unit).unwrap();
             let slices = nal_types(&unit).iter().filter(|kind| matches!(kind, 1 | 5)).count();
             assert_eq!(slices, 3, "{profile} {n}");
             // x264 may cut scenes by IDRs of its own.

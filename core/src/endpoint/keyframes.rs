@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 /// The least time from one IDR to the next request for one.
-const INTERVAL: Duration = Duration::from_millis(250);
+pub(super) const INTERVAL: Duration = Duration::from_millis(250);
 /// How long an encoder may take before it is asked again.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 

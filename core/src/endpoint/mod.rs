@@ -25,6 +25,7 @@ mod members;
 mod network;
 mod patience;
 mod receive;
+mod recent;
 mod routes;
 mod send;
 mod stats;
@@ -63,6 +64,7 @@ use follow::Follower;
 use keyframes::Keyframes;
 use members::Members;
 use patience::WaitingRoom;
+use recent::Recent;
 use routes::Routes;
 use streams::Streams;
 
@@ -96,6 +98,7 @@ pub struct Endpoint {
     ready: VecDeque<SessionId>,
     deadlines: Deadlines<Key>,
     keyframes: Keyframes,
+    recent: Recent,
     /// What the encoder should make; without the estimator nobody says.
     target: Option<Target>,
     packetizer: Packetizer,
@@ -177,6 +180,7 @@ impl Endpoint {
             ready: VecDeque::new(),
             deadlines: Deadlines::new(),
             keyframes: Keyframes::new(),
+            recent: Recent::default(),
             target: config.estimator.map(|it| Target::new(config.limits.bitrate_floor, it)),
             packetizer: Packetizer::new(limit),
             rtp_epoch: now,
@@ -309,7 +313,7 @@ impl Endpoint {
                 self.events.push_back(Event::Session { id, state });
                 match state {
                     SessionState::Connected => {
-                        self.need_keyframe(now);
+                        self.begin_picture(now, id);
                         self.watch(now, id);
                     }
                     SessionState::Interrupted => {

@@ -38,6 +38,7 @@ impl Endpoint {
             self.keyframes.on_keyframe(now);
             self.deadlines.set(Key::Keyframe, None);
         }
+        self.recent.on_picture(now, (frame.captured, rtp_time), unit.packets, unit.keyframe);
         let (mut needed, mut rtt_max) = (false, None);
         let Endpoint { sessions, deadlines, ready, .. } = self;
         sessions.for_each_connected(deadlines, |id, session| {

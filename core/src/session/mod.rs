@@ -9,6 +9,7 @@
 mod candidates;
 mod certificate;
 mod crypto;
+mod frames;
 mod lifecycle;
 mod local;
 mod negotiate;
@@ -49,7 +50,6 @@ pub use told::{BrowserReport, Checks, Dtls, IceError, ViewerCandidate};
 
 use crate::adapt::PathRate;
 use crate::base::{Ambient, SeedRng};
-use crate::h264::Packet;
 use crate::sdp::Offer;
 use crate::wire::DropReason;
 
@@ -236,49 +236,6 @@ impl Session {
             SessionState::Connecting | SessionState::Interrupted => {}
         }
         Some(state)
-    }
-
-    /// Sends a frame, or loses it whole. Whether it was sent.
-    pub(crate) fn send_frame(
-        &mut self,
-        now: Instant,
-        captured: Instant,
-        rtp_time: u32,
-        packets: &[Packet],
-        keyframe: bool,
-    ) -> bool {
-        let Session { rtc, ambient, outlet, drained, path_rate, .. } = self;
-        let send = || {
-            let queued = if path_rate.is_some() { outlet.queued_since(rtc) } else { None };
-            let admitted = outlet.admits(now, *drained, queued, keyframe);
-            if admitted {
-                outlet.write(rtc, captured, rtp_time, packets);
-            }
-            admitted
-        };
-        match catch_unwind(AssertUnwindSafe(|| ambient.scope(send))) {
-            Ok(true) => {}
-            Ok(false) => return false,
-            Err(_) => {
-                self.kill();
-                return false;
-            }
-        }
-        self.drained = false;
-        // str0m releases what is written at its next timeout, and asks for it at once.
-        self.handle_timeout(now);
-        true
-    }
-
-    /// Whether the viewer has no picture until an IDR comes, and one could be sent to it now.
-    pub(crate) fn needs_keyframe(&self, now: Instant) -> bool {
-        let is_connected = self.state() == SessionState::Connected;
-        is_connected && self.picture_from().is_some_and(|from| from <= now)
-    }
-
-    /// From when on an IDR may be asked for, if the viewer has no picture without one.
-    fn picture_from(&self) -> Option<Instant> {
-        self.outlet.keyframe_from(self.offered_at)
     }
 
     /// The next thing that str0m has to say, or `None` once it is drained.

@@ -4,20 +4,22 @@
 //! interlaced pictures, other formats than 4:2:0 with 8 bits, files without IDR.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::ops::Range;
-use std::path::Path;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
 use super::SourceError;
 use crate::annexb::{self, Cutter, Sps, Unit, nal_type, type_of};
 use crate::frame::{FrameRate, Size};
 
-/// Largest file that is taken, since it is kept in memory.
+/// Largest file that is taken, since it is read whole to be checked.
 const BYTES_MAX: u64 = 1 << 30;
 
 /// A file of access units, and the place in it.
 #[derive(Debug)]
 pub struct H264File {
-    data: Vec<u8>,
+    bytes: Bytes,
     units: Vec<Access>,
     /// Index of the unit that comes next.
     next: usize,
@@ -25,6 +27,13 @@ pub struct H264File {
     rate: FrameRate,
     rate_is_assumed: bool,
     profile_level_id: [u8; 3],
+}
+
+/// Where the access units are: once a file is checked, only the one that comes next is in memory.
+#[derive(Debug)]
+enum Bytes {
+    Memory(Vec<u8>),
+    File(File, PathBuf),
 }
 
 /// One access unit in the file.
@@ -49,7 +58,9 @@ impl H264File {
             return Err(refuse("it is larger than 1 GiB; cut it into a shorter loop".into()));
         }
         let data = std::fs::read(path).map_err(failed)?;
-        H264File::parse(data, rate).map_err(refuse)
+        let parsed = H264File::parse(data, rate).map_err(refuse)?;
+        let file = File::open(path).map_err(failed)?;
+        Ok(H264File { bytes: Bytes::File(file, path.to_owned()), ..parsed })
     }
 
     /// Takes the bytes of a file; errors are sentences for people.
@@ -82,7 +93,7 @@ impl H264File {
             rate: own.unwrap_or(assumed),
             rate_is_assumed: own.is_none(),
             profile_level_id: sps.profile_level_id,
-            data,
+            bytes: Bytes::Memory(data),
         })
     }
 
@@ -123,13 +134,25 @@ impl H264File {
         self.next = (self.next + self.until_idr()) % self.units.len();
     }
 
-    /// Appends the next access unit to `out` and returns whether it is an IDR.
-    pub fn read(&mut self, out: &mut Vec<u8>) -> bool {
+    /// Appends the next access unit to `out` and returns whether it is an IDR. It fails where the file
+    /// cannot be read any more; nothing is appended then.
+    pub fn read(&mut self, out: &mut Vec<u8>) -> Result<bool, SourceError> {
         let unit = &self.units[self.next];
+        let before = out.len();
         out.extend_from_slice(&unit.sets);
-        out.extend_from_slice(&self.data[unit.range.clone()]);
+        match &self.bytes {
+            Bytes::Memory(data) => out.extend_from_slice(&data[unit.range.clone()]),
+            Bytes::File(file, path) => {
+                let from = out.len();
+                out.resize(from + unit.range.len(), 0);
+                if let Err(error) = file.read_exact_at(&mut out[from..], unit.range.start as u64) {
+                    out.truncate(before);
+                    return Err(SourceError::File { path: path.clone(), error });
+                }
+            }
+        }
         self.next = (self.next + 1) % self.units.len();
-        unit.idr
+        Ok(unit.idr)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::clock::Clock;
 use super::shared::{Shared, State, Worker};
 use crate::access_unit::AccessUnit;
+use crate::media::MediaEvent;
 use crate::source::H264File;
 use crate::stats::add;
 
@@ -25,7 +26,14 @@ pub(crate) fn run(shared: &Shared, mut file: H264File) {
         };
         let Some(tick) = shared.wait_until_due(&mut clock, &mut generation, on_wake) else { break };
         let mut data = Vec::new();
-        let keyframe = file.read(&mut data);
+        let keyframe = match file.read(&mut data) {
+            Ok(keyframe) => keyframe,
+            Err(error) => {
+                tracing::error!(%error, "the file has failed");
+                shared.report(MediaEvent::Failed(error.to_string()));
+                return;
+            }
+        };
         let sequence = {
             let mut state = shared.lock();
             if keyframe {
