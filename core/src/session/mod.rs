@@ -15,6 +15,7 @@ mod local;
 mod negotiate;
 mod observed;
 mod outlet;
+mod pacing;
 mod repeats;
 mod run;
 mod said;
@@ -30,7 +31,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use str0m::net::{Protocol, Receive};
-use str0m::{Event, IceConnectionState, IceCreds, Input as RtcInput, PacerReason, Reason, Rtc};
+use str0m::{Event, IceConnectionState, IceCreds, Input as RtcInput, Rtc};
 
 pub use certificate::{Certificate, CertificateError};
 pub use crypto::{crypto_provider, dtls};
@@ -53,20 +54,9 @@ use crate::base::{Ambient, SeedRng};
 use crate::sdp::Offer;
 use crate::wire::DropReason;
 
-/// str0m's pacer wants a timeout for each packet of a frame, one after the other. What it would
-/// release within this time it is asked for at once, so that the packets leave as runs; the cost
-/// per packet is a tenth of waking up for each. The estimator sees them sent that much early.
-const AHEAD: Duration = Duration::from_millis(5);
 /// A timeout further away than this is str0m's way to say that there is none.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// With the estimator on, and no report of the viewer for two round trips, str0m wants to be woken
-/// once a round trip: thousands of times a second on a LAN, and without end where the round trip is
-/// none. It is woken for that no sooner than this after the last time, which is how often it wants
-/// to be woken otherwise; a little sooner while packets wait in its pacer, whose timeout may stand
-/// behind that one.
-const ESTIMATOR_PAUSE: Duration = Duration::from_millis(25);
-const ESTIMATOR_PAUSE_SENDING: Duration = Duration::from_millis(1);
 /// The most memory that one session takes, whatever its viewer does: 1.4 MB of packets kept for
 /// retransmission, the offer with all its sections, candidates and pairs, and what waits to be sent.
 /// Held by tests with a viewer that is let in and then hostile; connections over TCP have bounds of
@@ -249,15 +239,14 @@ impl Session {
         const TIMEOUTS_IN_A_ROW_MAX: u32 = 1_000;
         let mut timeouts = 0;
         loop {
-            match self.call(|rtc| rtc.poll_output().map(Said::of)) {
+            match self.poll_paced(now) {
                 Some(Ok(Said::Datagram(datagram))) => return Some(datagram),
                 Some(Ok(Said::Event(event))) => self.on_event(now, *event, signal),
                 Some(Ok(Said::Timeout(at))) => {
                     let at = self.put_off(at);
-                    let is_due = at <= now || self.is_paced(now, at);
-                    if is_due && timeouts < TIMEOUTS_IN_A_ROW_MAX {
+                    if at <= now && timeouts < TIMEOUTS_IN_A_ROW_MAX {
                         timeouts += 1;
-                        self.handle_timeout(at.max(now));
+                        self.handle_timeout(now);
                         continue;
                     }
                     self.wake = (at < now + TIMEOUT_MAX).then_some(at.max(now));
@@ -279,24 +268,6 @@ impl Session {
             self.life.on(now, closed).map(Signal::State).into_iter().for_each(signal);
         }
         None
-    }
-
-    /// When a timeout is given that str0m wants at `at`.
-    fn put_off(&mut self, at: Instant) -> Instant {
-        let Session { rtc, outlet, timed_at, .. } = self;
-        let is_estimator = rtc.last_timeout_reason() == Reason::BweDelayControl;
-        let Some(last) = timed_at.filter(|_| is_estimator) else { return at };
-        match outlet.queued_since(rtc) {
-            Some(_) => at.max(last + ESTIMATOR_PAUSE_SENDING),
-            None => at.max(last + ESTIMATOR_PAUSE),
-        }
-    }
-
-    /// Whether a timeout only spaces out packets that may as well leave now.
-    fn is_paced(&self, now: Instant, at: Instant) -> bool {
-        let reason = self.rtc.last_timeout_reason();
-        let pacer = matches!(reason, Reason::Pacer(PacerReason::Immediate | PacerReason::Paced));
-        self.path_rate.is_some() && pacer && at <= now + AHEAD
     }
 
     fn on_event(&mut self, now: Instant, event: Event, signal: &mut impl FnMut(Signal)) {
