@@ -2,6 +2,8 @@
 //! timeout, for clients that are `dimpl` too (str0m, and what is built on it).
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -52,7 +54,7 @@ fn take(now: Instant, from: &mut Side, to: &mut Side, order: &mut u32) {
 }
 
 fn connects(mut order: u32) -> bool {
-    let mut now = Instant::now();
+    let mut now = support::start();
     let [theirs, ours] = [from_feature_flags(), (*crypto_provider()).clone()];
     let mut client = Side::new(theirs.dtls_provider, now, true);
     let mut server = Side::new(ours.dtls_provider, now, false);

@@ -161,6 +161,7 @@ impl Endpoint {
                 format: config.video.profile_level_id,
                 patience,
                 estimator: config.estimator,
+                retransmit_for: config.limits.retransmit_for,
                 wall_clock: config.wall_clock,
             },
             limits: config.limits,

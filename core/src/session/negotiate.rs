@@ -11,7 +11,7 @@ use super::outlet::Outlet;
 use super::setup::empty_cache;
 use super::{Input, Lifecycle, Local, Observed, Seen, Session, SessionId, SessionSetup};
 use crate::adapt::PathRate;
-use crate::base::{Ambient, SeedRng, WallClock};
+use crate::base::{Ambient, SeedRng};
 use crate::sdp::{
     AnswerParts, Fragment, Offer, OfferError, OfferedVideo, reduced_offer, write_answer,
     write_fragment,
@@ -48,8 +48,8 @@ impl Session {
         }
         ambient.scope(|| accept(&mut rtc, &offer.video, estimator.is_some()))?;
         let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
-        let outlet = ambient
-            .scope(|| outlet(&mut rtc, &offer.video, rng.u32() as u16 & 0x7fff, setup.wall_clock));
+        let first = rng.u32() as u16 & 0x7fff;
+        let outlet = ambient.scope(|| outlet(&mut rtc, &offer.video, first, setup));
         let mut session = Session {
             id,
             life: Lifecycle::new(now, setup.patience),
@@ -206,14 +206,16 @@ fn outlet(
     rtc: &mut Rtc,
     video: &OfferedVideo,
     first: u16,
-    wall_clock: WallClock,
+    setup: &SessionSetup,
 ) -> Result<Outlet, OfferError> {
     let mid = Mid::from(MID);
     let mut api = rtc.direct_api();
     let Some(stream) = api.stream_tx_by_mid(mid, None) else {
         return Err(OfferError::Refused("no stream can be sent on its video section".to_owned()));
     };
-    empty_cache(stream);
+    let SessionSetup { retransmit_for, wall_clock, .. } = *setup;
+    empty_cache(stream, retransmit_for);
     let (ssrc, rtx) = (*stream.ssrc(), stream.rtx().map(|ssrc| *ssrc));
-    Ok(Outlet::new(mid, Pt::from(video.payload.pt), ssrc, rtx, first, wall_clock))
+    let pt = Pt::from(video.payload.pt);
+    Ok(Outlet::new(mid, pt, ssrc, rtx, first, retransmit_for, wall_clock))
 }

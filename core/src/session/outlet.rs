@@ -38,6 +38,8 @@ pub(super) struct Outlet {
     pt: Pt,
     ssrc: u32,
     rtx_ssrc: Option<u32>,
+    /// How long a packet is kept for retransmission.
+    retransmit_for: Duration,
     /// Extended sequence number of the next packet.
     next_sequence: u64,
     /// Nothing but an IDR can be decoded next.
@@ -63,6 +65,7 @@ impl Outlet {
         ssrc: u32,
         rtx_ssrc: Option<u32>,
         first_sequence: u16,
+        retransmit_for: Duration,
         wall_clock: WallClock,
     ) -> Outlet {
         Outlet {
@@ -70,6 +73,7 @@ impl Outlet {
             pt,
             ssrc,
             rtx_ssrc,
+            retransmit_for,
             next_sequence: u64::from(first_sequence),
             waits_for_keyframe: true,
             backlog_since: None,
@@ -160,7 +164,7 @@ impl Outlet {
     /// Forgets what was sent, so that none of it is sent again; nothing but an IDR follows.
     pub(super) fn give_up(&mut self, now: Instant, rtc: &mut Rtc) {
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
-            empty_cache(stream);
+            empty_cache(stream, self.retransmit_for);
         }
         self.on_broken_picture(now);
     }
@@ -238,7 +242,7 @@ mod tests {
 
     fn outlet() -> Outlet {
         let wall_clock = WallClock { unix: Duration::ZERO, at: crate::test_clock() };
-        Outlet::new(Mid::from("0"), Pt::from(96), 1, Some(2), 0, wall_clock)
+        Outlet::new(Mid::from("0"), Pt::from(96), 1, Some(2), 0, Duration::ZERO, wall_clock)
     }
 
     #[test]

@@ -23,10 +23,8 @@ const CHECK_RTO_MAX: Duration = Duration::from_millis(1_500);
 /// 0.12 + 0.24 + 0.48 + 0.96 + 1.5 + 1.5 + 1.5 s: checks that nobody answers fail a path within
 /// 7 s, but not within 15 s of the viewer's own last check on it (str0m's rule, not settable).
 const CHECK_RETRANSMITS: usize = 6;
-/// Packets kept for retransmission: about a second of 8 Mbit/s.
+/// Packets kept for retransmission at most: about a second of 8 Mbit/s.
 const RTX_CACHE_PACKETS: usize = 1_024;
-/// A packet older than this comes too late for a picture that is shown at once.
-const RTX_CACHE_AGE: Duration = Duration::from_secs(1);
 /// Above this share of retransmissions the queue of them is cleared. str0m's 0.15 gives up on a
 /// single lost keyframe.
 const RTX_SHARE_MAX: f32 = 0.5;
@@ -48,6 +46,8 @@ pub(crate) struct SessionSetup {
     /// Whether str0m estimates the path's bandwidth, where the viewer feeds it: the most that the
     /// stream takes, bits per second.
     pub(crate) estimator: Option<u64>,
+    /// How long a packet is kept for retransmission.
+    pub(crate) retransmit_for: Duration,
     /// For the capture times that viewers are told.
     pub(crate) wall_clock: WallClock,
 }
@@ -89,8 +89,8 @@ impl SessionSetup {
 }
 
 /// Gives a stream an empty retransmission cache with our bounds.
-pub(super) fn empty_cache(stream: &mut StreamTx) {
-    stream.set_rtx_cache(RTX_CACHE_PACKETS, RTX_CACHE_AGE, Some(RTX_SHARE_MAX));
+pub(super) fn empty_cache(stream: &mut StreamTx, retransmit_for: Duration) {
+    stream.set_rtx_cache(RTX_CACHE_PACKETS, retransmit_for, Some(RTX_SHARE_MAX));
 }
 
 /// Which extensions str0m knows; the ids are the offer's.

@@ -269,7 +269,12 @@ fn endpoint_config(
             profile_level_id: ProfileLevelId { profile_idc, constraints, level_idc },
         },
         estimator: floor.map(|_| settings.stream.bitrate.into()),
-        limits: Limits { sessions: settings.max_viewers, bitrate_floor, ..Limits::default() },
+        limits: Limits {
+            sessions: settings.max_viewers,
+            bitrate_floor,
+            retransmit_for: settings.retransmit_for,
+            ..Limits::default()
+        },
     })
 }
 

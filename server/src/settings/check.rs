@@ -1,6 +1,7 @@
 //! What settings must satisfy together.
 
 use std::path::Path;
+use std::time::Duration;
 
 use pinhole_core::gather::Paths;
 use pinhole_encoder::{Content, SourceKind, StreamConfig};
@@ -60,6 +61,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         max_viewers: flags.max_viewers,
         stream,
         bitrate_floor,
+        retransmit_for: Duration::from_millis(flags.retransmit_ms),
         runtime: flags.runtime,
         threads: flags.threads,
         addresses: Addresses {

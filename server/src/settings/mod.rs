@@ -17,6 +17,7 @@ mod values;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pinhole_core::gather::{Audience, Paths};
 use pinhole_encoder::StreamConfig;
@@ -70,6 +71,8 @@ pub struct Settings {
     pub stream: StreamConfig,
     /// How far the stream follows the paths of its viewers.
     pub bitrate_floor: BitrateFloor,
+    /// How long a packet can be sent again.
+    pub retransmit_for: Duration,
     /// Which event loop.
     pub runtime: RuntimeKind,
     /// How many of them; `None`: by the number of cores.
