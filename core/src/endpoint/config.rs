@@ -31,7 +31,7 @@ pub struct Limits {
     /// whole frames instead.
     pub bitrate_floor: u64,
     /// How long a packet is kept for a viewer that lost it and asks for it again (RFC 4588). Zero keeps
-    /// none. It costs a viewer some 430 bytes for each packet of that time, 0.28 MB for 600 ms of
+    /// none. It costs a viewer some 430 bytes for each packet of that time, 0.4 MB for a second of
     /// 8 Mbit/s, and is bounded by 1,024 packets; payloads are shared by all viewers.
     pub retransmit_for: Duration,
 }
@@ -45,8 +45,9 @@ impl Default for Limits {
             // Chromium's offer of 30 m-lines with all its codecs has 78 kB.
             sdp_bytes: 256 * 1024,
             bitrate_floor: 300_000,
-            // Two round trips of 250 ms; what comes later is too late for a picture that is shown at once.
-            retransmit_for: Duration::from_millis(600),
+            // With 600 ms a picture is back 250 ms later after a relay restarted (tests/tests/world):
+            // an IDR has to be waited for then.
+            retransmit_for: Duration::from_secs(1),
         }
     }
 }

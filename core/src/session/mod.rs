@@ -243,7 +243,7 @@ impl Session {
                 Some(Ok(Said::Datagram(datagram))) => return Some(datagram),
                 Some(Ok(Said::Event(event))) => self.on_event(now, *event, signal),
                 Some(Ok(Said::Timeout(at))) => {
-                    let at = self.put_off(at);
+                    let at = self.put_off(now, at);
                     if at <= now && timeouts < TIMEOUTS_IN_A_ROW_MAX {
                         timeouts += 1;
                         self.handle_timeout(now);

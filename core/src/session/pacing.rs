@@ -23,17 +23,18 @@ const PACED_IN_A_ROW_MAX: usize = 32;
 /// behind that one.
 const ESTIMATOR_PAUSE: Duration = Duration::from_millis(25);
 const PAUSE_SENDING: Duration = Duration::from_millis(1);
-/// Statistics wait this long after the last time for another timeout: a frame brings one along, so that
-/// nobody is woken for them alone while frames flow.
-const STATS_PAUSE: Duration = Duration::from_millis(40);
+/// Nobody is woken for statistics so soon after the last time: the next frame brings them along, at 60 a
+/// second each time. They are taken as soon as they are due where something else has woken us: what str0m
+/// has to do besides stands behind them.
+const STATS_PAUSE: Duration = Duration::from_millis(20);
 
 impl Session {
     /// When a timeout is given that str0m wants at `at`.
-    pub(super) fn put_off(&mut self, at: Instant) -> Instant {
+    pub(super) fn put_off(&mut self, now: Instant, at: Instant) -> Instant {
         let Session { rtc, outlet, timed_at, .. } = self;
         let pause = match rtc.last_timeout_reason() {
             Reason::BweDelayControl => ESTIMATOR_PAUSE,
-            Reason::Stats => STATS_PAUSE,
+            Reason::Stats if at > now => STATS_PAUSE,
             _ => return at,
         };
         let Some(last) = *timed_at else { return at };

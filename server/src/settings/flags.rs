@@ -279,9 +279,9 @@ pub struct ServeFlags {
           help_heading = "Picture")]
     pub bitrate_floor: Option<BitrateFloor>,
 
-    /// Milliseconds for which a packet can be sent again to a viewer that lost it, 0 to 5000: two round
-    /// trips of the slowest path. 600 take 0.3 MB a viewer at 8 Mbit/s
-    #[arg(long, value_name = "MS", default_value = "600", value_parser = values::retransmit_ms,
+    /// Milliseconds for which a packet can be sent again to a viewer that lost it, 0 to 2000: two round
+    /// trips of the slowest path. 1000 take 0.4 MB a viewer at 8 Mbit/s
+    #[arg(long, value_name = "MS", default_value = "1000", value_parser = values::retransmit_ms,
           help_heading = "Picture")]
     pub retransmit_ms: u64,
 

@@ -64,8 +64,8 @@ pub(super) fn max_viewers(text: &str) -> Result<usize, String> {
 /// For how long packets are kept to be sent again.
 pub(super) fn retransmit_ms(text: &str) -> Result<u64, String> {
     match text.parse() {
-        Ok(ms @ 0..=5_000) => Ok(ms),
-        _ => Err("write milliseconds from 0 to 5000".to_string()),
+        Ok(ms @ 0..=2_000) => Ok(ms),
+        _ => Err("write milliseconds from 0 to 2000".to_string()),
     }
 }
 
