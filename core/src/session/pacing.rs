@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use str0m::error::RtcError;
-use str0m::{Input, Output, PacerReason, Reason, Rtc};
+use str0m::{Input, PacerReason, Reason, Rtc};
 
 use super::Session;
 use super::said::Said;
@@ -37,7 +37,7 @@ impl Session {
             Reason::Stats if at > now => STATS_PAUSE,
             _ => return at,
         };
-        let Some(last) = *timed_at else { return at };
+        let Some(last) = timed_at.filter(|last| at < *last + pause) else { return at };
         match outlet.queued_since(rtc) {
             Some(_) => at.max(last + PAUSE_SENDING),
             None => at.max(last + pause),
@@ -51,12 +51,10 @@ impl Session {
         let mut timed_at = self.timed_at;
         let said = self.call(|rtc| {
             for _ in 0..PACED_IN_A_ROW_MAX {
-                let at = match rtc.poll_output()? {
-                    Output::Timeout(at) if ahead.is_some_and(|ahead| at <= ahead) => at,
-                    output => return Ok(Said::of(output)),
-                };
-                if !is_of_pacer(rtc) {
-                    return Ok(Said::Timeout(at));
+                let said = rtc.poll_output().map(Said::of)?;
+                let Said::Timeout(at) = said else { return Ok(said) };
+                if ahead.is_none_or(|ahead| at > ahead) || !is_of_pacer(rtc) {
+                    return Ok(said);
                 }
                 let at = at.max(now);
                 timed_at = Some(at);
