@@ -25,7 +25,8 @@ fn a_viewer_is_relayed_over_udp_tcp_and_tls_on_both_runtimes() {
             (format!("turns:localhost:{}", coturn.tls), "relay_tls"),
         ] {
             let arguments = format!(
-                "--ice-server {url} --turn-secret north --turn-ca {} --ice-policy relay --tcp-port off",
+                "--threads 1 --ice-server {url} --turn-secret north --turn-ca {} --ice-policy relay \
+                 --tcp-port off",
                 coturn.folder.join("cert.pem").display()
             );
             let server = Server::start(runtime, &arguments).unwrap();
@@ -64,7 +65,8 @@ fn what_is_wrong_with_a_server_is_told_and_delays_nobody() {
         ),
     ] {
         let begin = Instant::now();
-        let server = Server::start("mio", &arguments).unwrap();
+        // Each loop asks servers for itself, and says what is wrong.
+        let server = Server::start("mio", &format!("--threads 1 {arguments}")).unwrap();
         let pool = ViewerPool::spawn().unwrap();
         let (viewer, _) = server.connect(&pool, &ViewerConfig::default()).unwrap();
         viewer.wait_for_picture(LIMIT).unwrap();
