@@ -23,7 +23,7 @@ fn bad_input_on_smol_is_named_or_counted_and_nobody_suffers() {
 }
 
 fn everything_bad(runtime: &str) {
-    let mut server = Server::start(runtime, "--size 320x180").unwrap();
+    let mut server = Server::start(runtime, "--threads 1 --size 320x180").unwrap();
     let pool = ViewerPool::spawn().unwrap();
     let (watcher, location) = server.connect(&pool, &ViewerConfig::default()).unwrap();
     watcher.wait_for_picture(PICTURE).unwrap();
