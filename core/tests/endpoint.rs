@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use pinhole_core::{Limits, PathKind, SessionState};
+use pinhole_core::{EndpointConfig, Limits, PathKind, SessionState};
 use support::{Fate, World, address, config, frame_bytes, start};
 
 #[test]
@@ -117,6 +117,25 @@ fn who_joins_soon_after_an_idr_gets_that_and_who_joins_later_one_of_its_own() {
     let (late, _) = world.join("192.0.2.7:8000", true);
     world.run_ms(50);
     assert_eq!((world.keyframes_wanted(), kinds(&world, late)), (2, Vec::new()));
+}
+
+#[test]
+fn whose_path_does_not_take_that_at_once_waits_no_longer_than_for_the_next_idr() {
+    let now = start();
+    // A tenth of a second of it is 2.5 kB.
+    let estimated = EndpointConfig { estimator: Some(200_000), ..config(now) };
+    let mut world = World::with(now, estimated);
+    world.join("192.0.2.7:6000", true);
+    world.run_ms(100);
+    world.frame(true, 9_000);
+    world.run_ms(60);
+    let (soon, _) = world.join("192.0.2.7:7000", true);
+    world.run_ms(100);
+    assert_eq!(world.keyframes_wanted(), 1, "within 250 ms of the last");
+    assert_eq!(world.viewers[soon].frames.len(), 0);
+
+    world.run_ms(100);
+    assert_eq!(world.keyframes_wanted(), 2, "but whoever joins waits no longer");
 }
 
 /// How many of 61 frames come whole over a path that loses every tenth datagram.

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pinhole_core::Limits;
 use pinhole_encoder::{Content, EncoderChoice, SourceKind};
 
 use super::*;
@@ -78,6 +79,15 @@ fn a_file_that_is_encoded_keeps_its_bitrate_unless_somebody_says_otherwise() {
     assert_eq!(floor("--source a.h264"), BitrateFloor::Off);
     assert_eq!(floor("--source a.h264 --bitrate-floor 500k"), BitrateFloor::At(500_000));
     assert_eq!(floor("--bitrate-floor off"), BitrateFloor::Off);
+}
+
+#[test]
+fn packets_are_kept_for_a_second_unless_somebody_says_otherwise() {
+    let kept = |line: &str| parse(line, &[], "").unwrap().retransmit_for.as_millis();
+    assert_eq!(kept(""), Limits::default().retransmit_for.as_millis());
+    assert_eq!((kept("--retransmit-ms 0"), kept("--retransmit-ms 2000")), (0, 2_000));
+    let refused = parse("--retransmit-ms 2001", &[], "").unwrap_err().to_string();
+    assert!(refused.contains("from 0 to 2000"), "{refused}");
 }
 
 #[test]
