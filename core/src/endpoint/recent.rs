@@ -27,12 +27,12 @@ pub(super) struct Recent {
 }
 
 /// One access unit, cut into packets.
-#[derive(Debug, Clone)]
-pub(super) struct Picture {
-    pub(super) captured: Instant,
-    pub(super) rtp_time: u32,
-    pub(super) keyframe: bool,
-    pub(super) packets: Vec<Packet>,
+#[derive(Debug)]
+struct Picture {
+    captured: Instant,
+    rtp_time: u32,
+    keyframe: bool,
+    packets: Vec<Packet>,
 }
 
 impl Recent {
@@ -62,7 +62,7 @@ impl Recent {
 
     /// The IDR and all that came after it, oldest first, with the bytes of it; nothing once that is
     /// long ago.
-    pub(super) fn since_idr(&self, now: Instant) -> (&[Picture], usize) {
+    fn since_idr(&self, now: Instant) -> (&[Picture], usize) {
         if self.is_young(now) { (&self.pictures, self.bytes) } else { (&[], 0) }
     }
 

@@ -8,7 +8,7 @@ use str0m::error::RtcError;
 use super::lifecycle::Input;
 use super::told::{BrowserReport, Checks, Dtls, ViewerCandidate};
 use super::{Session, SessionState};
-use crate::wire::Kind;
+use crate::wire::{Kind, check_id};
 
 /// Candidates kept for a diagnosis.
 const CANDIDATES_MAX: usize = 64;
@@ -72,8 +72,7 @@ impl Observed {
     /// Counts a datagram of ours.
     pub(super) fn on_sent(&mut self, kind: Option<Kind>, bytes: &[u8]) {
         match kind {
-            // A Binding request, RFC 8489 §5.
-            Some(Kind::Stun) if bytes.starts_with(&[0, 1]) => self.checks.sent += 1,
+            Some(Kind::Stun) if check_id(bytes).is_some() => self.checks.sent += 1,
             Some(Kind::Dtls) => self.count_dtls(|_, sent, largest| {
                 *sent += 1;
                 *largest = (*largest).max(bytes.len());

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -52,14 +53,15 @@ impl H264File {
     /// Reads a file. `rate` overrides the timing in its VUI.
     pub fn open(path: &Path, rate: Option<FrameRate>) -> Result<H264File, SourceError> {
         let failed = |error| SourceError::File { path: path.to_owned(), error };
-        let length = std::fs::metadata(path).map_err(failed)?.len();
+        let mut file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
         let refuse = |reason: String| SourceError::NotH264 { path: path.to_owned(), reason };
         if length > BYTES_MAX {
             return Err(refuse("it is larger than 1 GiB; cut it into a shorter loop".into()));
         }
-        let data = std::fs::read(path).map_err(failed)?;
+        let mut data = Vec::new();
+        file.read_to_end(&mut data).map_err(failed)?;
         let parsed = H264File::parse(data, rate).map_err(refuse)?;
-        let file = File::open(path).map_err(failed)?;
         Ok(H264File { bytes: Bytes::File(file, path.to_owned()), ..parsed })
     }
 

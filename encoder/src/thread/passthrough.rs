@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::clock::Clock;
 use super::shared::{Shared, State, Worker};
 use crate::access_unit::AccessUnit;
-use crate::media::MediaEvent;
 use crate::source::H264File;
 use crate::stats::add;
 
@@ -28,11 +27,7 @@ pub(crate) fn run(shared: &Shared, mut file: H264File) {
         let mut data = Vec::new();
         let keyframe = match file.read(&mut data) {
             Ok(keyframe) => keyframe,
-            Err(error) => {
-                tracing::error!(%error, "the file has failed");
-                shared.report(MediaEvent::Failed(error.to_string()));
-                return;
-            }
+            Err(error) => return shared.source_failed(error.to_string()),
         };
         let sequence = {
             let mut state = shared.lock();

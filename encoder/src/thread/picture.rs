@@ -26,10 +26,7 @@ pub(crate) fn run(shared: &Shared, mut source: Box<dyn Source>) {
             tracing::info!("the source has ended");
             shared.report(MediaEvent::Ended);
         }
-        End::Failed(text) => {
-            tracing::warn!(text, "the source failed");
-            shared.report(MediaEvent::Failed(text));
-        }
+        End::Failed(text) => shared.source_failed(text),
     }
 }
 

@@ -277,6 +277,12 @@ impl Shared {
         wake.inspect(|wake| wake());
     }
 
+    /// Tells the event loop and the log that no more pictures can be had.
+    pub(super) fn source_failed(&self, text: String) {
+        tracing::warn!(text, "the source failed");
+        self.report(MediaEvent::Failed(text));
+    }
+
     /// Tells the event loop.
     pub(super) fn report(&self, event: MediaEvent) {
         let mut state = self.lock();
