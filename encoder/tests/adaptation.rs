@@ -81,3 +81,24 @@ fn a_keyframe_is_made_to_fit() {
     println!("{} bytes, {ms} ms at the bitrate", keyframe.data.len());
     assert!(ms < 120, "a keyframe of {} bytes takes {ms} ms", keyframe.data.len());
 }
+
+#[test]
+fn what_a_keyframe_lost_comes_back_without_a_pause() {
+    let mut watched = stream();
+    watched.unit();
+    watched.stream.set_bitrate(600_000);
+    units(&mut watched, Duration::from_secs(2));
+
+    watched.stream.request_keyframe();
+    let later = units(&mut watched, Duration::from_millis(1_500));
+
+    let from = later.iter().position(|unit| unit.keyframe).expect("asked for");
+    let later = &later[from..];
+    let ms: Vec<usize> = later.iter().map(|unit| unit.data.len() * 8 / 600).collect();
+    let apart: Vec<u128> =
+        later.windows(2).map(|two| (two[1].captured - two[0].captured).as_millis()).collect();
+    println!("sent within {ms:?} ms, {apart:?} ms apart");
+    let longest = apart.iter().max().copied().unwrap_or(u128::MAX);
+    assert!(longest < 150, "no picture for {longest} ms");
+    assert!(ms.iter().all(|ms| *ms < 140), "a picture takes {ms:?} ms at the bitrate");
+}

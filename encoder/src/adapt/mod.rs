@@ -9,9 +9,10 @@
 //! - [`Ladder`] takes steps: fewer pictures a second soon, smaller ones after a while, and both back when
 //!   there is room again.
 //! - A keyframe is made to fit: the back end is set lower for it, and where that does not go far enough the
-//!   picture loses detail first ([`soften`]), which the pictures after it bring back.
+//!   picture loses detail first ([`Detail`]), which the pictures after it bring back.
 
 mod budget;
+mod detail;
 mod ladder;
 mod scale;
 
@@ -21,8 +22,9 @@ use std::time::Instant;
 use crate::encoder::EncoderSettings;
 use crate::frame::{Frame, FrameRate, I420, Size, to_i420};
 use budget::Budget;
+use detail::{Detail, Kept, soften};
 use ladder::Ladder;
-use scale::{Scaler, soften};
+use scale::Scaler;
 
 /// What to do with one picture.
 #[derive(Debug)]
@@ -38,20 +40,13 @@ pub(crate) enum Picture {
 /// The part of a bitrate that a keyframe is encoded at: it then takes two to three times a picture's share
 /// instead of four.
 const KEYFRAME_PERCENT: u32 = 50;
-/// Bits of a keyframe for each pixel, at the coarsest that rate control goes to: OpenH264's are 0.16 on
-/// the test picture, the first one 0.22.
-const KEYFRAME_MILLIBITS: u64 = 180;
-/// A keyframe that would take longer than this to send loses detail, and more of it where it would take
-/// longer than that.
-const KEYFRAME_MS_MAX: u64 = 100;
-const KEYFRAME_MS_FAR: u64 = 140;
-
 /// A stream's way to keep to its bitrate.
 #[derive(Debug)]
 pub(crate) struct Adaptation {
     bitrate: u32,
     budget: Budget,
     ladder: Ladder,
+    detail: Detail,
     scaler: Scaler,
     /// That of the last picture.
     size: Option<Size>,
@@ -65,6 +60,7 @@ impl Adaptation {
             bitrate,
             budget: Budget::new(bitrate),
             ladder: Ladder::new(rate, content, bitrate),
+            detail: Detail::default(),
             scaler: Scaler::default(),
             size: None,
         }
@@ -91,18 +87,17 @@ impl Adaptation {
         let is_smaller = size != frame.size();
         // Another size is a keyframe too, at a time when the path is full.
         let resized = self.size.replace(size).is_some_and(|before| before != size);
-        let ms =
-            if keyframe || resized { keyframe_ms(size.pixel_count(), self.bitrate) } else { 0 };
-        if !is_smaller && ms <= KEYFRAME_MS_MAX {
+        let interval = self.ladder.rate().interval();
+        let kept = self.detail.on_picture(size, self.bitrate, interval, keyframe || resized);
+        if !is_smaller && kept == Kept::All {
             return Picture::AsItIs;
         }
         let mut picture = i420(frame);
         if is_smaller {
             picture = Cow::Owned(self.scaler.scale(&picture, size));
         }
-        if ms > KEYFRAME_MS_MAX {
-            let times = if ms > KEYFRAME_MS_FAR { 4 } else { 2 };
-            picture = Cow::Owned(soften(&mut self.scaler, &picture, times));
+        if let Kept::Above { row, times } = kept {
+            picture = Cow::Owned(soften(&mut self.scaler, &picture, row, times));
         }
         Picture::Instead(Frame::I420(picture.into_owned()))
     }
@@ -131,9 +126,4 @@ fn i420(frame: &Frame) -> Cow<'_, I420> {
     let mut picture = I420::black(frame.size());
     to_i420(frame, &mut picture);
     Cow::Owned(picture)
-}
-
-/// How long a keyframe takes to send.
-fn keyframe_ms(pixels: u64, bitrate: u32) -> u64 {
-    pixels * KEYFRAME_MILLIBITS / u64::from(bitrate.max(1))
 }

@@ -46,7 +46,7 @@ impl Scaler {
 }
 
 /// Takes detail away, by way of a size so many times smaller.
-pub(super) fn soften(scaler: &mut Scaler, picture: &I420, times: u32) -> I420 {
+pub(super) fn scaled_down_and_back(scaler: &mut Scaler, picture: &I420, times: u32) -> I420 {
     let size = picture.size();
     let less = |side: u32| (side / times / 2 * 2).max(16);
     match Size::new(less(size.width()), less(size.height())) {
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_soft_picture_has_its_size_and_its_edge_no_more() {
         let picture = halves(640, 360);
-        let soft = soften(&mut Scaler::default(), &picture, 4);
+        let soft = scaled_down_and_back(&mut Scaler::default(), &picture, 4);
         assert_eq!(soft.size(), picture.size());
         let row = &soft.planes()[0].bytes()[..640];
         assert_eq!((row[0], row[639]), (40, 200));
