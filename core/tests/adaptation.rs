@@ -7,7 +7,7 @@ mod support;
 
 use std::time::Duration;
 
-use pinhole_core::Event;
+use pinhole_core::{Event, Stage};
 use support::{Link, World, config, start};
 
 const CEILING: u64 = 3_000_000;
@@ -148,6 +148,20 @@ fn a_good_path_is_given_the_ceiling_from_the_start() {
     let first = scene.run(2);
     assert!(first.used_bps > CEILING * 9 / 10, "{} bit/s", first.used_bps);
     assert_eq!((first.skipped, first.lost), (0, 0));
+}
+
+#[test]
+fn what_the_viewer_acknowledges_is_told_with_the_way_there_and_back() {
+    let mut scene = Scene::new(50_000_000);
+    scene.run(2);
+
+    let acknowledged = scene.world.endpoint.ledger().histogram(Stage::Acknowledged);
+    // Feedback is looked at every 50 ms.
+    let (count, sum) = (acknowledged.count(), acknowledged.sum());
+    assert!((20..=60).contains(&count), "{count} times in 2.6 s");
+    let mean = sum / u32::try_from(count).unwrap();
+    let expected = Duration::from_millis(80)..Duration::from_millis(120);
+    assert!(expected.contains(&mean), "{mean:?}, and the way is 80 ms");
 }
 
 #[test]

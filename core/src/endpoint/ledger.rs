@@ -6,9 +6,10 @@
 //! [`Endpoint::note_sent`] has no figures, and loses nothing else. Nothing here decides anything, and
 //! so nothing of it is recorded.
 //!
-//! What a viewer acknowledges is not here: str0m keeps the transport-wide feedback to itself, and
-//! receiver reports come once a second, with the delay of the receiver's own making. The way to the
-//! viewer is told as an estimate instead, half the round trip of ICE's checks.
+//! What a viewer acknowledges cannot be told of each frame: of the transport-wide feedback str0m hands
+//! out how long the newest packet took, there and back, and that is counted whenever it is new. It is
+//! the one stage that is counted by feedback rather than by frame. The way to the viewer alone is an
+//! estimate, half the round trip of ICE's checks.
 
 use std::time::{Duration, Instant};
 
@@ -38,17 +39,22 @@ pub enum Stage {
     LastPacket,
     /// Half the round trip of the farthest of its viewers, by ICE's latest check: an estimate.
     TravelEstimated,
+    /// From the moment at which a packet was sent until the viewer's transport-wide feedback said that
+    /// it came: both ways, and how long the viewer kept it to itself. Once for each look at new
+    /// feedback of a viewer, which is 50 ms apart at least.
+    Acknowledged,
 }
 
 impl Stage {
     /// All of them, in their order.
-    pub const ALL: [Stage; 6] = [
+    pub const ALL: [Stage; 7] = [
         Stage::Encode,
         Stage::Queue,
         Stage::Packetize,
         Stage::FirstPacket,
         Stage::LastPacket,
         Stage::TravelEstimated,
+        Stage::Acknowledged,
     ];
 }
 
@@ -198,6 +204,11 @@ impl Ledger {
         }
     }
 
+    /// New feedback of a viewer: the newest packet in it was sent so long before.
+    pub(super) fn on_acknowledged(&mut self, took: Duration) {
+        self.observe(Stage::Acknowledged, took);
+    }
+
     /// Counts a frame that has left, or of which nothing more is awaited: of one that a viewer never
     /// got whole, because it went or was slow, the slowest of the others is told.
     fn close(&mut self, frame: &Departing) {
@@ -281,7 +292,7 @@ mod tests {
         }
 
         /// How often each stage was counted, and the milliseconds of all.
-        fn told(&self) -> [(u64, u128); 6] {
+        fn told(&self) -> [(u64, u128); 7] {
             Stage::ALL.map(|stage| {
                 let histogram = self.ledger.histogram(stage);
                 (histogram.count(), histogram.sum().as_millis())
@@ -297,7 +308,7 @@ mod tests {
         bench.sent(113, &[(100, false), (100, false)]);
         bench.sent(117, &[(100, true)]);
 
-        assert_eq!(bench.told(), [(1, 8), (1, 2), (1, 1), (1, 2), (1, 4), (1, 15)]);
+        assert_eq!(bench.told(), [(1, 8), (1, 2), (1, 1), (1, 2), (1, 4), (1, 15), (0, 0)]);
         let recent = bench.ledger.recent();
         assert_eq!(recent.of(Stage::LastPacket), Some(Duration::from_millis(4)));
     }
@@ -354,6 +365,6 @@ mod tests {
         let mut bench = Bench::new();
         bench.ledger.on_frame(100, 1, None);
         bench.sent(112, &[(100, true)]);
-        assert_eq!(bench.told(), [(0, 0); 6]);
+        assert_eq!(bench.told(), [(0, 0); 7]);
     }
 }

@@ -342,6 +342,7 @@ impl Endpoint {
                 self.watched.set(id, Some(now));
                 self.need_keyframe(now);
             }
+            Signal::Acknowledged(took) => self.ledger.on_acknowledged(took),
             Signal::PathEstimated => self.deadlines.set(Key::Adapt, Some(now)),
         }
     }

@@ -1,5 +1,7 @@
 //! A session's name, and where it stands, as everybody sees it.
 
+use std::time::Duration;
+
 /// Names one viewer's session for the life of an endpoint; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub(crate) u64);
@@ -49,4 +51,6 @@ pub(crate) enum Signal {
     PacketsGivenUp,
     /// Its path is thought to take something else than before.
     PathEstimated,
+    /// New transport-wide feedback: the newest packet in it was sent so long before.
+    Acknowledged(Duration),
 }

@@ -46,6 +46,8 @@ pub(super) struct Seen {
     pub(super) nacks: u64,
     /// Bits per second that the path is thought to take.
     pub(super) estimate: Option<u64>,
+    /// How long the newest packet of the latest transport-wide feedback took, there and back.
+    pub(super) acknowledged: Option<Duration>,
 }
 
 impl Session {
@@ -86,6 +88,11 @@ impl Session {
     }
 
     pub(super) fn on_peer_stats(&mut self, stats: &PeerStats, signal: &mut impl FnMut(Signal)) {
+        // One that is the same to the nanosecond is of the same feedback.
+        if let Some(took) = stats.rtt.filter(|_| stats.rtt != self.seen.acknowledged) {
+            self.seen.acknowledged = Some(took);
+            signal(Signal::Acknowledged(took));
+        }
         if let (Some(path), Some(estimate)) = (&mut self.path_rate, stats.bwe_tx) {
             let (before, now) = (path.rate(), stats.timestamp);
             let heard = self.observed.report_at.unwrap_or(now);

@@ -12,7 +12,8 @@ pub(super) fn write(text: &mut Exposition, ledger: &Ledger, app: &Arc<App>) {
     text.histograms(
         "pinhole_latency_stage_seconds",
         "Where the time of a frame goes until it has left, each frame once over all viewers; the \
-         stages follow one another. travel_estimated is half the farthest viewer's round trip.",
+         stages follow one another. travel_estimated is half the farthest viewer's round trip; \
+         acknowledged counts feedback of viewers, from sending a packet until it is told to have come.",
         "stage",
         Stage::ALL.map(|stage| (stage_label(stage), ledger.histogram(stage))),
     );
@@ -70,5 +71,6 @@ pub(super) fn stage_label(stage: Stage) -> &'static str {
         Stage::FirstPacket => "first_packet",
         Stage::LastPacket => "last_packet",
         Stage::TravelEstimated => "travel_estimated",
+        Stage::Acknowledged => "acknowledged",
     }
 }
