@@ -15,6 +15,11 @@ const MEMORY: Duration = Duration::from_millis(1_500);
 const SPAN_MIN: Duration = Duration::from_millis(120);
 const SPAN_MAX: Duration = Duration::from_millis(400);
 
+/// What a burst is looked for in.
+const BURST_SPAN: Duration = Duration::from_millis(100);
+/// What is measured over where no queue stands: some fifteen frames.
+const LATE_SPAN: Duration = Duration::from_millis(500);
+
 /// What str0m counts losses over.
 const LOSS_SPAN: Duration = Duration::from_secs(1);
 
@@ -41,6 +46,14 @@ impl Delivery {
         }
     }
 
+    /// Whether what left in the tenth of a second before was half more than the rate: a keyframe.
+    pub(crate) fn is_burst(&self, then: Instant, rate: u64) -> bool {
+        let until = |at: Instant| self.sent.iter().rev().find(|(sent, _)| *sent <= at);
+        let from = then.checked_sub(BURST_SPAN).and_then(until).map_or(0, |(_, total)| *total);
+        let bits = until(then).map_or(0, |(_, total)| *total) - from;
+        bits > rate * BURST_SPAN.as_millis() as u64 * 3 / 2_000
+    }
+
     /// Feedback came: what left a round trip ago has arrived, but for the part of the last second that
     /// was lost.
     pub(crate) fn on_feedback(&mut self, now: Instant, rtt: Duration, loss: f32) {
@@ -50,7 +63,8 @@ impl Delivery {
         self.arrived.push_back((now, total));
         let second = now.checked_sub(LOSS_SPAN);
         let then = self.arrived.iter().find(|(at, _)| second.is_none_or(|second| *at >= second));
-        let recent = total - then.map_or(total, |(_, before)| *before);
+        // A round trip that jumps up seems to go back in time.
+        let recent = total.saturating_sub(then.map_or(total, |(_, before)| *before));
         self.lost = (recent as f64 * f64::from(loss.clamp(0.0, 1.0))) as u64;
     }
 
@@ -63,11 +77,20 @@ impl Delivery {
         self.rate_from(since)?.max(self.rate_from(late).unwrap_or(0)).into()
     }
 
+    /// Bits per second that arrived over the last half second, large frames and small ones. `None`: it is
+    /// not known for so long.
+    pub(crate) fn rate_of_late(&self) -> Option<u64> {
+        let (now, _) = *self.arrived.back()?;
+        let since = now.checked_sub(LATE_SPAN)?;
+        let (first, _) = *self.arrived.front()?;
+        (first <= since).then(|| self.rate_from(since)).flatten()
+    }
+
     fn rate_from(&self, since: Instant) -> Option<u64> {
         let (now, total) = *self.arrived.back()?;
         let (then, before) = *self.arrived.iter().find(|(at, _)| *at >= since)?;
         let micros = u64::try_from((now - then).as_micros()).ok()?;
-        let arrived = (total - before).saturating_sub(self.lost);
+        let arrived = total.saturating_sub(before).saturating_sub(self.lost);
         (now - then >= SPAN_MIN).then(|| arrived * 1_000_000 / micros.max(1))
     }
 }

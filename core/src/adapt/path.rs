@@ -10,7 +10,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::cut_off::CutOff;
 use super::delivery::Delivery;
+use super::knee::Knee;
+use super::proved::Proved;
 use super::rtt_floor::RttFloor;
 
 /// How often a path is looked at: str0m tells its statistics that often, with all the rest at hand.
@@ -21,7 +24,14 @@ const QUEUE_STANDS: Duration = Duration::from_millis(40);
 /// For how long it must be seen.
 const STANDS_FOR: Duration = Duration::from_millis(150);
 /// A queue that needs no second look.
-const QUEUE_DEEP: Duration = Duration::from_millis(90);
+const QUEUE_DEEP: Duration = Duration::from_millis(75);
+/// A queue that grew by this much from one report to the next, to this much, and not because of a keyframe
+/// of ours, may be of a link that fell: half is sent until the next reports tell. Not more often than that,
+/// for paths whose round trip jumps by itself.
+const QUEUE_JUMPS: Duration = Duration::from_millis(35);
+const QUEUE_JUMPS_TO: Duration = Duration::from_millis(50);
+const CAUTION_TIME: Duration = Duration::from_millis(200);
+const CAUTION_EVERY: Duration = Duration::from_secs(2);
 /// Below this the path is clear.
 const QUEUE_CLEAR: Duration = Duration::from_millis(20);
 /// What a queue must lose from one report to the next to count as draining.
@@ -47,10 +57,6 @@ const DRAINING_PERCENT: u64 = 90;
 const CUT_SHOWS_AFTER: Duration = Duration::from_millis(100);
 /// Whoever was not heard for this long was cut off: what was lost meanwhile says nothing of a rate.
 const CUT_OFF_MIN: Duration = Duration::from_millis(500);
-/// For how long after that the losses are told of: Chromium does so late.
-const CUT_OFF_TOLD_FOR: Duration = Duration::from_millis(2_000);
-/// What part of a second's packets must be lost for an estimate to have fallen for it.
-const CUT_OFF_LOSS: f32 = 0.15;
 /// By how much of the rate a queue may be said to have grown, in thousandths.
 const EXCESS_PERMILLE: std::ops::RangeInclusive<u64> = 100..=650;
 /// What one cut leaves of the rate at least, in percent: a measuring may be wrong.
@@ -62,10 +68,6 @@ const KNEE_PERCENT: u64 = 95;
 const KNEE_HOLDS: Duration = Duration::from_secs(5);
 /// How long it is remembered, for a queue of which nothing else can be told.
 const KNEE_KNOWN: Duration = Duration::from_secs(10);
-/// Cuts within this are of one fall, and none of them takes more off the knee than this leaves, in
-/// percent: what is sent again, and a queue that drains, are in the way of a measuring.
-const ONE_FALL: Duration = Duration::from_millis(1_500);
-const FALLS_TO_PERCENT: u64 = 80;
 /// An estimate that rises by this much at once was measured by a probe: the knee is history.
 const PROVED_PERCENT: u64 = 125;
 
@@ -82,7 +84,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(4);
 
 /// What part of the estimate the encoder is given, in percent: the rest is for retransmissions, and
 /// for an encoder that overshoots for a frame or two.
-const SHARE_PERCENT: u64 = 95;
+pub(super) const SHARE_PERCENT: u64 = 95;
 
 /// What is known of a path at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -115,6 +117,7 @@ pub(crate) struct PathRate {
     estimate: Option<u64>,
     floor: RttFloor,
     delivery: Delivery,
+    proved: Proved,
     heard: Option<Instant>,
     cut_off: Option<CutOff>,
     rtt: Option<Duration>,
@@ -127,6 +130,7 @@ pub(crate) struct PathRate {
     /// Since when a queue stands.
     stands: Option<Instant>,
     cut_at: Option<Instant>,
+    cautious_at: Option<Instant>,
     /// When a deep queue has had its time to drain, and the rate from then on.
     resumes: Option<(Instant, u64)>,
     /// The losses when the path was clear last.
@@ -135,32 +139,6 @@ pub(crate) struct PathRate {
     risen_at: Option<Instant>,
     knee: Option<Knee>,
     probed_at: Option<Instant>,
-}
-
-/// What was known of a path before it was cut off.
-#[derive(Debug, Clone, Copy)]
-struct CutOff {
-    /// How long that counts.
-    until: Instant,
-    rate: u64,
-    loss: f32,
-}
-
-/// What the path took when a queue stood.
-#[derive(Debug, Clone, Copy)]
-struct Knee {
-    rate: u64,
-    seen: Instant,
-}
-
-impl Knee {
-    /// Each measuring is off by a fifth; a link that is the same is measured better by two of them.
-    fn at(now: Instant, rate: u64, before: Option<Knee>) -> Knee {
-        let last = before.filter(|knee| now < knee.seen + ONE_FALL);
-        let rate = last.map_or(rate, |knee| rate.max(knee.rate / 100 * FALLS_TO_PERCENT));
-        let same = before.filter(|knee| rate.abs_diff(knee.rate) < knee.rate / 4);
-        Knee { rate: same.map_or(rate, |knee| u64::midpoint(rate, knee.rate)), seen: now }
-    }
 }
 
 impl PathRate {
@@ -172,6 +150,7 @@ impl PathRate {
             estimate: None,
             floor: RttFloor::default(),
             delivery: Delivery::default(),
+            proved: Proved::default(),
             heard: None,
             cut_off: None,
             rtt: None,
@@ -180,6 +159,7 @@ impl PathRate {
             busy: None,
             stands: None,
             cut_at: None,
+            cautious_at: None,
             resumes: None,
             usual_loss: 0.0,
             gave_up_at: None,
@@ -203,20 +183,25 @@ impl PathRate {
     pub(crate) fn on_report(&mut self, now: Instant, report: PathReport) -> Advice {
         let PathReport { estimate, rtt, loss, heard } = report;
         self.on_heard(now, heard);
-        if let Some(estimate) = self.before_cut_off(now, estimate, loss) {
+        // Where a queue was seen since it is back, the path takes less indeed.
+        let cut_off = self.cut_off.filter(|_| self.cut_at.is_none());
+        if let Some(estimate) = cut_off.and_then(|it| it.estimate_before(now, estimate, loss)) {
             return Advice::BeginFrom(estimate);
         }
         let before = self.estimate.replace(estimate).unwrap_or(estimate);
         if estimate > before / 100 * PROVED_PERCENT {
             self.knee = None;
         }
-        let bound = (estimate / 100 * SHARE_PERCENT).min(self.ceiling);
+        let mut bound = self.bound(now, estimate);
         // One that is the same to the nanosecond is of the same feedback.
         if let Some(rtt) = rtt.filter(|_| rtt != self.rtt) {
             self.rtt = Some(rtt);
             self.delivery.on_feedback(heard, rtt, loss);
             let queue = self.floor.queue(now, rtt);
-            self.on_queue(now, rtt, queue, bound);
+            let sent_at = heard.checked_sub(rtt).unwrap_or(heard);
+            let is_burst = self.delivery.is_burst(sent_at, self.rate);
+            self.on_queue(now, rtt, queue, bound, is_burst);
+            bound = self.bound(now, estimate);
             tracing::trace!(
                 estimate,
                 loss,
@@ -228,7 +213,7 @@ impl PathRate {
             );
         }
         if let Some((_, rate)) = self.resumes.take_if(|(at, _)| *at <= now) {
-            self.rate = self.rate.max(rate);
+            self.resume(rate);
         }
         self.rate = self.rate.min(bound);
         if self.gives_up(now, loss) { Advice::GiveUp } else { Advice::Nothing }
@@ -239,25 +224,22 @@ impl PathRate {
         let silent = self.heard.replace(heard).map_or(Duration::ZERO, |before| heard - before);
         if silent >= CUT_OFF_MIN {
             tracing::debug!(?silent, rate = self.rate, "the path was cut off, and is back");
-            let until = now + CUT_OFF_TOLD_FOR;
             *self = PathRate {
                 rate: self.rate,
                 estimate: self.estimate,
                 usual_loss: self.usual_loss,
                 heard: Some(heard),
-                cut_off: Some(CutOff { until, rate: self.rate, loss: self.usual_loss }),
+                cut_off: Some(CutOff::at(now, self.rate, self.usual_loss)),
                 ..PathRate::new(self.ceiling)
             };
         }
     }
 
-    /// The estimate to begin from anew, if this one fell for what was lost while the path was cut off.
-    fn before_cut_off(&mut self, now: Instant, estimate: u64, loss: f32) -> Option<u64> {
-        let cut_off = self.cut_off.filter(|it| now <= it.until)?;
-        let before = cut_off.rate / SHARE_PERCENT * 100 + SHARE_PERCENT;
-        let fell = estimate < before && loss >= cut_off.loss + CUT_OFF_LOSS;
-        // Where a queue was seen meanwhile, the path takes less indeed.
-        (fell && self.cut_at.is_none()).then_some(before)
+    /// The most that the stream is given: its share of the estimate, or of what arrived of late where
+    /// that is more.
+    fn bound(&self, now: Instant, estimate: u64) -> u64 {
+        let takes = self.proved.rate(now).map_or(estimate, |proved| proved.max(estimate));
+        (takes / 100 * SHARE_PERCENT).min(self.ceiling)
     }
 
     fn gives_up(&mut self, now: Instant, loss: f32) -> bool {
@@ -275,17 +257,32 @@ impl PathRate {
         gives_up
     }
 
-    fn on_queue(&mut self, now: Instant, rtt: Duration, queue: Duration, bound: u64) {
+    /// `is_burst`: what met that queue was more than the rate.
+    fn on_queue(
+        &mut self,
+        now: Instant,
+        rtt: Duration,
+        queue: Duration,
+        bound: u64,
+        is_burst: bool,
+    ) {
         let last = self.queue.replace(queue).unwrap_or(queue);
         self.stands = (queue >= QUEUE_STANDS).then(|| self.stands.unwrap_or(now));
         if queue < QUEUE_CLEAR {
             self.clear = Some((now, queue));
         }
         self.busy = (queue >= QUEUE_CLEAR).then(|| self.busy.unwrap_or(now));
+        if queue < QUEUE_STANDS
+            && let Some(rate) = self.delivery.rate_of_late()
+        {
+            self.proved.on_arrived(now, rate);
+        }
         let drains = queue + DRAINS <= last;
         let stands = self.stands.is_some_and(|at| now >= at + STANDS_FOR);
         if !drains && (queue >= QUEUE_DEEP || stands) {
             self.cut(now, rtt, queue, bound);
+        } else if queue >= (last + QUEUE_JUMPS).max(QUEUE_JUMPS_TO) && !is_burst {
+            self.be_cautious(now);
         } else if self.busy.is_none() {
             self.rise(now, bound);
         }
@@ -318,6 +315,7 @@ impl PathRate {
             None if queue < QUEUE_DEEP => rate / 100 * SLOWLY_PERCENT,
             None => (rate / 1_000 * (1_000 - self.excess(now, queue))).max(self.known(now)),
         };
+        self.proved.on_full(now, arrives.map(|_| capacity));
         self.knee = arrives.map(|_| Knee::at(now, capacity, self.knee));
         let drained = capacity / 100 * DRAIN_PERCENT;
         let is_deep = queue >= QUEUE_DEEP;
@@ -325,6 +323,26 @@ impl PathRate {
         self.rate = if is_deep { capacity / 100 * DRAIN_DEEP_PERCENT } else { drained };
         self.cut_at = Some(now);
         tracing::debug!(from = rate, to = self.rate, arrives, ?queue, "the path is full");
+    }
+
+    fn be_cautious(&mut self, now: Instant) {
+        let rested = self.cautious_at.is_none_or(|at| now >= at + CAUTION_EVERY);
+        if self.resumes.is_none() && rested {
+            tracing::debug!(from = self.rate, queue = ?self.queue, "a queue jumps up");
+            self.cautious_at = Some(now);
+            self.resumes = Some((now + CAUTION_TIME, self.rate));
+            self.rate = self.rate / 100 * DRAIN_DEEP_PERCENT;
+        }
+    }
+
+    /// A queue had its time to drain. Where it has not, what the path takes is known better by now.
+    fn resume(&mut self, rate: u64) {
+        let arrives = self.arrives().filter(|_| self.stands.is_some());
+        let most = arrives.map_or(u64::MAX, |arrives| arrives / 100 * DRAIN_PERCENT);
+        self.rate = self.rate.max(rate).min(most);
+        if let (Some(knee), Some(arrives)) = (&mut self.knee, arrives) {
+            knee.rate = knee.rate.min(arrives);
+        }
     }
 
     /// What the path takes, as far as it has been full for long enough to tell.

@@ -61,11 +61,69 @@ fn a_path_that_takes_all_is_given_all() {
 }
 
 #[test]
-fn the_estimate_is_an_upper_bound() {
+fn the_estimate_is_an_upper_bound_of_what_was_not_seen_to_arrive() {
     let mut link = Link::new(20_000_000);
     link.estimate = 1_000_000;
-    link.run(Duration::from_secs(1));
+    link.run(FRAME * 5);
     assert_eq!(link.path.rate(), 950_000);
+
+    link.run(Duration::from_secs(12));
+    // The first frame arrived at the ceiling, and counts among those of half a second.
+    assert!(link.path.rate() <= 1_000_000, "{} bit/s", link.path.rate());
+}
+
+#[test]
+fn an_estimate_that_falls_while_everything_arrives_takes_nothing() {
+    let mut link = Link::new(20_000_000);
+    link.estimate = 1_000_000;
+    link.run(Duration::from_secs(3));
+    link.estimate = 600_000;
+    link.run(Duration::from_secs(3));
+    assert!(link.path.rate() >= 850_000, "{} bit/s", link.path.rate());
+
+    link.run(Duration::from_secs(30));
+    assert!(link.path.rate() >= 570_000, "{} bit/s, no less than the estimate", link.path.rate());
+}
+
+#[test]
+fn a_round_trip_that_jumps_halves_the_rate_for_a_moment_and_not_again_soon() {
+    let ms = Duration::from_millis;
+    let mut link = Link::new(20_000_000);
+    link.run(Duration::from_secs(3));
+    let start = link.now;
+    let mut report = |after: u64, queue| {
+        let now = start + ms(after);
+        link.path.on_sent(now, 99_000);
+        let rtt = Some(DELAY + ms(queue) + Duration::from_nanos(after));
+        let report = PathReport { estimate: 5_000_000, rtt, loss: 0.0, heard: now };
+        link.path.on_report(now, report);
+        link.path.rate()
+    };
+
+    assert_eq!(report(33, 0), 3_000_000);
+    assert_eq!(report(66, 60), 1_500_000);
+    assert_eq!(report(100, 0), 1_650_750, "a clear path rises as it does");
+    assert_eq!(report(266, 0), 3_000_000, "what was thought of it was wrong");
+    assert_eq!(report(300, 60), 3_000_000, "this one jumps by itself");
+    for frame in 10..63 {
+        assert_eq!(report(frame * 33, 0), 3_000_000);
+    }
+    assert_eq!(report(2_100, 60), 1_500_000);
+}
+
+#[test]
+fn a_queue_of_our_own_keyframe_is_no_reason_for_caution() {
+    let ms = Duration::from_millis;
+    let mut link = Link::new(20_000_000);
+    link.run(Duration::from_secs(3));
+    let sent = link.now + ms(10);
+    link.path.on_sent(sent, 400_000);
+
+    let heard = sent + DELAY + ms(60);
+    let rtt = Some(DELAY + ms(60));
+    link.path.on_report(heard, PathReport { estimate: 5_000_000, rtt, loss: 0.0, heard });
+
+    assert_eq!(link.path.rate(), 3_000_000);
 }
 
 #[test]
@@ -99,7 +157,7 @@ fn a_probe_that_proves_more_ends_the_caution_at_once() {
 fn it_is_looked_for_more_only_on_a_calm_path_and_not_all_the_time() {
     let mut link = Link::new(20_000_000);
     link.estimate = 1_000_000;
-    link.run(Duration::from_secs(5));
+    link.run(Duration::from_secs(12));
     let looks = |link: &mut Link| {
         let now = link.now;
         (0..100).filter(|n| link.path.desired(now + FRAME * *n) > 1_100_000).count()
@@ -152,4 +210,27 @@ fn what_was_lost_while_a_path_was_cut_off_is_held_against_it_for_no_rate() {
     assert_eq!(report(1_450, 5_000_000, 0.0).0, Advice::Nothing);
     assert_eq!(report(1_900, 5_000_000, 0.0).0, Advice::Nothing);
     assert!(report(2_100, 200_000, 0.6).1 < 200_000, "and what comes later");
+}
+
+#[test]
+fn a_queue_that_still_stands_after_its_time_to_drain_is_given_what_arrives() {
+    let ms = Duration::from_millis;
+    let mut link = Link::new(20_000_000);
+    link.run(Duration::from_secs(3));
+    let start = link.now;
+
+    // From now on 600 kbit/s are sent, and a queue of 100 ms stays as long as it is.
+    let rates: Vec<u64> = (1..=12)
+        .map(|step| {
+            let now = start + ms(50) * step;
+            link.path.on_sent(now, 30_000);
+            let rtt = Some(DELAY + ms(100) + Duration::from_nanos(step.into()));
+            let report = PathReport { estimate: 5_000_000, rtt, loss: 0.0, heard: now };
+            link.path.on_report(now, report);
+            link.path.rate()
+        })
+        .collect();
+
+    assert_eq!(rates[0], 1_350_000, "of which nothing else is known");
+    assert_eq!(rates.last(), Some(&492_000), "{rates:?}: 82 % of what arrives");
 }
