@@ -43,7 +43,10 @@ pub(crate) enum What {
     Join,
     /// Twelve at once.
     Storm,
+    /// To one viewer.
     Latency,
+    /// To the last of so many.
+    LastOf(u32),
 }
 
 impl Phase {
@@ -106,8 +109,16 @@ impl Phase {
                     .collect()
             }
             Phase::Latency => {
-                let words = ["latency".to_owned(), "--seconds".to_owned(), "8".to_owned()];
-                Ok(vec![receive(peer, What::Latency, &words, &server, namespace)?])
+                let most = viewers.iter().max().filter(|count| **count > 1).copied();
+                let all = [(What::Latency, 1)]
+                    .into_iter()
+                    .chain(most.map(|count| (What::LastOf(count), count)));
+                all.map(|(what, count)| {
+                    let words = format!("latency --seconds 8 --viewers {count}");
+                    let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+                    receive(peer, what, &words, &server, namespace)
+                })
+                .collect()
             }
         }
     }

@@ -72,12 +72,21 @@ fn columns(phase: Phase, viewers: &[u32]) -> Vec<Column> {
             Column::new("CPU ms per join, 12 wide", What::Storm, "cpu_ms_per_join", 2),
             Column::new("joins a second, 12 wide", What::Storm, "joins_per_second", 0),
         ],
-        Phase::Latency => vec![
-            Column::new("17 kB, last packet p50 ms", What::Latency, "small_last_ms_p50", 2),
-            Column::new("p99", What::Latency, "small_last_ms_p99", 2),
-            Column::new("100 kB, last packet p50 ms", What::Latency, "large_last_ms_p50", 2),
-            Column::new("p99", What::Latency, "large_last_ms_p99", 2),
-        ],
+        Phase::Latency => {
+            let mut columns = vec![
+                Column::new("17 kB, last packet p50 ms", What::Latency, "small_last_ms_p50", 2),
+                Column::new("p99", What::Latency, "small_last_ms_p99", 2),
+                Column::new("100 kB, last packet p50 ms", What::Latency, "large_last_ms_p50", 2),
+                Column::new("p99", What::Latency, "large_last_ms_p99", 2),
+            ];
+            if let Some(most) = viewers.iter().max().filter(|count| **count > 1) {
+                let what = What::LastOf(*most);
+                let title = format!("17 kB, the last of {most} p50 ms");
+                columns.push(Column::new(&title, what, "small_last_ms_p50", 2));
+                columns.push(Column::new("p99", what, "small_last_ms_p99", 2));
+            }
+            columns
+        }
     }
 }
 

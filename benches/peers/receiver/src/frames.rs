@@ -1,5 +1,6 @@
 //! How long stamped frames take, from the moment at which a server's stack had them.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -48,22 +49,32 @@ impl FrameLog {
 }
 
 pub(crate) fn latency(args: &Args) -> Result<()> {
-    let seconds = args.or("seconds", 10.0)?;
+    let (seconds, count) = (args.or("seconds", 10.0)?, args.or("viewers", 1)?);
     let mut crowd = Crowd::new(args, true)?;
-    let up = watch::let_in(&mut crowd, 1)?;
+    let up = watch::let_in(&mut crowd, count)?;
     let (begin_ns, warm_ns) = (stamp::now_ns(), u64::try_from(WARM_UP.as_nanos())?);
     let until = up + WARM_UP + Duration::from_secs_f64(seconds);
     while Instant::now() < until {
         crowd.turn(until)?;
     }
-    let (mut small, mut large) = (Vec::new(), Vec::new());
+    // By stamp: how many viewers have the frame, when the last of them had all of it, and its bytes.
+    let mut frames: BTreeMap<u64, (usize, u64, u64)> = BTreeMap::new();
     for frame in crowd.viewers.values().flat_map(|viewer| &viewer.frames.0) {
         let Some(stamp_ns) = frame.stamp_ns.filter(|_| frame.is_whole) else { continue };
         if stamp_ns < begin_ns + warm_ns {
             continue;
         }
-        let kind = if frame.bytes > SMALL_BYTES_MAX { &mut large } else { &mut small };
-        kind.push(ms_between(stamp_ns, frame.last_ns));
+        let (viewers, last_ns, bytes) = frames.entry(stamp_ns).or_default();
+        *viewers += 1;
+        *last_ns = frame.last_ns.max(*last_ns);
+        *bytes = frame.bytes;
+    }
+    let (mut small, mut large) = (Vec::new(), Vec::new());
+    for (stamp_ns, (viewers, last_ns, bytes)) in frames {
+        if viewers == count {
+            let kind = if bytes > SMALL_BYTES_MAX { &mut large } else { &mut small };
+            kind.push(ms_between(stamp_ns, last_ns));
+        }
     }
     if small.is_empty() || large.is_empty() {
         bail!("no stamped frame came: {}", crowd.errors.join("; "));

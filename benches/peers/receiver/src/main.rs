@@ -3,7 +3,7 @@
 //! ```text
 //! receiver watch --url URL --viewers N [--seconds 4] [--pid PID]   all at once: what a server costs meanwhile
 //! receiver join --url URL --joins N [--at-once 1] [--gap-ms 30] [--pid PID]   one after the other, or some at once
-//! receiver latency --url URL [--seconds 10]                        of frames that carry a stamp, to one viewer
+//! receiver latency --url URL [--seconds 10] [--viewers 1]          of frames that carry a stamp, to the last viewer
 //!     --reports      viewers decrypt, and send RTCP and transport-wide feedback, as browsers do
 //!     --offered      the server makes the offer: POST with an empty body, PATCH with the answer
 //!     --bind IP      local address; 127.0.0.1 if not given
