@@ -3,8 +3,8 @@
 //! A back end is owned by the encoder thread, which calls it for one frame after the other. How long each
 //! call takes is watched, and what comes out is checked: a back end that hangs, fails, panics or writes what
 //! it should not is replaced by the next of a chain of [`Starter`]s. Frames arrive in the formats that [`Capabilities::inputs`] names, or in any
-//! other: a back end converts what it does not take, so that sources need not know. Frames that stay in
-//! GPU memory will be further variants of [`Frame`], listed by the back ends that take them.
+//! other: a back end converts what it does not take, so that sources need not know. Pictures in the memory of
+//! a device go to the back ends that name [`PixelFormat::Device`]; for others they are read back.
 
 use std::sync::Arc;
 use std::time::Duration;

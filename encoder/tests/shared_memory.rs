@@ -201,7 +201,7 @@ fn every_format_comes_through_with_and_without_padding() {
             ring.write(&picture, Instant::now()).unwrap();
             let frame = next(&mut source, None);
             assert_eq!(frame.format(), picture.format());
-            for (got, want) in frame.as_picture().rows().iter().zip(picture.rows()) {
+            for (got, want) in frame.as_picture().unwrap().rows().iter().zip(picture.rows()) {
                 let rows = got.bytes.chunks(got.stride).zip(want.bytes.chunks(want.stride));
                 rows.for_each(|(got, want)| assert_eq!(got, &want[..got.len()]));
             }
@@ -243,7 +243,7 @@ fn a_picture_is_never_torn_however_fast_the_producer_comes_round() {
     let (mut source, mut spare, mut values) = (name.open(), None, BTreeSet::new());
     for _ in 0..200 {
         let frame = next(&mut source, spare.take());
-        let rows = frame.as_picture().rows().to_vec();
+        let rows = frame.as_picture().unwrap().rows().to_vec();
         let (first, last) = (rows[0].bytes[0], rows[2].bytes.last().copied().unwrap());
         assert_eq!(first, last, "torn");
         values.insert(first);
@@ -260,7 +260,7 @@ fn a_ring_that_is_cut_short_or_changed_is_given_up_and_the_next_one_taken() {
     let name = Name::new("hostile");
     let write = |luma| {
         let mut ring = RingWriter::create(&name.0, &format(PixelFormat::I420, size())).unwrap();
-        ring.write(&grey(size(), luma).as_picture(), Instant::now()).unwrap();
+        ring.write(&grey(size(), luma).as_picture().unwrap(), Instant::now()).unwrap();
         ring
     };
     let mut ring = write(20);
@@ -280,7 +280,7 @@ fn a_ring_that_is_cut_short_or_changed_is_given_up_and_the_next_one_taken() {
         // The old producer goes on. What it writes is no longer believed, unless only the end was cut off,
         // which its writing makes good.
         if n != 31 {
-            ring.write(&grey(size(), 77).as_picture(), Instant::now()).unwrap();
+            ring.write(&grey(size(), 77).as_picture().unwrap(), Instant::now()).unwrap();
         }
         let reader = std::thread::spawn(move || {
             let frame = next(&mut source, None);
@@ -303,7 +303,7 @@ fn a_reader_is_woken_at_once_and_one_of_a_silent_producer_soon() {
     let file = OpenOptions::new().write(true).open(name.path()).unwrap();
     let picture = grey(small, 1);
     // Every slot is complete, so that a new count is a new picture.
-    (0..4).for_each(|_| ring.write(&picture.as_picture(), Instant::now()).unwrap());
+    (0..4).for_each(|_| ring.write(&picture.as_picture().unwrap(), Instant::now()).unwrap());
     for (wakes, limit) in [(true, MS), (false, 4 * MS)] {
         file.write_all_at(&u32::from(wakes).to_ne_bytes(), 40).unwrap();
         let mut source = name.open();
@@ -325,7 +325,7 @@ fn a_reader_is_woken_at_once_and_one_of_a_silent_producer_soon() {
             std::thread::sleep(7 * MS);
             *written.lock().unwrap() = Instant::now();
             if wakes {
-                ring.write(&picture.as_picture(), Instant::now()).unwrap();
+                ring.write(&picture.as_picture().unwrap(), Instant::now()).unwrap();
             } else {
                 file.write_all_at(&count.to_ne_bytes(), 64).unwrap();
                 count += 1;

@@ -103,7 +103,7 @@ fn next(screen: &mut X11Screen, spare: Option<Frame>) -> Frame {
 
 /// Blue, green and red of a pixel.
 fn pixel(frame: &Frame, x: usize, y: usize) -> [u8; 3] {
-    let pixels = frame.as_picture().rows()[0];
+    let pixels = frame.as_picture().unwrap().rows()[0];
     let at = y * pixels.stride + x * 4;
     pixels.bytes[at..at + 3].try_into().unwrap()
 }
@@ -140,11 +140,11 @@ fn windows_and_the_cursor_are_captured_with_and_without_shared_memory() {
             assert_eq!(pixel(&frame, x, y), want, "{x},{y} {words:?}");
         }
         // What changes is there the next time, in the same memory.
-        let address = frame.as_picture().rows()[0].bytes.as_ptr();
+        let address = frame.as_picture().unwrap().rows()[0].bytes.as_ptr();
         client.window((0, 0), (16, 16), 0xff_ff_ff);
         let frame = next(&mut screen, Some(frame));
         assert_eq!(pixel(&frame, 0, 0), [255; 3]);
-        assert_eq!(frame.as_picture().rows()[0].bytes.as_ptr(), address);
+        assert_eq!(frame.as_picture().unwrap().rows()[0].bytes.as_ptr(), address);
     }
 }
 

@@ -92,7 +92,8 @@ impl Adaptation {
         if !is_smaller && kept == Kept::All {
             return Picture::AsItIs;
         }
-        let mut picture = i420(frame);
+        // One that cannot be read can only be imported as it is.
+        let Some(mut picture) = i420(frame) else { return Picture::AsItIs };
         if is_smaller {
             picture = Cow::Owned(self.scaler.scale(&picture, size));
         }
@@ -119,11 +120,14 @@ impl Adaptation {
 }
 
 /// The picture in three planes, which it mostly has already.
-fn i420(frame: &Frame) -> Cow<'_, I420> {
+fn i420(frame: &Frame) -> Option<Cow<'_, I420>> {
     if let Frame::I420(picture) = frame {
-        return Cow::Borrowed(picture);
+        return Some(Cow::Borrowed(picture));
     }
     let mut picture = I420::black(frame.size());
-    to_i420(frame, &mut picture);
-    Cow::Owned(picture)
+    let is_read = match frame {
+        Frame::Device(frame) => frame.0.read_into(&mut picture).is_ok(),
+        _ => to_i420(frame, &mut picture),
+    };
+    is_read.then_some(Cow::Owned(picture))
 }

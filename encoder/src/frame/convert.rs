@@ -7,9 +7,9 @@ use super::{Frame, I420, Picture, Plane, Rows};
 
 /// Converts a picture into `into`, whose size must be the same: BGRA becomes BT.709, limited range;
 /// 4:2:0 is rearranged and keeps its values. Returns false, and leaves `into` as it was, when the
-/// sizes differ.
+/// sizes differ, or the picture is not in our memory.
 pub fn to_i420(frame: &Frame, into: &mut I420) -> bool {
-    copy_to_i420(&frame.as_picture(), into, false)
+    frame.as_picture().is_some_and(|picture| copy_to_i420(&picture, into, false))
 }
 
 /// Like [`to_i420`], of a picture that belongs to somebody else. `full_range`: BGRA becomes samples from

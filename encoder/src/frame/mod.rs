@@ -5,12 +5,18 @@
 //! BT.709; the range is the source's (`full_range` of its format), limited unless it says otherwise.
 
 mod convert;
+mod device;
+mod mapped;
 mod picture;
 mod planes;
 mod rate;
 mod size;
 
 pub use convert::{copy_to_i420, to_i420};
+pub use device::{
+    DeviceFrame, DeviceMemory, DevicePicture, DmaBuf, DmaBufError, DmaBufPlane, LINEAR,
+    ReadBackError,
+};
 pub use picture::{Picture, Rows};
 pub use planes::{Bgra, FrameError, I420, Nv12, Plane};
 pub use rate::{FrameRate, RateError};
@@ -28,6 +34,8 @@ pub enum PixelFormat {
     Nv12,
     /// One plane of four bytes a pixel: blue, green, red, and a byte that is ignored.
     Bgra,
+    /// However it lies in the memory of a device: see [`DevicePicture`].
+    Device,
 }
 
 impl PixelFormat {
@@ -39,12 +47,13 @@ impl PixelFormat {
             PixelFormat::I420 => ([(width, height), chroma, chroma], 3),
             PixelFormat::Nv12 => ([(width, height), (width, height / 2), (0, 0)], 2),
             PixelFormat::Bgra => ([(width * 4, height), (0, 0), (0, 0)], 1),
+            PixelFormat::Device => ([(0, 0); 3], 0),
         };
         planes.into_iter().take(count)
     }
 }
 
-/// One raw picture. Frames that never leave a GPU will be further variants, so match with a default.
+/// One raw picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Frame {
@@ -54,6 +63,8 @@ pub enum Frame {
     Nv12(Nv12),
     /// See [`PixelFormat::Bgra`].
     Bgra(Bgra),
+    /// See [`PixelFormat::Device`].
+    Device(DeviceFrame),
 }
 
 impl Frame {
@@ -64,6 +75,7 @@ impl Frame {
             Frame::I420(frame) => frame.size(),
             Frame::Nv12(frame) => frame.size(),
             Frame::Bgra(frame) => frame.size(),
+            Frame::Device(frame) => frame.0.size(),
         }
     }
 
@@ -74,20 +86,20 @@ impl Frame {
             Frame::I420(_) => PixelFormat::I420,
             Frame::Nv12(_) => PixelFormat::Nv12,
             Frame::Bgra(_) => PixelFormat::Bgra,
+            Frame::Device(_) => PixelFormat::Device,
         }
     }
 
-    /// Lends the samples.
+    /// Lends the samples. `None`: they are not in our memory.
     #[must_use]
-    pub fn as_picture(&self) -> Picture<'_> {
-        Picture::of_checked(
-            self.size(),
-            match self {
-                Frame::I420(frame) => Planes::I420(frame.planes().each_ref().map(Plane::rows)),
-                Frame::Nv12(frame) => Planes::Nv12(frame.planes().each_ref().map(Plane::rows)),
-                Frame::Bgra(frame) => Planes::Bgra(frame.plane().rows()),
-            },
-        )
+    pub fn as_picture(&self) -> Option<Picture<'_>> {
+        let planes = match self {
+            Frame::I420(frame) => Planes::I420(frame.planes().each_ref().map(Plane::rows)),
+            Frame::Nv12(frame) => Planes::Nv12(frame.planes().each_ref().map(Plane::rows)),
+            Frame::Bgra(frame) => Planes::Bgra(frame.plane().rows()),
+            Frame::Device(_) => return None,
+        };
+        Some(Picture::of_checked(self.size(), planes))
     }
 
     /// Returns the planes for writing, as many as the format has.
@@ -96,6 +108,7 @@ impl Frame {
             Frame::I420(frame) => frame.all_planes_mut(),
             Frame::Nv12(frame) => frame.all_planes_mut(),
             Frame::Bgra(frame) => frame.all_planes_mut(),
+            Frame::Device(_) => &mut [],
         }
     }
 
@@ -110,7 +123,7 @@ impl Frame {
     ) -> Frame {
         let shapes = || format.planes(size).zip(strides).map(|((_, rows), stride)| (stride, rows));
         let alike = |frame: &Frame| {
-            let picture = frame.as_picture();
+            let Some(picture) = frame.as_picture() else { return false };
             let planes = picture.rows().iter().map(|rows| (rows.stride, rows.bytes.len()));
             let wanted = shapes().map(|(stride, rows)| (stride, stride * rows));
             frame.format() == format && frame.size() == size && planes.eq(wanted)
@@ -129,6 +142,8 @@ impl Frame {
             }
             PixelFormat::Nv12 => Frame::Nv12(Nv12::new(size, [next(), next()]).expect(WIDE)),
             PixelFormat::Bgra => Frame::Bgra(Bgra::new(size, next()).expect(WIDE)),
+            // A device's memory is its own to allocate.
+            PixelFormat::Device => Frame::I420(I420::black(size)),
         }
     }
 

@@ -10,7 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::{Moment, Pacing, Source, SourceError, SourceFormat, Stopper};
-use crate::frame::{Frame, FrameRate, I420, Picture, Size, copy_to_i420};
+use crate::frame::{
+    DeviceFrame, DevicePicture, Frame, FrameRate, I420, Picture, Size, copy_to_i420,
+};
 
 /// Sends pictures into a stream, from any thread. Clones send into the same stream. See [`AppSource`].
 pub struct FrameSender {
@@ -73,7 +75,7 @@ struct Shared {
 
 struct State {
     /// A picture that the stream has not taken yet.
-    newest: Option<(I420, Instant)>,
+    newest: Option<(Frame, Instant)>,
     /// When the newest picture so far was captured, taken or not.
     newest_at: Option<Instant>,
     spare: Vec<I420>,
@@ -123,16 +125,30 @@ impl FrameSender {
         // It cannot fail: the buffer was made for this size, and the planes were checked.
         let copied = copy_to_i420(picture, &mut buffer, self.shared.full_range);
         debug_assert!(copied, "a checked picture of the buffer's size");
+        self.put(Frame::I420(buffer), captured)
+    }
+
+    /// Puts a picture in the memory of a device into the stream, without looking at it: see
+    /// [`DevicePicture`]. Otherwise like [`FrameSender::send`].
+    pub fn send_device(
+        &self,
+        picture: Arc<dyn DevicePicture>,
+        captured: Instant,
+    ) -> Result<(), SendError> {
+        self.put(Frame::Device(DeviceFrame(picture)), captured)
+    }
+
+    fn put(&self, frame: Frame, captured: Instant) -> Result<(), SendError> {
         let mut state = self.shared.lock();
         if state.closed {
             return Err(SendError::Closed);
         }
         if state.newest_at.is_some_and(|newest| captured < newest) {
-            state.keep(buffer);
+            state.keep(frame);
             return Ok(());
         }
         state.newest_at = Some(captured);
-        if let Some((old, _)) = state.newest.replace((buffer, captured)) {
+        if let Some((old, _)) = state.newest.replace((frame, captured)) {
             state.keep(old);
         }
         drop(state);
@@ -172,13 +188,13 @@ impl Source for AppSource {
         spare: Option<Frame>,
     ) -> Result<Option<Frame>, SourceError> {
         let mut state = self.shared.lock();
-        if let Some(Frame::I420(spare)) = spare {
+        if let Some(spare) = spare {
             state.keep(spare);
         }
         loop {
             if let Some((frame, captured)) = state.newest.take() {
                 self.captured = Some(captured);
-                return Ok(Some(Frame::I420(frame)));
+                return Ok(Some(frame));
             }
             if state.senders == 0 || state.closed {
                 return Ok(None);
@@ -223,8 +239,12 @@ impl Shared {
 }
 
 impl State {
-    fn keep(&mut self, buffer: I420) {
-        if self.spare.len() < Shared::SPARE_MAX && !self.closed {
+    /// Keeps a buffer to be written again; what is a device's goes back to it.
+    fn keep(&mut self, frame: Frame) {
+        if let Frame::I420(buffer) = frame
+            && self.spare.len() < Shared::SPARE_MAX
+            && !self.closed
+        {
             self.spare.push(buffer);
         }
     }

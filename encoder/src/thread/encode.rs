@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::check::{OutputCheck, Wanted};
 use super::epoch::InCall;
+use super::job::Job;
 use super::panic_text;
 use super::patience::{Call, Patience};
-use super::shared::{RawPicture, Shared};
+use super::read_back::{ReadBack, Taken};
+use super::shared::Shared;
 use crate::access_unit::AccessUnit;
 use crate::adapt::{Adaptation, Picture};
 use crate::encoder::{
@@ -47,6 +49,15 @@ enum End {
     Failed(EncodeError),
 }
 
+/// What became of a picture.
+enum Done {
+    Encoded,
+    /// It is not its turn before then.
+    LeftOut(Instant),
+    /// It cannot be read.
+    Lost,
+}
+
 struct EncoderThread<'a> {
     shared: &'a Shared,
     number: u64,
@@ -59,16 +70,9 @@ struct EncoderThread<'a> {
     /// The bitrate that was tried last, taken or refused.
     tried: Option<u32>,
     adapt: Adaptation,
+    read_back: ReadBack,
     /// Until when no picture is taken.
     rests_until: Option<Instant>,
-}
-
-/// A picture to encode.
-struct Job {
-    picture: RawPicture,
-    force_idr: bool,
-    bitrate: Option<u32>,
-    generation: u64,
 }
 
 impl Begin {
@@ -155,15 +159,17 @@ impl<'a> EncoderThread<'a> {
             first,
             tried,
             adapt,
+            read_back: ReadBack::default(),
             rests_until: None,
         }
     }
 
     fn serve(&mut self) -> End {
-        while let Some(job) = self.next_job() {
+        while let Some(job) = self.shared.next_job(self.number, self.rests_until) {
             match self.perform(&job) {
-                Ok(None) => self.put_away(job),
-                Ok(Some(until)) => self.leave_out(job, until),
+                Ok(Done::Encoded) => self.put_away(job),
+                Ok(Done::LeftOut(until)) => self.leave_out(job, until),
+                Ok(Done::Lost) => self.lose(&job),
                 // Its picture waits for whoever takes over.
                 Err(end) => return end,
             }
@@ -202,18 +208,35 @@ impl<'a> EncoderThread<'a> {
         }
     }
 
-    /// Encodes a picture; or says until when it is left out.
-    fn perform(&mut self, job: &Job) -> Result<Option<Instant>, End> {
+    /// A picture could not be read. Whoever waits for an IDR waits for the next one.
+    fn lose(&mut self, job: &Job) {
+        add(&self.shared.stats.frames_thinned, 1);
+        let mut state = self.shared.lock();
+        state.epoch.in_work = None;
+        state.keyframe |= job.force_idr;
+    }
+
+    /// Encodes a picture, if it may be.
+    fn perform(&mut self, job: &Job) -> Result<Done, End> {
         let began = Instant::now();
         if let Some(bitrate) = job.bitrate {
             self.adapt.set_bitrate(bitrate);
         }
-        let instead = match self.adapt.on_picture(began, &job.picture.frame, job.force_idr) {
-            Picture::Skip(until) => return Ok(Some(until)),
+        let read = match self.read_back.take(&job.picture.frame, &self.encoder.capabilities()) {
+            Taken::AsItIs => None,
+            Taken::Instead(frame) => Some(frame),
+            Taken::Lost => return Ok(Done::Lost),
+        };
+        let given = read.as_ref().unwrap_or(&job.picture.frame);
+        let instead = match self.adapt.on_picture(began, given, job.force_idr) {
+            Picture::Skip(until) => {
+                self.read_back.put_back(read);
+                return Ok(Done::LeftOut(until));
+            }
             Picture::AsItIs => None,
             Picture::Instead(frame) => Some(frame),
         };
-        let frame = instead.as_ref().unwrap_or(&job.picture.frame);
+        let frame = instead.as_ref().unwrap_or(given);
         self.follow_size(frame.size())?;
         self.follow_bitrate(job)?;
         let captured = match self.shared.lock().epoch.last_captured {
@@ -224,9 +247,10 @@ impl<'a> EncoderThread<'a> {
         let at = captured.saturating_duration_since(first);
         let control = FrameControl { force_idr: job.force_idr, at };
         let mut data = Vec::with_capacity(1 << 14);
-        let encoded = self.encode(frame, control, &mut data)?;
+        let (size, encoded) = (frame.size(), self.encode(frame, control, &mut data)?);
         let took = began.elapsed();
-        self.check(frame.size(), control, encoded, &data)?;
+        self.read_back.put_back(read);
+        self.check(size, control, encoded, &data)?;
         self.adapt.on_encoded(data.len());
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         add(&self.shared.stats.encode_micros, micros);
@@ -243,7 +267,7 @@ impl<'a> EncoderThread<'a> {
             self.announce();
             self.shared.deliver(unit, job.generation);
         }
-        Ok(None)
+        Ok(Done::Encoded)
     }
 
     /// Encodes one picture; a keyframe at a part of the bitrate, where that can be changed and back.
@@ -351,42 +375,5 @@ impl<'a> EncoderThread<'a> {
             self.check.on_break();
         }
         self.shared.lock().epoch.settings = Some(settings);
-    }
-
-    /// Waits for a picture, or for somebody who needs the last one again. `None` when the stream stops or
-    /// another took over.
-    fn next_job(&self) -> Option<Job> {
-        let shared = self.shared;
-        let mut state = shared.lock();
-        loop {
-            if state.stopping || state.epoch.number != self.number {
-                return None;
-            }
-            let rests = self.rests_until.filter(|_| !state.keyframe);
-            let left = rests
-                .map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
-            if !left.is_zero() {
-                state = shared.wait_for(state, left);
-                continue;
-            }
-            if state.active {
-                let mut picture = state.mailbox.take();
-                if picture.is_none() && shared.live && state.keyframe {
-                    picture = state.last.take().map(|last| {
-                        let sequence = state.sequence;
-                        state.sequence += 1;
-                        RawPicture { captured: Instant::now(), sequence, ..last }
-                    });
-                }
-                if let Some(picture) = picture {
-                    let force_idr = std::mem::take(&mut state.keyframe);
-                    state.idr_in_work = force_idr;
-                    let (bitrate, generation) = (state.bitrate, state.generation);
-                    state.epoch.in_work = Some((picture.clone(), generation));
-                    return Some(Job { picture, force_idr, bitrate, generation });
-                }
-            }
-            state = shared.wait(state);
-        }
     }
 }

@@ -324,8 +324,12 @@ impl Shared {
 }
 
 impl State {
-    /// Keeps a picture for the source to overwrite, unless a thread that hangs has a share of it.
+    /// Keeps a picture for the source to overwrite, unless a thread that hangs has a share of it. What is a
+    /// device's goes back to it.
     pub(super) fn keep(&mut self, frame: Arc<Frame>) {
+        if matches!(&*frame, Frame::Device(_)) {
+            return;
+        }
         if self.spare.len() < Shared::SPARE_MAX {
             self.spare.extend(Arc::try_unwrap(frame));
         }

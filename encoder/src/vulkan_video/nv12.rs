@@ -23,6 +23,7 @@ pub(super) fn write(frame: &Frame, into: &mut [u8]) -> bool {
         Frame::I420(from) => from_i420(from, luma, chroma),
         Frame::Nv12(from) => from_nv12(from, luma, chroma),
         Frame::Bgra(from) => return from_bgra(from, luma, chroma),
+        Frame::Device(_) => return false,
     }
     true
 }

@@ -178,6 +178,8 @@ impl Header {
             PixelFormat::I420 => *b"I420",
             PixelFormat::Nv12 => *b"NV12",
             PixelFormat::Bgra => *b"BGRA",
+            // No ring is made for these.
+            PixelFormat::Device => *b"none",
         };
         let (frames, seconds) = self.rate.ratio();
         let mut bytes = [0; FIXED_BYTES];
@@ -238,7 +240,7 @@ impl Header {
 fn least_stride(format: PixelFormat, size: Size) -> u32 {
     match format {
         PixelFormat::Bgra => size.width() * 4,
-        PixelFormat::I420 | PixelFormat::Nv12 => size.width(),
+        PixelFormat::I420 | PixelFormat::Nv12 | PixelFormat::Device => size.width(),
     }
 }
 

@@ -55,6 +55,9 @@ pub enum WriteError {
         /// What the system said.
         error: io::Error,
     },
+    /// A ring for pictures of a device.
+    #[error("a ring holds I420, NV12 or BGRA; read the device's pictures back first")]
+    Memory,
     /// A picture of another format or size than the ring.
     #[error(
         "the ring is made for {want:?} of {want_size} and got {got:?} of {got_size}; make another \
@@ -80,6 +83,9 @@ impl RingWriter {
     /// a file under `/dev/shm`, or a path that starts with a slash. Only the own user may read it.
     pub fn create(name: &str, format: &RingFormat) -> Result<RingWriter, WriteError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        if format.format == PixelFormat::Device {
+            return Err(WriteError::Memory);
+        }
         let path = path_of(name).map_err(WriteError::Name)?;
         let failed = |error| WriteError::File { path: path.clone(), error };
         let header = Header::new(format.format, format.size, format.rate, Self::SLOTS);
@@ -183,7 +189,8 @@ mod tests {
         let format = |format| RingFormat { format, size, rate };
         let mut ring = RingWriter::create(&name, &format(PixelFormat::I420)).unwrap();
         let other = Frame::I420(I420::black(Size::new(64, 64).unwrap()));
-        let text = ring.write(&other.as_picture(), Instant::now()).unwrap_err().to_string();
+        let text =
+            ring.write(&other.as_picture().unwrap(), Instant::now()).unwrap_err().to_string();
         assert!(text.contains("made for I420 of 320x180 and got I420 of 64x64"), "{text}");
 
         let second = RingWriter::create(&name, &format(PixelFormat::Bgra)).unwrap();
