@@ -9,13 +9,14 @@
 //! Runs of equal-sized datagrams leave as one system call (GSO), bursts of one sender arrive as one
 //! (GRO). `quinn-udp` does both; what is refused is sorted in `errors.rs`. A run that GSO is refused for
 //! leaves by `sendmmsg` (`many.rs`), and datagram by datagram where that is missing too: what a socket has
-//! is probed when it is bound and told at start, what a path refuses is found by sending.
+//! is probed when it is bound and told at start, what a path refuses is found by sending (`refusals.rs`).
 //! Whatever happens, datagrams of a run leave in order, each once or, counted, never.
 mod bind;
 mod errors;
 mod interfaces;
 mod many;
 mod receive;
+mod refusals;
 mod send;
 mod socket;
 

@@ -2,6 +2,7 @@
 use pinhole_core::{Endpoint, Transmit};
 
 use super::errors::{Verdict, sort};
+use super::refusals::Refusals;
 use super::socket::{Batching, Socket};
 use crate::{RuntimeError, RuntimeStats};
 
@@ -20,6 +21,7 @@ pub(crate) enum Progress {
 pub(crate) struct Outbox {
     room: Vec<u8>,
     kept: Option<Kept>,
+    refusals: Refusals,
 }
 
 #[derive(Clone, Copy)]
@@ -33,7 +35,11 @@ struct Kept {
 
 impl Outbox {
     pub(crate) fn new() -> Outbox {
-        Outbox { room: vec![0; Endpoint::TRANSMIT_BYTES_MAX], kept: None }
+        Outbox {
+            room: vec![0; Endpoint::TRANSMIT_BYTES_MAX],
+            kept: None,
+            refusals: Refusals::new(),
+        }
     }
 
     /// Where the endpoint writes its next run.
@@ -56,7 +62,7 @@ impl Outbox {
             return Ok(Progress::Done);
         };
         let batching = match transmit.len > transmit.segment_size {
-            true => socket.batching(true),
+            true => socket.batching(!self.refusals.count(transmit.remote.ip())),
             false => Batching::Plain,
         };
         self.kept = Some(Kept { socket: index, transmit, sent: 0, batching });
@@ -84,7 +90,7 @@ impl Outbox {
     /// One system call. What it leaves over of the run, because the system took the first datagrams only,
     /// is for the next call, which hears the reason.
     fn send_some(
-        &self,
+        &mut self,
         run: &mut Kept,
         socket: &mut Socket,
         stats: &mut RuntimeStats,
@@ -108,7 +114,7 @@ impl Outbox {
                 }
                 Verdict::Split => {
                     tracing::debug!(%error, %remote, datagrams, ?batching, "a run is split");
-                    split(run, socket, stats);
+                    self.split(run, socket, stats);
                 }
                 Verdict::Ignore => {
                     tracing::debug!(%error, %local, %remote, "a send failed");
@@ -131,16 +137,17 @@ impl Outbox {
         }
         Ok(())
     }
-}
 
-/// Has the rest of a run leave in the next best way.
-fn split(run: &mut Kept, socket: &mut Socket, stats: &mut RuntimeStats) {
-    if run.batching == Batching::Gso {
-        stats.runs_split += 1;
-    } else {
-        tracing::warn!("the system refuses sendmmsg; datagrams leave one by one from now on");
-        socket.on_sendmmsg_refused();
+    /// Has the rest of a run leave in the next best way.
+    fn split(&mut self, run: &mut Kept, socket: &mut Socket, stats: &mut RuntimeStats) {
+        if run.batching == Batching::Gso {
+            stats.runs_split += 1;
+            self.refusals.note(run.transmit.remote.ip());
+        } else {
+            tracing::warn!("the system refuses sendmmsg; datagrams leave one by one from now on");
+            socket.on_sendmmsg_refused();
+        }
+        let before = std::mem::replace(&mut run.batching, socket.batching(false));
+        debug_assert!(run.batching < before, "a run that stays as it is never ends");
     }
-    let before = std::mem::replace(&mut run.batching, socket.batching(false));
-    debug_assert!(run.batching < before, "a run that stays as it is never ends");
 }

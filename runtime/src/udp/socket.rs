@@ -36,7 +36,7 @@ pub struct Socket {
     state: UdpSocketState,
     bound: SocketAddr,
     // Asked of quinn-udp once: its own figure falls to 1 for ever after any EINVAL, even one about an
-    // address that a stranger chose. A run that is refused is split, and the next one tried again.
+    // address that a stranger chose. What a path refuses is remembered of that path (`refusals.rs`).
     segments_max: usize,
     has_sendmmsg: bool,
     readable: bool,
