@@ -6,7 +6,8 @@ use std::time::Duration;
 use pinhole_core::gather::Paths;
 use pinhole_encoder::{Content, SourceKind, StreamConfig};
 
-use super::flags::{BitrateFloor, ServeFlags};
+use super::choices::BitrateFloor;
+use super::flags::ServeFlags;
 use super::{
     Access, Addresses, HttpLimits, RecordSettings, ReflectorSettings, Settings, SettingsError,
     TlsFiles,

@@ -9,6 +9,7 @@ use pinhole_core::gather::{Audience, Paths};
 use pinhole_core::trace::AddressPolicy;
 use pinhole_encoder::{Content, EncoderChoice, SourceKind};
 
+use super::choices::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
 use super::{record, values};
 use crate::ice_servers::IceServer;
 use crate::origin::AllowedOrigin;
@@ -51,16 +52,6 @@ pub enum Command {
     /// Prints the settings reference, docs/settings.md.
     #[command(hide = true)]
     SettingsPage,
-}
-
-/// Which event loop runs the sessions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RuntimeKind {
-    /// `pinhole-mio`.
-    #[default]
-    Mio,
-    /// `pinhole-smol`.
-    Smol,
 }
 
 /// The port map and who is told what of it, the same for every command that has to do with
@@ -165,39 +156,6 @@ pub struct ReflectFlags {
     /// address that they come from and no other. Better set as PINHOLE_REFLECT_TOKEN
     #[arg(long, value_name = "SECRET", value_parser = values::token)]
     pub token: Option<String>,
-}
-
-/// Where viewers without UDP connect.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum TcpPort {
-    /// To the port of HTTP, told apart by the first bytes.
-    #[default]
-    Http,
-    /// To a port of its own; 0 is any.
-    Own(u16),
-    /// Nowhere.
-    Off,
-}
-
-/// How far the stream follows the paths of its viewers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BitrateFloor {
-    /// Down to this, in bits per second.
-    At(u32),
-    /// Not at all.
-    Off,
-}
-
-/// Who uses the STUN and TURN servers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum IceFor {
-    /// This server and browsers.
-    #[default]
-    Both,
-    /// Browsers are told; this server asks none.
-    Browsers,
-    /// This server asks; browsers are told none.
-    Server,
 }
 
 /// The flags of `pinhole serve`, as written, before they are checked against each other.

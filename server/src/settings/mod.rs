@@ -7,6 +7,7 @@
 //! resolved when the program starts ([`crate::serve`]).
 
 mod check;
+mod choices;
 mod command_line;
 pub mod flags;
 mod layers;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use pinhole_core::gather::{Audience, Paths};
 use pinhole_encoder::StreamConfig;
 
-pub use flags::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
+pub use choices::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
 pub use layers::Environment;
 pub use limits::HttpLimits;
 pub use page::markdown;

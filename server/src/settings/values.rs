@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use pinhole_core::gather::{Audience, Paths};
 use pinhole_encoder::{Content, EncoderChoice, SourceKind};
 
-use super::flags::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
+use super::choices::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
 
 /// Local UDP ports, lowest and highest.
 pub type PortRange = RangeInclusive<u16>;
