@@ -68,6 +68,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         addresses: Addresses {
             udp_ports: flags.udp_ports,
             udp_bind: flags.udp_bind,
+            udp_send: flags.udp_send,
             map: flags.mapping.map,
             public_ip: flags.mapping.public_ip,
             advertise: flags.mapping.advertise,

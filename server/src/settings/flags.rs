@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use pinhole_core::gather::{Audience, Paths};
 use pinhole_core::trace::AddressPolicy;
 use pinhole_encoder::{Content, EncoderChoice, SourceKind};
+use pinhole_runtime::Batching;
 
 use super::choices::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
 use super::{record, values};
@@ -258,6 +259,13 @@ pub struct ServeFlags {
     /// Bind and offer only this local address. All interfaces if not given
     #[arg(long, value_name = "IP", value_parser = values::bind_address, help_heading = "Addresses")]
     pub udp_bind: Option<IpAddr>,
+
+    /// How the datagrams of a picture leave, at best: gso (in one call, cut apart by the system or the
+    /// network card), sendmmsg (in one call, each by itself), plain (a call for each). What the system or
+    /// a path refuses is sent in the next best way; for cards and drivers that damage what gso gives them
+    #[arg(long, value_name = "gso|sendmmsg|plain", default_value = "gso",
+          value_parser = values::udp_send, help_heading = "Addresses")]
+    pub udp_send: Batching,
 
     /// The port map and who is told what of it.
     #[command(flatten)]
