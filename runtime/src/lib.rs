@@ -59,5 +59,5 @@ pub use stats::{RtpClock, RuntimeStats, Snapshot};
 pub use stream::{News, Stream, Streams, Tell, turn_tls_config};
 pub use thread::start_thread;
 pub use turn::{Next, Turn};
-pub use udp::{BindError, Descriptor, Socket, Sockets};
+pub use udp::{Batching, BindError, Descriptor, Socket, Sockets};
 pub use wake::Doorbell;

@@ -30,7 +30,8 @@ pub struct RuntimeStats {
     pub sends_blocked: u64,
     /// Sends that failed and were dropped.
     pub send_errors: u64,
-    /// Runs that the system refused as one GSO send, and that left datagram by datagram.
+    /// Runs that the system refused as one GSO send, and that left by `sendmmsg` or one by one. Those that
+    /// follow on the same path are not tried as one for a while, and not counted.
     pub runs_split: u64,
     /// Receive system calls that returned something.
     pub receives: u64,

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use if_addrs::Interface;
 
-use super::socket::Socket;
+use super::socket::{Batching, Socket};
 use crate::network::reaching;
 
 /// Tries of a port that the system chooses, until it is free in both families.
@@ -99,6 +99,12 @@ impl Sockets {
         };
         self.sockets.extend(more);
         Ok(())
+    }
+
+    /// Has runs leave in no better way than this, whatever the system offers: for network cards and
+    /// drivers that damage what they are given together. Counts for the ports that are bound by now.
+    pub fn limit_batching(&mut self, best: Batching) {
+        self.sockets.iter_mut().for_each(|socket| socket.limit_batching(best));
     }
 
     /// The addresses that datagrams can arrive at: one per usable interface address (no docker or

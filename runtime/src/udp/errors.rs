@@ -1,12 +1,14 @@
 //! Sorts what the operating system says about a socket.
 use std::io::{self, ErrorKind};
 
+use super::socket::Batching;
+
 /// What to do about a socket error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Try again when the socket is ready.
     Later,
-    /// Send the run's datagrams one by one.
+    /// Send the run in the next best way.
     Split,
     /// Drop what was sent, count it, go on.
     Ignore,
@@ -16,8 +18,8 @@ pub(crate) enum Verdict {
     GiveUp,
 }
 
-/// Sorts an error of sending `datagrams` in one call, or of receiving (0).
-pub(crate) fn sort(error: &io::Error, datagrams: usize) -> Verdict {
+/// Sorts an error of sending datagrams in this way, or of receiving (plainly).
+pub(crate) fn sort(error: &io::Error, batching: Batching) -> Verdict {
     match error.kind() {
         // The queue to the network is full, or nothing has arrived.
         ErrorKind::WouldBlock => return Verdict::Later,
@@ -27,14 +29,17 @@ pub(crate) fn sort(error: &io::Error, datagrams: usize) -> Verdict {
         }
         _ => {}
     }
-    match error.raw_os_error() {
+    match (error.raw_os_error(), batching) {
         // Not a socket of ours any more: somebody closed our descriptor, and going on would use a
         // stranger's.
-        Some(libc::EBADF | libc::ENOTSOCK) => Verdict::GiveUp,
+        (Some(libc::EBADF | libc::ENOTSOCK), _) => Verdict::GiveUp,
         // A path or device without segmentation says EIO (IPsec, no checksum offload) or EINVAL, and
         // one whose MTU is smaller than a segment EINVAL or EMSGSIZE. Where the reason was another
-        // (a source address that is gone), the single datagrams show it.
-        Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE) if datagrams > 1 => Verdict::Split,
+        // (a source address that is gone), the datagrams by themselves show it.
+        (Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE), Batching::Gso) => Verdict::Split,
+        // A filter of system calls (seccomp) that was put up after the start. One that says EPERM is not
+        // known from a firewall; that is why the call is tried when the socket is bound.
+        (Some(libc::ENOSYS), Batching::Sendmmsg) => Verdict::Split,
         // Unreachable networks, firewalls, full device queues, an ICMP error of an earlier datagram:
         // about one viewer's path, and UDP may lose anything. ICE and retransmission deal with it.
         _ => Verdict::Ignore,
@@ -45,34 +50,40 @@ pub(crate) fn sort(error: &io::Error, datagrams: usize) -> Verdict {
 mod tests {
     use super::*;
 
-    fn verdict(errno: i32, datagrams: usize) -> Verdict {
-        sort(&io::Error::from_raw_os_error(errno), datagrams)
+    const WAYS: [Batching; 3] = [Batching::Plain, Batching::Sendmmsg, Batching::Gso];
+
+    fn verdict(errno: i32, batching: Batching) -> Verdict {
+        sort(&io::Error::from_raw_os_error(errno), batching)
     }
 
     #[test]
-    fn each_error_has_its_verdict() {
-        assert_eq!(verdict(libc::EAGAIN, 7), Verdict::Later);
-        assert_eq!(verdict(libc::EPIPE, 1), Verdict::Rebind);
-        assert_eq!(verdict(libc::ECONNABORTED, 0), Verdict::Rebind);
-        assert_eq!(verdict(libc::EBADF, 1), Verdict::GiveUp);
-        for path in [
-            libc::ENETUNREACH,
-            libc::EHOSTUNREACH,
-            libc::EPERM,
-            libc::ENOBUFS,
-            libc::ECONNREFUSED,
-            libc::EADDRNOTAVAIL,
-        ] {
-            assert_eq!(verdict(path, 7), Verdict::Ignore, "errno {path}");
+    fn each_error_has_its_verdict_however_it_was_sent() {
+        for way in WAYS {
+            assert_eq!(verdict(libc::EAGAIN, way), Verdict::Later);
+            assert_eq!(verdict(libc::EPIPE, way), Verdict::Rebind);
+            assert_eq!(verdict(libc::ECONNABORTED, way), Verdict::Rebind);
+            assert_eq!(verdict(libc::EBADF, way), Verdict::GiveUp);
+            for path in [
+                libc::ENETUNREACH,
+                libc::EHOSTUNREACH,
+                libc::EPERM,
+                libc::ENOBUFS,
+                libc::ECONNREFUSED,
+                libc::EADDRNOTAVAIL,
+            ] {
+                assert_eq!(verdict(path, way), Verdict::Ignore, "errno {path}, {way:?}");
+            }
         }
     }
 
     #[test]
-    fn only_a_run_of_several_datagrams_is_split() {
+    fn what_refuses_a_way_and_not_the_datagrams_has_the_next_one_tried() {
         for refused in [libc::EIO, libc::EINVAL, libc::EMSGSIZE] {
-            assert_eq!(verdict(refused, 2), Verdict::Split);
-            assert_eq!(verdict(refused, 1), Verdict::Ignore);
-            assert_eq!(verdict(refused, 0), Verdict::Ignore);
+            assert_eq!(verdict(refused, Batching::Gso), Verdict::Split);
+            assert_eq!(verdict(refused, Batching::Sendmmsg), Verdict::Ignore);
+            assert_eq!(verdict(refused, Batching::Plain), Verdict::Ignore);
         }
+        assert_eq!(verdict(libc::ENOSYS, Batching::Sendmmsg), Verdict::Split);
+        assert_eq!(verdict(libc::ENOSYS, Batching::Plain), Verdict::Ignore);
     }
 }

@@ -7,7 +7,7 @@ use pinhole_core::{Datagram, Transport};
 use quinn_udp::RecvMeta;
 
 use super::errors::{Verdict, sort};
-use super::socket::Socket;
+use super::socket::{Batching, Socket};
 use crate::{RuntimeError, RuntimeStats};
 
 /// Buffers filled by one system call.
@@ -71,7 +71,7 @@ impl Inbox {
                     }
                     self.hand_over(socket.bound(), 0..filled, &mut handle);
                 }
-                Err(error) => match sort(&error, 0) {
+                Err(error) => match sort(&error, Batching::Plain) {
                     Verdict::Later => socket.on_read_dry(),
                     Verdict::Ignore | Verdict::Split => {
                         tracing::debug!(%error, "a UDP receive failed");

@@ -2,7 +2,8 @@
 use pinhole_core::{Endpoint, Transmit};
 
 use super::errors::{Verdict, sort};
-use super::socket::Socket;
+use super::refusals::Refusals;
+use super::socket::{Batching, Socket};
 use crate::{RuntimeError, RuntimeStats};
 
 /// Whether the next run can be asked for.
@@ -20,6 +21,7 @@ pub(crate) enum Progress {
 pub(crate) struct Outbox {
     room: Vec<u8>,
     kept: Option<Kept>,
+    refusals: Refusals,
 }
 
 #[derive(Clone, Copy)]
@@ -27,13 +29,17 @@ struct Kept {
     socket: usize,
     transmit: Transmit,
     sent: usize,
-    /// Datagrams per send: 1 once the system refused this run as a whole.
-    segments: usize,
+    /// How it leaves; less well once the system refused it so.
+    batching: Batching,
 }
 
 impl Outbox {
     pub(crate) fn new() -> Outbox {
-        Outbox { room: vec![0; Endpoint::TRANSMIT_BYTES_MAX], kept: None }
+        Outbox {
+            room: vec![0; Endpoint::TRANSMIT_BYTES_MAX],
+            kept: None,
+            refusals: Refusals::new(),
+        }
     }
 
     /// Where the endpoint writes its next run.
@@ -49,13 +55,17 @@ impl Outbox {
         sockets: &mut [Socket],
         stats: &mut RuntimeStats,
     ) -> Result<Progress, RuntimeError> {
-        let Some(socket) = sockets.iter().position(|s| s.sends_from(transmit.local)) else {
+        let mut all = sockets.iter().enumerate();
+        let Some((index, socket)) = all.find(|(_, it)| it.sends_from(transmit.local)) else {
             tracing::debug!(local = %transmit.local, "no socket sends from this address");
             stats.send_errors += 1;
             return Ok(Progress::Done);
         };
-        let segments = sockets.get(socket).map_or(1, Socket::segments_max);
-        self.kept = Some(Kept { socket, transmit, sent: 0, segments });
+        let batching = match transmit.len > transmit.segment_size {
+            true => socket.batching(!self.refusals.count(transmit.remote.ip())),
+            false => Batching::Plain,
+        };
+        self.kept = Some(Kept { socket: index, transmit, sent: 0, batching });
         self.resume(sockets, stats)
     }
 
@@ -77,37 +87,43 @@ impl Outbox {
         Ok(Progress::Done)
     }
 
-    /// One system call.
+    /// One system call. What it leaves over of the run, because the system took the first datagrams only,
+    /// is for the next call, which hears the reason.
     fn send_some(
-        &self,
+        &mut self,
         run: &mut Kept,
         socket: &mut Socket,
         stats: &mut RuntimeStats,
     ) -> Result<(), RuntimeError> {
-        let Transmit { local, remote, segment_size, len, .. } = run.transmit;
-        let end = len.min(run.sent + run.segments * segment_size.max(1));
+        let Transmit { local, remote, len, .. } = run.transmit;
+        let size = run.transmit.segment_size.max(1);
+        let end = len.min(run.sent + socket.datagrams_max(run.batching) * size);
         let contents = self.room.get(run.sent..end).unwrap_or_default();
-        let datagrams = contents.len().div_ceil(segment_size.max(1));
-        tracing::trace!(%local, %remote, len = contents.len(), datagrams, "out");
-        match socket.send(local.ip(), remote, segment_size, contents) {
-            Ok(()) => {
+        let batching = if contents.len() > size { run.batching } else { Batching::Plain };
+        let datagrams = contents.len().div_ceil(size);
+        tracing::trace!(%local, %remote, len = contents.len(), datagrams, ?batching, "out");
+        match socket.send(batching, local.ip(), remote, size, contents) {
+            Ok(bytes) => {
                 stats.sends += 1;
-                run.sent = end;
+                run.sent += bytes;
             }
-            Err(error) => match sort(&error, datagrams) {
+            Err(error) => match sort(&error, batching) {
                 Verdict::Later => {
                     stats.sends_blocked += 1;
                     socket.on_write_blocked();
                 }
                 Verdict::Split => {
-                    tracing::debug!(%error, %remote, datagrams, "a run is split");
-                    stats.runs_split += 1;
-                    run.segments = 1;
+                    tracing::debug!(%error, %remote, datagrams, ?batching, "a run is split");
+                    self.split(run, socket, stats);
                 }
                 Verdict::Ignore => {
                     tracing::debug!(%error, %local, %remote, "a send failed");
                     stats.send_errors += 1;
-                    run.sent = end;
+                    // The error of several datagrams is that of the first.
+                    run.sent = match batching {
+                        Batching::Sendmmsg => end.min(run.sent + size),
+                        Batching::Gso | Batching::Plain => end,
+                    };
                 }
                 Verdict::Rebind => {
                     // The run is kept and leaves through the new socket.
@@ -120,5 +136,18 @@ impl Outbox {
             },
         }
         Ok(())
+    }
+
+    /// Has the rest of a run leave in the next best way.
+    fn split(&mut self, run: &mut Kept, socket: &mut Socket, stats: &mut RuntimeStats) {
+        if run.batching == Batching::Gso {
+            stats.runs_split += 1;
+            self.refusals.note(run.transmit.remote.ip());
+        } else {
+            tracing::warn!("the system refuses sendmmsg; datagrams leave one by one from now on");
+            socket.on_sendmmsg_refused();
+        }
+        let before = std::mem::replace(&mut run.batching, socket.batching(false));
+        debug_assert!(run.batching < before, "a run that stays as it is never ends");
     }
 }

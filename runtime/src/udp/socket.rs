@@ -7,12 +7,27 @@ use std::sync::Arc;
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
 
+use super::many;
+
 /// Asked of the system for datagrams that arrive while the loop works; it may give less.
 const RECEIVE_BUFFER_BYTES: usize = 2 << 20;
 /// Asked of the system for datagrams on their way out: some ten milliseconds of a gigabit. What waits
 /// there is late and cannot be taken back, while what waits in the core can be dropped by whole
 /// frames, so this is no larger than a burst needs.
 const SEND_BUFFER_BYTES: usize = 1 << 20;
+
+/// How the datagrams of a run leave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Batching {
+    /// One in each system call.
+    Plain,
+    /// Several in a system call, each on a way of its own through the system (`sendmmsg`).
+    Sendmmsg,
+    /// Several in a system call, on one way through the system, which cuts them apart at its end or leaves
+    /// that to the network card (UDP GSO).
+    #[default]
+    Gso,
+}
 
 /// One bound, non-blocking UDP socket. A runtime waits for it and says what it heard
 /// ([`Socket::on_readable`], [`Socket::on_writable`]); the turn reads and writes.
@@ -21,8 +36,9 @@ pub struct Socket {
     state: UdpSocketState,
     bound: SocketAddr,
     // Asked of quinn-udp once: its own figure falls to 1 for ever after any EINVAL, even one about an
-    // address that a stranger chose. A run that is refused is split, and the next one tried again.
+    // address that a stranger chose. What a path refuses is remembered of that path (`refusals.rs`).
     segments_max: usize,
+    has_sendmmsg: bool,
     readable: bool,
     writable: bool,
     broken: bool,
@@ -33,9 +49,14 @@ impl Socket {
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Socket> {
         let io = open(address)?;
         let (state, bound) = set_up(&io, address)?;
+        let probed = many::probe(io.as_fd());
+        if let Err(error) = &probed {
+            tracing::debug!(%error, "this system has no sendmmsg");
+        }
         Ok(Socket {
             io: Arc::new(io),
             segments_max: state.max_gso_segments(),
+            has_sendmmsg: probed.is_ok(),
             state,
             bound,
             // What arrived before the loop waits for the first time must be looked for.
@@ -122,9 +143,26 @@ impl Socket {
             && (ip == local.ip() || (ip.is_unspecified() && ip.is_ipv4() == local.is_ipv4()))
     }
 
-    /// Datagrams that one send may carry: 1 without segmentation offload.
-    pub(crate) fn segments_max(&self) -> usize {
-        self.segments_max
+    /// Has runs leave in no better way than this, whatever the system offers.
+    pub(crate) fn limit_batching(&mut self, best: Batching) {
+        if best < Batching::Gso {
+            self.segments_max = 1;
+        }
+        self.has_sendmmsg &= best >= Batching::Sendmmsg;
+    }
+
+    /// The best way of runs, on a path that takes GSO or not.
+    pub(crate) fn batching(&self, path_takes_gso: bool) -> Batching {
+        match (self.segments_max > 1 && path_takes_gso, self.has_sendmmsg) {
+            (true, _) => Batching::Gso,
+            (false, true) => Batching::Sendmmsg,
+            (false, false) => Batching::Plain,
+        }
+    }
+
+    /// Says that the system has no `sendmmsg` any more: a filter of system calls came after the start.
+    pub(crate) fn on_sendmmsg_refused(&mut self) {
+        self.has_sendmmsg = false;
     }
 
     #[cfg(test)]
@@ -134,32 +172,51 @@ impl Socket {
 
     /// One line for people: what the system gave.
     pub(crate) fn describe(&self) -> String {
-        let gso = match self.segments_max {
-            1 => "no GSO".to_owned(),
-            segments => format!("GSO up to {segments} segments"),
+        let runs = match self.batching(true) {
+            Batching::Gso => format!("GSO up to {} segments", self.segments_max),
+            Batching::Sendmmsg => "no GSO, sendmmsg".to_owned(),
+            Batching::Plain => "no GSO, one datagram a call".to_owned(),
         };
         let gro = if self.state.gro_segments() > 1 { "GRO" } else { "no GRO" };
         let receive = self.io.recv_buffer_size().unwrap_or(0);
         let send = self.io.send_buffer_size().unwrap_or(0);
-        format!("{gso}, {gro}, receive buffer {receive} bytes, send buffer {send} bytes")
+        format!("{runs}, {gro}, receive buffer {receive} bytes, send buffer {send} bytes")
     }
 
-    /// Sends datagrams of `segment_size` bytes, the last may be shorter, in one system call.
+    /// Datagrams that one call carries.
+    pub(crate) fn datagrams_max(&self, batching: Batching) -> usize {
+        match batching {
+            Batching::Gso => self.segments_max,
+            Batching::Sendmmsg => many::DATAGRAMS_MAX,
+            Batching::Plain => 1,
+        }
+    }
+
+    /// Sends datagrams of `segment_size` bytes, the last may be shorter, in one system call. Returns the
+    /// bytes that left: with [`Batching::Sendmmsg`] the first datagrams of them, at least one; else all.
     pub(crate) fn send(
         &self,
+        batching: Batching,
         local: IpAddr,
         remote: SocketAddr,
         segment_size: usize,
         contents: &[u8],
-    ) -> io::Result<()> {
+    ) -> io::Result<usize> {
+        let src_ip = self.bound.ip().is_unspecified().then_some(local);
+        if batching == Batching::Sendmmsg {
+            let datagrams = contents.chunks(segment_size);
+            let sent = many::send(self.io.as_fd(), src_ip, remote, datagrams)?;
+            return Ok(contents.len().min(sent * segment_size));
+        }
         let transmit = quinn_udp::Transmit {
             destination: remote,
             ecn: None,
             contents,
             segment_size: Some(segment_size),
-            src_ip: self.bound.ip().is_unspecified().then_some(local),
+            src_ip,
         };
-        self.state.try_send(UdpSockRef::from(&self.io), &transmit)
+        self.state.try_send(UdpSockRef::from(&self.io), &transmit)?;
+        Ok(contents.len())
     }
 
     /// Receives datagrams, several of one sender in one buffer, in one system call.

@@ -66,6 +66,7 @@ pub(crate) fn bind(
     let mut sockets = Sockets::bind(addresses.udp_bind, ports)?;
     check_bound(&map, &sockets)?;
     let fewer = loops::bind_more(&mut sockets, loops, addresses, &map);
+    sockets.limit_batching(addresses.udp_send);
     let (tcp, tcp_bound) = bind_tcp(addresses, http)?;
     let on_this_machine = http.iter().all(|http| http.ip().is_loopback());
     let bases = Bases::new(&sockets, tcp_bound, on_this_machine && audience != Audience::Public);
@@ -240,6 +241,8 @@ fn resolve(host: &str, resolved: &mut Vec<(String, IpAddr)>) -> Result<IpAddr, S
 
 #[cfg(test)]
 mod tests {
+    use pinhole_runtime::Batching;
+
     use super::*;
 
     fn mapped(map: &[&str], public_ip: &[&str]) -> Result<(PortMap, Option<PortRange>), String> {
@@ -282,5 +285,19 @@ mod tests {
         let refusal = resolve("no such host", &mut Vec::new()).unwrap_err().to_string();
         assert!(refusal.contains("no such host"), "{refusal}");
         assert!(resolve("", &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn runs_leave_in_no_better_way_than_was_said() {
+        let here = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        for (udp_send, words) in [
+            (Batching::Sendmmsg, ", no GSO, sendmmsg, "),
+            (Batching::Plain, ", no GSO, one datagram a call, "),
+        ] {
+            let addresses = Addresses { udp_bind: here, udp_send, ..Addresses::default() };
+            let bound = bind(&addresses, &[], Vec::new(), 1).map_err(|error| error.to_string());
+            let told = bound.unwrap().sockets.describe();
+            assert!(told.contains(words), "{told}");
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use pinhole_core::gather::Paths;
 use pinhole_encoder::{Content, SourceKind, StreamConfig};
 
-use super::flags::{BitrateFloor, ServeFlags};
+use super::choices::BitrateFloor;
+use super::flags::ServeFlags;
 use super::{
     Access, Addresses, HttpLimits, RecordSettings, ReflectorSettings, Settings, SettingsError,
     TlsFiles,
@@ -67,6 +68,7 @@ pub(super) fn settings(flags: ServeFlags, access: Access) -> Result<Settings, Se
         addresses: Addresses {
             udp_ports: flags.udp_ports,
             udp_bind: flags.udp_bind,
+            udp_send: flags.udp_send,
             map: flags.mapping.map,
             public_ip: flags.mapping.public_ip,
             advertise: flags.mapping.advertise,

@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use pinhole_core::gather::{Audience, Paths};
 use pinhole_core::trace::AddressPolicy;
 use pinhole_encoder::{Content, EncoderChoice, SourceKind};
+use pinhole_runtime::Batching;
 
+use super::choices::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
 use super::{record, values};
 use crate::ice_servers::IceServer;
 use crate::origin::AllowedOrigin;
@@ -51,16 +53,6 @@ pub enum Command {
     /// Prints the settings reference, docs/settings.md.
     #[command(hide = true)]
     SettingsPage,
-}
-
-/// Which event loop runs the sessions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RuntimeKind {
-    /// `pinhole-mio`.
-    #[default]
-    Mio,
-    /// `pinhole-smol`.
-    Smol,
 }
 
 /// The port map and who is told what of it, the same for every command that has to do with
@@ -167,39 +159,6 @@ pub struct ReflectFlags {
     pub token: Option<String>,
 }
 
-/// Where viewers without UDP connect.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum TcpPort {
-    /// To the port of HTTP, told apart by the first bytes.
-    #[default]
-    Http,
-    /// To a port of its own; 0 is any.
-    Own(u16),
-    /// Nowhere.
-    Off,
-}
-
-/// How far the stream follows the paths of its viewers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BitrateFloor {
-    /// Down to this, in bits per second.
-    At(u32),
-    /// Not at all.
-    Off,
-}
-
-/// Who uses the STUN and TURN servers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum IceFor {
-    /// This server and browsers.
-    #[default]
-    Both,
-    /// Browsers are told; this server asks none.
-    Browsers,
-    /// This server asks; browsers are told none.
-    Server,
-}
-
 /// The flags of `pinhole serve`, as written, before they are checked against each other.
 #[derive(Debug, Args)]
 pub struct ServeFlags {
@@ -300,6 +259,13 @@ pub struct ServeFlags {
     /// Bind and offer only this local address. All interfaces if not given
     #[arg(long, value_name = "IP", value_parser = values::bind_address, help_heading = "Addresses")]
     pub udp_bind: Option<IpAddr>,
+
+    /// How the datagrams of a picture leave, at best: gso (in one call, cut apart by the system or the
+    /// network card), sendmmsg (in one call, each by itself), plain (a call for each). What the system or
+    /// a path refuses is sent in the next best way; for cards and drivers that damage what gso gives them
+    #[arg(long, value_name = "gso|sendmmsg|plain", default_value = "gso",
+          value_parser = values::udp_send, help_heading = "Addresses")]
+    pub udp_send: Batching,
 
     /// The port map and who is told what of it.
     #[command(flatten)]

@@ -7,6 +7,7 @@
 //! resolved when the program starts ([`crate::serve`]).
 
 mod check;
+mod choices;
 mod command_line;
 pub mod flags;
 mod layers;
@@ -21,8 +22,9 @@ use std::time::Duration;
 
 use pinhole_core::gather::{Audience, Paths};
 use pinhole_encoder::StreamConfig;
+use pinhole_runtime::Batching;
 
-pub use flags::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
+pub use choices::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
 pub use layers::Environment;
 pub use limits::HttpLimits;
 pub use page::markdown;
@@ -175,6 +177,8 @@ pub struct Addresses {
     pub udp_ports: Option<PortRange>,
     /// The one local address to bind.
     pub udp_bind: Option<IpAddr>,
+    /// How datagrams leave, at best.
+    pub udp_send: Batching,
     /// Entries of the port map, as written.
     pub map: Vec<String>,
     /// Outside addresses with the same ports, as written.

@@ -186,6 +186,7 @@ fn what_cannot_work_is_refused_with_a_text_that_says_what_to_write() {
         ("--fps 0", "", "from 1 to 240"),
         ("--udp-ports 5-4", "", "lowest port"),
         ("--udp-bind 0.0.0.0", "", "all interfaces"),
+        ("--udp-send gro", "", "gso, sendmmsg or plain"),
         ("--advertise wan", "", "public, lan or both"),
         ("--encoder nvenc", "", "openh264"),
         ("--runtime tokio", "", "mio or smol"),
@@ -261,6 +262,17 @@ fn numbers_and_flags_in_the_file_need_no_quotes() {
     assert_eq!(settings.access, Access::Open);
     assert_eq!(settings.stream.bitrate, 2_000_000);
     assert_eq!(settings.max_viewers, 3);
+}
+
+#[test]
+fn how_datagrams_leave_is_a_setting_like_the_others() {
+    let best = |line: &str, pairs: &[(&str, &str)]| {
+        parse(line, pairs, "udp-send = \"plain\"").unwrap().addresses.udp_send
+    };
+    assert_eq!(parse("", &[], "").unwrap().addresses.udp_send, Batching::Gso);
+    assert_eq!(best("", &[]), Batching::Plain);
+    assert_eq!(best("", &[("PINHOLE_UDP_SEND", "sendmmsg")]), Batching::Sendmmsg);
+    assert_eq!(best("--udp-send gso", &[]), Batching::Gso);
 }
 
 #[test]

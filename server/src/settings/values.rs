@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use pinhole_core::gather::{Audience, Paths};
 use pinhole_encoder::{Content, EncoderChoice, SourceKind};
+use pinhole_runtime::Batching;
 
-use super::flags::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
+use super::choices::{BitrateFloor, IceFor, RuntimeKind, TcpPort};
 
 /// Local UDP ports, lowest and highest.
 pub type PortRange = RangeInclusive<u16>;
@@ -266,6 +267,16 @@ pub(super) fn ice_for(text: &str) -> Result<IceFor, String> {
         "browsers" => Ok(IceFor::Browsers),
         "server" => Ok(IceFor::Server),
         _ => Err("write both, browsers or server".to_string()),
+    }
+}
+
+/// How datagrams leave, at best.
+pub(super) fn udp_send(text: &str) -> Result<Batching, String> {
+    match text {
+        "gso" => Ok(Batching::Gso),
+        "sendmmsg" => Ok(Batching::Sendmmsg),
+        "plain" => Ok(Batching::Plain),
+        _ => Err("write gso, sendmmsg or plain".to_string()),
     }
 }
 

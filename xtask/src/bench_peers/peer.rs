@@ -21,6 +21,7 @@ pub(crate) enum Kind {
     Pinhole {
         runtime: &'static str,
         adapts: bool,
+        udp_send: &'static str,
     },
     /// A program of the workspace in `benches/peers`.
     Rust {
@@ -82,7 +83,11 @@ const GSTREAMER: &[Tool] = &[
 ];
 
 const fn pinhole(name: &'static str, runtime: &'static str, adapts: bool) -> Peer {
-    Peer { name, kind: Kind::Pinhole { runtime, adapts }, tools: &[] }
+    Peer { name, kind: Kind::Pinhole { runtime, adapts, udp_send: "gso" }, tools: &[] }
+}
+
+const fn without_gso(name: &'static str, udp_send: &'static str) -> Peer {
+    Peer { name, kind: Kind::Pinhole { runtime: "mio", adapts: false, udp_send }, tools: &[] }
 }
 
 const fn str0m(name: &'static str, words: &'static [&'static str]) -> Peer {
@@ -105,6 +110,8 @@ pub(crate) const ALL: &[Peer] = &[
     pinhole(BASE, "mio", false),
     pinhole("pinhole-smol", "smol", false),
     pinhole("pinhole-adapting", "mio", true),
+    without_gso("pinhole-sendmmsg", "sendmmsg"),
+    without_gso("pinhole-plain", "plain"),
     str0m("str0m", &[]),
     str0m("str0m-runs", &["--runs"]),
     str0m("str0m-estimator", &["--runs", "--estimator"]),
@@ -140,6 +147,8 @@ impl Peer {
             Kind::Floor { .. } => phase == Phase::FanOut,
             // What an estimator costs is seen while it estimates.
             _ if self.estimates() => phase == Phase::FanOut,
+            // How datagrams leave is seen where there are many.
+            Kind::Pinhole { udp_send, .. } if udp_send != "gso" => phase == Phase::FanOut,
             _ => true,
         }
     }

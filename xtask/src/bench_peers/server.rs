@@ -118,8 +118,10 @@ fn commands(
 ) -> Result<Vec<Command>> {
     let python = |name: &str| prepare::sources().join("python").join(name);
     let mut server = match peer.kind {
-        Kind::Pinhole { runtime, adapts } if stream == Stream::Film => {
-            return Ok(vec![pinhole(runtime, adapts, http)]);
+        Kind::Pinhole { runtime, adapts, udp_send } if stream == Stream::Film => {
+            let mut pinhole = pinhole(runtime, adapts, http);
+            pinhole.args(["--udp-send", udp_send]);
+            return Ok(vec![pinhole]);
         }
         Kind::Pinhole { runtime, .. } => {
             let stamped = paths::target().join("release/pinhole-stamped");
