@@ -64,6 +64,19 @@ pub(crate) fn str0m_patches(wish: &Wish) -> Result<()> {
     Ok(())
 }
 
+/// Builds the program with all patches.
+///
+/// # Errors
+/// A tool is missing, a patch does not apply, or it does not build.
+pub(crate) fn build_program() -> Result<()> {
+    build("patched", &sources::patches(None)?, "pinhole")
+}
+
+/// Where it is then.
+pub(crate) fn program_at() -> PathBuf {
+    release().join("pinhole")
+}
+
 fn folder() -> PathBuf {
     paths::target().join("str0m-patches")
 }
