@@ -27,6 +27,8 @@ cases! {
     frame_to_10
     /// The same to fifty.
     frame_to_50
+    /// The same to ten whose paths are estimated, and their reports, all timers too.
+    estimated_frame_to_10
     /// A picture of 1 kB, one packet, to ten viewers.
     small_frame_to_10
     /// The same to a thousand.

@@ -21,6 +21,10 @@ const JOIN_MS_MAX: u32 = 5_000;
 /// How long a viewer may have nothing of a kind to say.
 const SAY_MS_MAX: u32 = 20_000;
 const TICK: Duration = Duration::from_millis(1);
+/// More than is sent, bits per second.
+const ESTIMATED_MAX: u64 = 20_000_000;
+/// Between frames of a stream: 8 Mbit/s where each has 17 kB.
+const FRAME_MS: u32 = 17;
 /// Between frames: ten of them are what a session keeps to send again.
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -53,7 +57,19 @@ impl Scene {
     /// # Panics
     /// They do not connect.
     pub fn with_viewers(count: usize) -> Scene {
-        let mut scene = Scene::new(count);
+        Scene::connected(count, None)
+    }
+
+    /// The same, and their paths are estimated.
+    ///
+    /// # Panics
+    /// They do not connect.
+    pub fn with_estimator(count: usize) -> Scene {
+        Scene::connected(count, Some(ESTIMATED_MAX))
+    }
+
+    fn connected(count: usize, estimator: Option<u64>) -> Scene {
+        let mut scene = Scene::new(count, estimator);
         let certificate = str0m::crypto::from_feature_flags().dtls_provider.generate_certificate();
         let certificate = certificate.expect("the crypto library works");
         for index in 0..count {
@@ -75,7 +91,7 @@ impl Scene {
         panic!("viewers do not connect: {:?}", scene.endpoint.stats());
     }
 
-    fn new(count: usize) -> Scene {
+    fn new(count: usize, estimator: Option<u64>) -> Scene {
         let now = Instant::now();
         let config = EndpointConfig {
             seed: Seed::new([42; 32]),
@@ -86,7 +102,7 @@ impl Scene {
                 profile_level_id: "42c01f".parse().expect("constrained baseline"),
             },
             limits: Limits { sessions: count + 2, ..Limits::default() },
-            estimator: None,
+            estimator,
         };
         Scene {
             now,
@@ -170,6 +186,61 @@ impl Scene {
         }
         self.now = until;
         timeouts
+    }
+
+    /// Sends a stream whose viewers report what they receive, and counts with `case` all that the endpoint
+    /// does for it: frames sent, timers at their own times, what viewers sent taken in. Returns the packets
+    /// that left.
+    pub fn stream(&mut self, frames: usize, bytes: usize, case: fn(&mut dyn FnMut())) -> usize {
+        let (keyframe, picture) = (frames::keyframe(bytes), frames::picture(bytes));
+        let mut packets = 0;
+        for index in 0..frames {
+            let data = if index == 0 { &keyframe } else { &picture };
+            let (now, endpoint) = (self.now, &mut self.endpoint);
+            case(&mut || _ = endpoint.send_frame(now, Frame { data, captured: now }));
+            packets += self.exchange(case);
+            for _ in 0..FRAME_MS {
+                let until = self.now + TICK;
+                while let Some((at, _)) =
+                    self.endpoint.poll_timeout().filter(|(at, _)| *at <= until)
+                {
+                    self.now = self.now.max(at);
+                    let (now, endpoint) = (self.now, &mut self.endpoint);
+                    case(&mut || endpoint.handle_timeout(now));
+                    packets += self.exchange(case);
+                }
+                self.now = until;
+                self.viewers.iter_mut().for_each(|viewer| viewer.timeout(until));
+                packets += self.exchange(case);
+            }
+        }
+        packets
+    }
+
+    /// Carries everything to and fro that can move without time passing, and counts the endpoint's part.
+    fn exchange(&mut self, case: fn(&mut dyn FnMut())) -> usize {
+        let Scene { now, endpoint, viewers, by_address, buffer, .. } = self;
+        let (now, mut packets) = (*now, 0);
+        loop {
+            for viewer in viewers.iter_mut() {
+                let remote = viewer.address;
+                for (local, payload) in std::mem::take(&mut viewer.outgoing) {
+                    let (transport, payload) = (Transport::Udp, payload.as_slice());
+                    let datagram = Datagram { local, remote, transport, payload };
+                    case(&mut || endpoint.handle_datagram(now, datagram));
+                }
+            }
+            let mut next = None;
+            case(&mut || next = endpoint.poll_transmit(now, buffer));
+            let Some(transmit) = next else { break };
+            let Some(index) = by_address.get(&transmit.remote) else { continue };
+            for datagram in buffer[..transmit.len].chunks(transmit.segment_size) {
+                packets += usize::from(is_rtp(datagram));
+                viewers[*index].receive(now, transmit.local, datagram);
+            }
+        }
+        while endpoint.poll_event().is_some() {}
+        packets
     }
 
     /// How often an IDR was asked for.
@@ -269,6 +340,10 @@ impl Scene {
 /// A Binding request, RFC 8489 §5.
 pub fn is_check(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0, 1])
+}
+
+fn is_rtp(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| first >> 6 == 2) && !is_rtcp(bytes)
 }
 
 /// RFC 5761 §4.

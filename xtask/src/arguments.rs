@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::steps::Step;
-use crate::{bench_peers, coverage, fuzz, instructions, latency};
+use crate::{bench_peers, coverage, fuzz, instructions, latency, str0m_patches};
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only STEP[,STEP…]] [--no-install]
@@ -21,7 +21,8 @@ cargo xtask latency [--size 1280x720] [--fps 30] [--seconds 30] [--p50-ms N] [--
 cargo xtask bench
 cargo xtask bench-peers [--only PEER[,PEER…]] [--phases fan-out,join,latency] [--viewers 1,20,50] [--rounds 3]
     [--no-install]
-cargo xtask instructions [--keep]";
+cargo xtask instructions [--keep]
+cargo xtask str0m-patches [--only NN[,NN…]|none]";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     Mutants(Vec<String>),
     /// With the words for the program that plays it.
     NatMatrix(Vec<String>),
+    Str0mPatches(str0m_patches::Wish),
     /// With the words for the program that plays them.
     World(Vec<String>),
     Plants,
@@ -64,6 +66,9 @@ impl Command {
             }
             Some("instructions") => {
                 return Ok(Command::Instructions(instructions::Wish::parse(words)?));
+            }
+            Some("str0m-patches") => {
+                return Ok(Command::Str0mPatches(str0m_patches::Wish::parse(words)?));
             }
             Some("latency") => return Ok(Command::Latency(latency::Wish::parse(words)?)),
             Some("miri") => return Ok(Command::Miri(words.collect())),

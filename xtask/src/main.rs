@@ -17,6 +17,7 @@
 //! cargo xtask bench                figures of signalling, release build
 //! cargo xtask bench-peers          Pinhole beside other servers: cost, time to join, latency, and ratios
 //! cargo xtask instructions         counts instructions, and compares with those that are kept; --keep keeps them
+//! cargo xtask str0m-patches        the same with str0m patched, beside str0m as it is pinned
 //! ```
 //!
 //! Steps go on after one has failed; the end sums up, and the exit code is 1 if any failed. Nothing reads standard
@@ -39,6 +40,7 @@ mod report;
 mod run;
 mod rust_tests;
 mod steps;
+mod str0m_patches;
 mod test;
 mod world;
 
@@ -83,6 +85,7 @@ fn execute(command: &Command) -> Result<bool> {
         Command::Fuzz(wish) => fuzz::fuzz(wish),
         Command::Keep(words) => steps::keep(words),
         Command::NatMatrix(words) => steps::nat_matrix(words),
+        Command::Str0mPatches(wish) => str0m_patches::str0m_patches(wish).map(|()| true),
         Command::World(words) => world::play(words).map(|()| true),
         Command::Plants => world::plants().map(|()| true),
         Command::Test { only, install } => test::test(only, *install),

@@ -60,6 +60,7 @@ fn few() {
     frame(&mut ten, "small_frame_to_10", measured::small_frame_to_10, SMALL);
     ten.warm_up(PICTURE);
     frame(&mut ten, "frame_to_10", measured::frame_to_10, PICTURE);
+    estimated();
     let mut fifty = Scene::with_viewers(50);
     fifty.warm_up(PICTURE);
     frame(&mut fifty, "frame_to_50", measured::frame_to_50, PICTURE);
@@ -124,6 +125,15 @@ fn frame(scene: &mut Scene, name: &str, case: Case, bytes: usize) {
         case(&mut || packets += scene.send_frame(&picture).datagrams);
     }
     told(name, packets);
+}
+
+/// Half a second of a stream, after two in which the estimator found out that the path is good: it probes no more.
+fn estimated() {
+    let mut scene = Scene::with_estimator(10);
+    scene.stream(120, PICTURE, |action| action());
+    let packets = scene.stream(30, PICTURE, measured::estimated_frame_to_10);
+    assert!(packets >= 30 * 10 * PICTURE / 1_150, "only {packets} packets: frames were held back");
+    told("estimated_frame_to_10", packets);
 }
 
 /// All that the endpoint sends meanwhile is delivered, so that viewers have nothing to complain about.

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
         runtime: &'static str,
         adapts: bool,
         udp_send: &'static str,
+        /// With str0m patched.
+        patched: bool,
     },
     /// A program of the workspace in `benches/peers`.
     Rust {
@@ -83,11 +85,18 @@ const GSTREAMER: &[Tool] = &[
 ];
 
 const fn pinhole(name: &'static str, runtime: &'static str, adapts: bool) -> Peer {
-    Peer { name, kind: Kind::Pinhole { runtime, adapts, udp_send: "gso" }, tools: &[] }
+    let kind = Kind::Pinhole { runtime, adapts, udp_send: "gso", patched: false };
+    Peer { name, kind, tools: &[] }
 }
 
 const fn without_gso(name: &'static str, udp_send: &'static str) -> Peer {
-    Peer { name, kind: Kind::Pinhole { runtime: "mio", adapts: false, udp_send }, tools: &[] }
+    let kind = Kind::Pinhole { runtime: "mio", adapts: false, udp_send, patched: false };
+    Peer { name, kind, tools: &[] }
+}
+
+const fn patched(name: &'static str, adapts: bool) -> Peer {
+    let kind = Kind::Pinhole { runtime: "mio", adapts, udp_send: "gso", patched: true };
+    Peer { name, kind, tools: &[] }
 }
 
 const fn str0m(name: &'static str, words: &'static [&'static str]) -> Peer {
@@ -128,14 +137,18 @@ pub(crate) const ALL: &[Peer] = &[
     floor("udp", false),
 ];
 
+/// Measured where they are asked for by name: what Pinhole would cost with the patches of `benches/str0m-patches`.
+const PATCHED: &[Peer] =
+    &[patched("pinhole-patched", false), patched("pinhole-patched-adapting", true)];
+
 /// The peer of this name.
 ///
 /// # Errors
 /// There is none.
 pub(crate) fn named(name: &str) -> Result<&'static Peer> {
-    let found = ALL.iter().find(|peer| peer.name == name);
+    let found = ALL.iter().chain(PATCHED).find(|peer| peer.name == name);
     found.with_context(|| {
-        let names: Vec<&str> = ALL.iter().map(|peer| peer.name).collect();
+        let names: Vec<&str> = ALL.iter().chain(PATCHED).map(|peer| peer.name).collect();
         format!("there is no peer {name:?}: {}", names.join(", "))
     })
 }
@@ -145,6 +158,8 @@ impl Peer {
     pub(crate) fn takes_part(&self, phase: Phase) -> bool {
         match self.kind {
             Kind::Floor { .. } => phase == Phase::FanOut,
+            // Latency is measured with another program.
+            Kind::Pinhole { patched: true, .. } => phase != Phase::Latency,
             // What an estimator costs is seen while it estimates.
             _ if self.estimates() => phase == Phase::FanOut,
             // How datagrams leave is seen where there are many.

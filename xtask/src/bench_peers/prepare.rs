@@ -10,6 +10,7 @@ use super::peer::{Kind, Peer};
 use crate::install::{self, Missing, Tool};
 use crate::paths;
 use crate::run::{cargo, program, run};
+use crate::str0m_patches;
 
 /// From nothing, on two slow cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -72,6 +73,7 @@ pub(crate) fn common(may_install: bool) -> Result<()> {
 pub(crate) fn peer(peer: &Peer, may_install: bool) -> Result<()> {
     need(&Missing::of_tools(peer.tools, peer.needs_python()), may_install)?;
     match peer.kind {
+        Kind::Pinhole { patched: true, .. } => str0m_patches::build_program(),
         Kind::Pinhole { .. } => {
             let mut build = cargo("build --release -p pinhole -p pinhole-stamped");
             run(build.current_dir(paths::root()), BUILD_LIMIT)

@@ -13,6 +13,7 @@ use super::peer::{Kind, Peer};
 use super::prepare;
 use crate::paths;
 use crate::run::{program, succeeds};
+use crate::str0m_patches;
 
 /// From its start until it answers.
 const START_TIME: Duration = Duration::from_secs(15);
@@ -118,8 +119,9 @@ fn commands(
 ) -> Result<Vec<Command>> {
     let python = |name: &str| prepare::sources().join("python").join(name);
     let mut server = match peer.kind {
-        Kind::Pinhole { runtime, adapts, udp_send } if stream == Stream::Film => {
-            let mut pinhole = pinhole(runtime, adapts, http);
+        Kind::Pinhole { runtime, adapts, udp_send, patched } if stream == Stream::Film => {
+            let built = if patched { str0m_patches::program_at() } else { paths::program() };
+            let mut pinhole = pinhole(&built, runtime, adapts, http);
             pinhole.args(["--udp-send", udp_send]);
             return Ok(vec![pinhole]);
         }
@@ -162,8 +164,8 @@ fn words(stream: Stream) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn pinhole(runtime: &str, adapts: bool, http: &str) -> Command {
-    let mut pinhole = program(paths::program(), "serve --udp-bind 127.0.0.1 --max-viewers 1000");
+fn pinhole(built: &Path, runtime: &str, adapts: bool, http: &str) -> Command {
+    let mut pinhole = program(built, "serve --udp-bind 127.0.0.1 --max-viewers 1000");
     pinhole.args(["--listen", http, "--runtime", runtime, "--fps", "60", "--source"]);
     pinhole.arg(prepare::film());
     if adapts {

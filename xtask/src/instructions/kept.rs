@@ -12,7 +12,7 @@ use crate::run::{output, program};
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Instructions by case, each divided by what its case divides by.
-pub(super) type Counts = BTreeMap<String, f64>;
+pub(crate) type Counts = BTreeMap<String, f64>;
 
 const HEAD: &str = "\
 # Instructions as callgrind counts them: per packet, per packet and viewer, datagram, request, answer, or second of

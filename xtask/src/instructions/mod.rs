@@ -23,7 +23,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::paths;
 use crate::run::{cargo, program, run};
-use kept::{Counts, Made};
+pub(crate) use kept::Counts;
+use kept::Made;
 
 /// What a count may grow by, in percent; what it falls by is told, and should be kept.
 const TOLERATED_PERCENT: f64 = 3.0;
@@ -67,17 +68,8 @@ pub(crate) fn instructions(wish: Wish) -> Result<()> {
     // Both packages, so that what it depends on has the features that the program's own build gave it.
     let words = "build --release -p pinhole -p pinhole-benches --bin instructions";
     run(&mut cargo(words), BUILD_LIMIT)?;
-    let folder = paths::target().join("instructions");
-    fs::create_dir_all(&folder)?;
-    let counting = GROUPS.map(|group| {
-        let folder = folder.clone();
-        std::thread::spawn(move || count(&folder, group))
-    });
-    let mut counts = Counts::new();
-    for group in counting {
-        let Ok(counted) = group.join() else { bail!("a thread of the counting failed") };
-        counts.extend(counted?);
-    }
+    let target = paths::target();
+    let counts = count_all(&target.join("release"), &target.join("instructions"))?;
     let uneven = uneven(&counts);
     let file = kept_at();
     let made = Made::here()?;
@@ -93,6 +85,24 @@ pub(crate) fn instructions(wish: Wish) -> Result<()> {
         bail!("with a thousand sessions more than with ten: {}", uneven.join(", "));
     }
     Ok(())
+}
+
+/// Counts all groups of the program in the folder `built`, and leaves what callgrind writes in another.
+///
+/// # Errors
+/// It cannot be counted.
+pub(crate) fn count_all(built: &Path, folder: &Path) -> Result<Counts> {
+    fs::create_dir_all(folder)?;
+    let counting = GROUPS.map(|group| {
+        let (built, folder) = (built.to_owned(), folder.to_owned());
+        std::thread::spawn(move || count(&built, &folder, group))
+    });
+    let mut counts = Counts::new();
+    for group in counting {
+        let Ok(counted) = group.join() else { bail!("a thread of the counting failed") };
+        counts.extend(counted?);
+    }
+    Ok(counts)
 }
 
 fn compare(file: &Path, made: &Made, counts: &Counts) -> Result<()> {
@@ -146,14 +156,14 @@ fn print(counts: &Counts, kept: &Counts) {
 }
 
 /// Counts one group of cases.
-fn count(folder: &Path, group: &str) -> Result<Counts> {
+fn count(built: &Path, folder: &Path, group: &str) -> Result<Counts> {
     let (written, told) =
         (folder.join(format!("{group}.out")), folder.join(format!("{group}.txt")));
     let words = "--tool=callgrind --quiet --toggle-collect=*pinhole_benches::measured::*";
     let mut valgrind = program("valgrind", words);
     valgrind
         .arg(format!("--callgrind-out-file={}", written.display()))
-        .arg(paths::target().join("release/instructions"))
+        .arg(built.join("instructions"))
         .arg(group)
         .stdout(File::create(&told)?);
     run(&mut valgrind, COUNT_LIMIT)?;
