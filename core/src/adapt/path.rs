@@ -20,20 +20,20 @@ use super::rtt_floor::RttFloor;
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A queue that is no accident: frames leave in bursts, and probes are bursts too.
-const QUEUE_STANDS: Duration = Duration::from_millis(40);
+const QUEUE_STANDS: Duration = Duration::from_millis(60);
 /// For how long it must be seen.
 const STANDS_FOR: Duration = Duration::from_millis(150);
 /// A queue that needs no second look.
-const QUEUE_DEEP: Duration = Duration::from_millis(75);
+const QUEUE_DEEP: Duration = Duration::from_millis(90);
 /// A queue that grew by this much from one report to the next, to this much, and not because of a keyframe
 /// of ours, may be of a link that fell: half is sent until the next reports tell. Not more often than that,
 /// for paths whose round trip jumps by itself.
-const QUEUE_JUMPS: Duration = Duration::from_millis(35);
-const QUEUE_JUMPS_TO: Duration = Duration::from_millis(50);
+const QUEUE_JUMPS: Duration = Duration::from_millis(45);
+const QUEUE_JUMPS_TO: Duration = Duration::from_millis(65);
 const CAUTION_TIME: Duration = Duration::from_millis(200);
 const CAUTION_EVERY: Duration = Duration::from_secs(2);
 /// Below this the path is clear.
-const QUEUE_CLEAR: Duration = Duration::from_millis(20);
+const QUEUE_CLEAR: Duration = Duration::from_millis(30);
 /// What a queue must lose from one report to the next to count as draining.
 const DRAINS: Duration = Duration::from_millis(4);
 
@@ -276,11 +276,15 @@ impl PathRate {
             && let Some(rate) = self.delivery.rate_of_late()
         {
             self.proved.on_arrived(now, rate);
+            if self.resumes.is_none() {
+                // More than that arrives, because the encoder's floor is above it.
+                self.rate = self.rate.max(rate / 100 * DRAIN_PERCENT);
+            }
         }
         let drains = queue + DRAINS <= last;
         let stands = self.stands.is_some_and(|at| now >= at + STANDS_FOR);
         if !drains && (queue >= QUEUE_DEEP || stands) {
-            self.cut(now, rtt, queue, bound);
+            self.cut(now, rtt, queue, bound, is_burst);
         } else if queue >= (last + QUEUE_JUMPS).max(QUEUE_JUMPS_TO) && !is_burst {
             self.be_cautious(now);
         } else if self.busy.is_none() {
@@ -301,17 +305,20 @@ impl PathRate {
         usual
     }
 
-    fn cut(&mut self, now: Instant, rtt: Duration, queue: Duration, bound: u64) {
+    fn cut(&mut self, now: Instant, rtt: Duration, queue: Duration, bound: u64, is_burst: bool) {
         if self.cut_at.is_some_and(|at| now < at + rtt + CUT_SHOWS_AFTER) {
             return;
         }
-        let rate = self.rate.min(bound);
+        // What stands there was sent before the rate was lowered for a moment.
+        let rate = self.resumes.map_or(self.rate, |(_, rate)| rate.max(self.rate)).min(bound);
         let arrives = self.arrives();
         let capacity = match arrives {
             // A keyframe of ours, or packets sent again: it drains, if not from one report to the next.
             Some(it) if rate < it / 100 * DRAINING_PERCENT => return,
             Some(it) if queue < QUEUE_DEEP => it.max(rate / 100 * SLOWLY_PERCENT),
             Some(it) => it.clamp(rate / 100 * CUT_PERCENT_MIN, rate),
+            // It is known soon.
+            None if is_burst => return,
             None if queue < QUEUE_DEEP => rate / 100 * SLOWLY_PERCENT,
             None => (rate / 1_000 * (1_000 - self.excess(now, queue))).max(self.known(now)),
         };
@@ -363,7 +370,8 @@ impl PathRate {
     /// What the path is known to have taken of late, and may be trusted to take still.
     fn known(&self, now: Instant) -> u64 {
         let late = self.knee.filter(|knee| now < knee.seen + KNEE_KNOWN);
-        late.map_or(0, |knee| knee.rate / 100 * CUT_PERCENT_MIN)
+        let known = late.map(|knee| knee.rate).max(self.proved.rate(now));
+        known.unwrap_or(0) / 100 * CUT_PERCENT_MIN
     }
 
     fn rise(&mut self, now: Instant, bound: u64) {
