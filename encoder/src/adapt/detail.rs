@@ -150,7 +150,7 @@ mod tests {
     fn rows_above_the_one_named_are_those_of_the_picture() {
         let mut picture = I420::black(Size::new(64, 64).unwrap());
         for plane in picture.planes_mut() {
-            let noise = |at: usize| if at % 3 == 0 { 235 } else { 16 };
+            let noise = |at: usize| if at.is_multiple_of(3) { 235 } else { 16 };
             plane.bytes_mut().iter_mut().enumerate().for_each(|(at, sample)| *sample = noise(at));
         }
 
