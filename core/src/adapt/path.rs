@@ -199,7 +199,7 @@ impl PathRate {
             self.delivery.on_feedback(heard, rtt, loss);
             let queue = self.floor.queue(now, rtt);
             let sent_at = heard.checked_sub(rtt).unwrap_or(heard);
-            let is_burst = self.delivery.is_burst(sent_at, self.rate);
+            let is_burst = self.delivery.is_burst(sent_at, self.usual_rate());
             self.on_queue(now, rtt, queue, bound, is_burst);
             bound = self.bound(now, estimate);
             tracing::trace!(
@@ -309,8 +309,7 @@ impl PathRate {
         if self.cut_at.is_some_and(|at| now < at + rtt + CUT_SHOWS_AFTER) {
             return;
         }
-        // What stands there was sent before the rate was lowered for a moment.
-        let rate = self.resumes.map_or(self.rate, |(_, rate)| rate.max(self.rate)).min(bound);
+        let rate = self.usual_rate().min(bound);
         let arrives = self.arrives();
         let capacity = match arrives {
             // A keyframe of ours, or packets sent again: it drains, if not from one report to the next.
@@ -350,6 +349,11 @@ impl PathRate {
         if let (Some(knee), Some(arrives)) = (&mut self.knee, arrives) {
             knee.rate = knee.rate.min(arrives);
         }
+    }
+
+    /// What stands in a queue may have been sent before the rate was lowered for a moment.
+    fn usual_rate(&self) -> u64 {
+        self.resumes.map_or(self.rate, |(_, rate)| rate.max(self.rate))
     }
 
     /// What the path takes, as far as it has been full for long enough to tell.
