@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::scale::{Scaler, scaled_down_and_back};
-use crate::frame::{I420, Size};
+use crate::frame::{I420, Size, copy_top};
 
 /// Bits of a keyframe for each pixel, at the coarsest that rate control goes to: OpenH264's are 0.16 on
 /// the test picture, the first one 0.22.
@@ -76,17 +76,8 @@ fn lost_by_keyframe(size: Size, bitrate: u32, interval: Duration) -> Option<Retu
 /// The picture with only so much of its detail.
 pub(super) fn soften(scaler: &mut Scaler, picture: &I420, row: u32, times: u32) -> I420 {
     let mut soft = scaled_down_and_back(scaler, picture, times);
-    for (index, (plane, sharp)) in soft.planes_mut().iter_mut().zip(picture.planes()).enumerate() {
-        let rows = if index == 0 { row } else { row / 2 } as usize;
-        let width = picture.size().pixels().0 / if index == 0 { 1 } else { 2 };
-        let (stride, from) = (plane.stride(), sharp.stride());
-        let into = plane.bytes_mut().chunks_mut(stride).take(rows);
-        for (soft, sharp) in into.zip(sharp.bytes().chunks(from)) {
-            if let (Some(soft), Some(sharp)) = (soft.get_mut(..width), sharp.get(..width)) {
-                soft.copy_from_slice(sharp);
-            }
-        }
-    }
+    let (_, height) = picture.size().pixels();
+    copy_top(picture, &mut soft, height.min(row as usize));
     soft
 }
 

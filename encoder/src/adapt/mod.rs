@@ -125,9 +125,5 @@ fn i420(frame: &Frame) -> Option<Cow<'_, I420>> {
         return Some(Cow::Borrowed(picture));
     }
     let mut picture = I420::black(frame.size());
-    let is_read = match frame {
-        Frame::Device(frame) => frame.0.read_into(&mut picture).is_ok(),
-        _ => to_i420(frame, &mut picture),
-    };
-    is_read.then_some(Cow::Owned(picture))
+    to_i420(frame, &mut picture).then_some(Cow::Owned(picture))
 }

@@ -7,8 +7,11 @@ use super::{Frame, I420, Picture, Plane, Rows};
 
 /// Converts a picture into `into`, whose size must be the same: BGRA becomes BT.709, limited range;
 /// 4:2:0 is rearranged and keeps its values. Returns false, and leaves `into` as it was, when the
-/// sizes differ, or the picture is not in our memory.
+/// sizes differ; one in a device's memory that cannot be read may leave anything.
 pub fn to_i420(frame: &Frame, into: &mut I420) -> bool {
+    if let Frame::Device(picture) = frame {
+        return picture.0.size() == into.size() && picture.0.read_into(into).is_ok();
+    }
     frame.as_picture().is_some_and(|picture| copy_to_i420(&picture, into, false))
 }
 
@@ -26,14 +29,25 @@ pub fn copy_to_i420(picture: &Picture<'_>, into: &mut I420, full_range: bool) ->
     true
 }
 
+/// Copies the uppermost rows of a picture of the same size; `height`, in luma, is even.
+pub(crate) fn copy_top(picture: &I420, into: &mut I420, height: usize) {
+    copy_rows_of(picture.planes().each_ref().map(Plane::rows), into, height);
+}
+
 fn copy_i420(from: [Rows<'_>; 3], into: &mut I420) {
-    let (width, height) = into.size().pixels();
+    let (_, height) = into.size().pixels();
+    copy_rows_of(from, into, height);
+}
+
+fn copy_rows_of(from: [Rows<'_>; 3], into: &mut I420, height: usize) {
+    let (width, _) = into.size().pixels();
     let rows = [(width, height), (width / 2, height / 2), (width / 2, height / 2)];
     for ((from, into), (row, count)) in from.into_iter().zip(into.planes_mut()).zip(rows) {
         copy_rows(from, into, row, count);
     }
 }
 
+/// Copies so many rows, which both planes have.
 fn copy_rows(from: Rows<'_>, into: &mut Plane, row: usize, count: usize) {
     let stride = into.stride();
     // In one go where nothing lies between rows.

@@ -12,6 +12,7 @@ mod planes;
 mod rate;
 mod size;
 
+pub(crate) use convert::copy_top;
 pub use convert::{copy_to_i420, to_i420};
 pub use device::{
     DeviceFrame, DeviceMemory, DevicePicture, DmaBuf, DmaBufError, DmaBufPlane, LINEAR,

@@ -88,8 +88,8 @@ impl Phase {
             Phase::FanOut => viewers
                 .iter()
                 .map(|count| {
-                    let mut words = vec!["watch".to_owned(), "--viewers".into(), count.to_string()];
-                    words.extend(peer.estimates().then(|| "--reports".into()));
+                    let reports = if peer.estimates() { "--reports" } else { "" };
+                    let words = format!("watch --viewers {count} {reports}");
                     let record = receive(peer, What::FanOut(*count), &words, &server, namespace);
                     std::thread::sleep(PAUSE);
                     record
@@ -101,11 +101,7 @@ impl Phase {
                     (What::Storm, "join --joins 150 --at-once 12"),
                 ];
                 all.into_iter()
-                    .map(|(what, words)| {
-                        let words: Vec<String> =
-                            words.split_whitespace().map(str::to_owned).collect();
-                        receive(peer, what, &words, &server, namespace)
-                    })
+                    .map(|(what, words)| receive(peer, what, words, &server, namespace))
                     .collect()
             }
             Phase::Latency => {
@@ -115,7 +111,6 @@ impl Phase {
                     .chain(most.map(|count| (What::LastOf(count), count)));
                 all.map(|(what, count)| {
                     let words = format!("latency --seconds 8 --viewers {count}");
-                    let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
                     receive(peer, what, &words, &server, namespace)
                 })
                 .collect()
@@ -127,7 +122,7 @@ impl Phase {
 fn receive(
     peer: &Peer,
     what: What,
-    words: &[String],
+    words: &str,
     server: &Server,
     namespace: &Namespace,
 ) -> Result<Record> {
@@ -138,7 +133,12 @@ fn receive(
     } else {
         program(built, "")
     };
-    receiver.args(words).args(["--url", &server.url, "--pid", &server.pid.to_string()]);
+    receiver.args(words.split_whitespace()).args([
+        "--url",
+        &server.url,
+        "--pid",
+        &server.pid.to_string(),
+    ]);
     if peer.is_apart() {
         receiver.args(["--bind", namespace::ADDRESS]);
     }
