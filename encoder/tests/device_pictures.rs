@@ -11,10 +11,13 @@ use common::{MS, Watched, colours, settings, wait_until};
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
 use pinhole_encoder::encoder::{Capabilities, Effect, EncodeError, Encoded, FrameControl};
-use pinhole_encoder::frame::{DeviceMemory, DevicePicture, I420, PixelFormat, ReadBackError};
-use pinhole_encoder::source::{AppSource, FrameSender};
+use pinhole_encoder::frame::{
+    DeviceFrame, DeviceMemory, DevicePicture, I420, PixelFormat, ReadBackError,
+};
+use pinhole_encoder::source::{AppSource, FrameSender, Moment, Pacing, SourceError, SourceFormat};
 use pinhole_encoder::{
-    Encoder, EncoderConfig, EncoderSettings, Frame, FrameRate, Media, OpenH264, Size, Stream,
+    Encoder, EncoderConfig, EncoderSettings, Frame, FrameRate, Media, OpenH264, Size, Source,
+    Stream,
 };
 
 /// One colour, counted while it lives.
@@ -169,4 +172,40 @@ fn a_back_end_that_imports_is_given_the_picture_as_it_is() {
 
     let given = given.lock().unwrap();
     assert!(matches!(&given[0], Frame::Device(frame) if Arc::ptr_eq(&frame.0, &shared)));
+}
+
+/// Makes pictures of a device when they are due, and looks at what it is given to write into.
+struct OfDevice {
+    alive: Arc<AtomicUsize>,
+    given_back: Arc<AtomicUsize>,
+}
+
+impl Source for OfDevice {
+    fn format(&self) -> SourceFormat {
+        let rate = FrameRate::per_second(30).unwrap();
+        SourceFormat { size: size(), rate, pacing: Pacing::Clock, full_range: false }
+    }
+
+    fn next_frame(
+        &mut self,
+        _: &Moment,
+        spare: Option<Frame>,
+    ) -> Result<Option<Frame>, SourceError> {
+        let is_device = matches!(spare, Some(Frame::Device(_)));
+        self.given_back.fetch_add(usize::from(is_device), Ordering::SeqCst);
+        Ok(Some(Frame::Device(DeviceFrame(Painted::new([90; 3], true, &self.alive)))))
+    }
+}
+
+#[test]
+fn a_picture_of_a_device_is_nothing_to_write_into() {
+    let (alive, given_back) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let source = OfDevice { alive: Arc::clone(&alive), given_back: Arc::clone(&given_back) };
+    let stream = Stream::of_source(Box::new(source), &EncoderConfig::default()).unwrap();
+    let mut watched = Watched::new(stream);
+    for _ in 0..10 {
+        watched.unit();
+    }
+    assert_eq!(given_back.load(Ordering::SeqCst), 0);
+    assert!(alive.load(Ordering::SeqCst) <= 3, "one waits, one is encoded, one was just made");
 }

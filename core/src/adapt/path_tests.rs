@@ -234,3 +234,25 @@ fn a_queue_that_still_stands_after_its_time_to_drain_is_given_what_arrives() {
     assert_eq!(rates[0], 1_350_000, "of which nothing else is known");
     assert_eq!(rates.last(), Some(&492_000), "{rates:?}: 82 % of what arrives");
 }
+
+#[test]
+fn a_rate_below_what_arrives_without_a_queue_that_stands_is_raised_to_the_better_part_of_it() {
+    let ms = Duration::from_millis;
+    let mut link = Link::new(20_000_000);
+    link.run(Duration::from_secs(3));
+    let start = link.now;
+    // As a cut left it, while an encoder at its floor makes 400 kbit/s.
+    link.path.rate = 100_000;
+    link.path.proved.on_full(start, None);
+
+    for step in 1..=40 {
+        let now = start + ms(50) * step;
+        link.path.on_sent(now, 20_000);
+        // Neither clear nor standing.
+        let rtt = Some(DELAY + ms(40) + Duration::from_nanos(step.into()));
+        link.path.on_report(now, PathReport { estimate: 5_000_000, rtt, loss: 0.0, heard: now });
+    }
+
+    let rate = link.path.rate();
+    assert!(rate >= 320_000, "{rate} bit/s of 400000 that arrive");
+}
