@@ -19,7 +19,7 @@ cargo xtask miri [TEST…]
 cargo xtask keep FILE NAME [--addresses as-recorded] [--decisions as-replayed]
 cargo xtask latency [--size 1280x720] [--fps 30] [--seconds 30] [--p50-ms N] [--p99-ms N] [--screenshots DIR]
 cargo xtask bench
-cargo xtask bench-peers [--only PEER[,PEER…]] [--phases fan-out,join,latency] [--viewers 1,20,50] [--rounds 3]
+cargo xtask bench-peers [--only PEER[,PEER…]] [--phases fan-out,idle,join,latency] [--viewers 1,20,50] [--rounds 3]
     [--no-install]
 cargo xtask instructions [--keep]
 cargo xtask str0m-patches [--only NN[,NN…]|none]";

@@ -26,7 +26,7 @@ pub struct PageOptions {
 /// What the page shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shown {
-    /// Of the verdict; `None`: nothing is wrong.
+    /// Of the verdict, empty where it is the page's own word; `None`: nothing is wrong.
     pub code: Option<String>,
     /// In words.
     pub sentence: String,
@@ -101,6 +101,17 @@ impl LabPage {
                 Err(_) => bail!("the page does not show {what} in {limit:?}: {:#?}", self.seen),
             }
         }
+    }
+
+    /// Waits for a verdict of the server's: its code and its sentence. What the page says by itself where it cannot
+    /// reach the server has no code, and it goes on trying.
+    ///
+    /// # Errors
+    /// There is none, in time.
+    pub fn wait_for_verdict(&mut self, limit: Duration) -> Result<(String, String)> {
+        let is_verdict = |shown: &Shown| shown.code.as_ref().is_some_and(|code| !code.is_empty());
+        let shown = self.wait_for("a verdict", limit, is_verdict)?;
+        Ok((shown.code.unwrap_or_default(), shown.sentence))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is measured: many watch, many join, and how long a frame takes.
+//! What is measured: many watch, many do nothing, many join, and how long a frame takes.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -14,6 +14,8 @@ use crate::run::{output, program};
 
 /// Longest time of one measurement.
 const LIMIT: Duration = Duration::from_secs(75);
+/// Sessions with nothing to send.
+pub(crate) const IDLE: u32 = 1_000;
 /// Between one crowd and the next.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -21,6 +23,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     FanOut,
+    Idle,
     Join,
     Latency,
 }
@@ -39,6 +42,8 @@ pub(crate) struct Record {
 pub(crate) enum What {
     /// With so many viewers.
     FanOut(u32),
+    /// With [`IDLE`] viewers of a picture that stands still.
+    Idle,
     /// One after the other.
     Join,
     /// Twelve at once.
@@ -50,11 +55,12 @@ pub(crate) enum What {
 }
 
 impl Phase {
-    pub(crate) const ALL: [Phase; 3] = [Phase::FanOut, Phase::Join, Phase::Latency];
+    pub(crate) const ALL: [Phase; 4] = [Phase::FanOut, Phase::Idle, Phase::Join, Phase::Latency];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Phase::FanOut => "fan-out",
+            Phase::Idle => "idle",
             Phase::Join => "join",
             Phase::Latency => "latency",
         }
@@ -66,7 +72,7 @@ impl Phase {
     /// There is none.
     pub(crate) fn named(name: &str) -> Result<Phase> {
         let found = Phase::ALL.into_iter().find(|phase| phase.name() == name);
-        found.with_context(|| format!("there is no phase {name:?}: fan-out, join, latency"))
+        found.with_context(|| format!("there is no phase {name:?}: fan-out, idle, join, latency"))
     }
 
     /// Measures a peer.
@@ -82,7 +88,11 @@ impl Phase {
         if let Kind::Floor { gso } = peer.kind {
             return viewers.iter().map(|count| floor(peer, gso, *count)).collect();
         }
-        let stream = if self == Phase::Latency { Stream::Stamped } else { Stream::Film };
+        let stream = match self {
+            Phase::FanOut | Phase::Join => Stream::Film,
+            Phase::Idle => Stream::Still,
+            Phase::Latency => Stream::Stamped,
+        };
         let server = Server::start(peer, stream, namespace)?;
         match self {
             Phase::FanOut => viewers
@@ -95,6 +105,10 @@ impl Phase {
                     record
                 })
                 .collect(),
+            Phase::Idle => {
+                let words = format!("idle --viewers {IDLE}");
+                Ok(vec![receive(peer, What::Idle, &words, &server, namespace)?])
+            }
             Phase::Join => {
                 let all = [
                     (What::Join, "join --joins 50 --gap-ms 30"),

@@ -1,6 +1,7 @@
 //! A server at work, until it is dropped.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -31,6 +32,8 @@ const JANUS_WEBSOCKET: &str = "8188";
 pub(crate) enum Stream {
     /// 1080p60 at 8 Mbit/s, from a file.
     Film,
+    /// One small picture, and then nothing more.
+    Still,
     /// 30 frames a second of 17 kB, one in ten of 100 kB, each with a stamp.
     Stamped,
 }
@@ -62,13 +65,18 @@ impl Server {
                 File::options().append(true).open(&log)
             };
             let out = out.with_context(|| log.display().to_string())?;
-            command.stdin(Stdio::null()).stderr(out.try_clone()?).stdout(out);
-            command.current_dir(paths::root());
+            command.stderr(out.try_clone()?).stdout(out).current_dir(paths::root());
+            let is_fed = stream == Stream::Still;
+            command.stdin(if is_fed { Stdio::piped() } else { Stdio::null() });
             let child = command.spawn().with_context(|| format!("{command:?}"))?;
             if place == 0 {
                 server.pid = child.id();
             }
             server.children.push(child);
+            // It stays open, and so the source has not ended.
+            if let Some(input) = server.children.last_mut().and_then(|child| child.stdin.as_mut()) {
+                input.write_all(&still()).context("a picture for it")?;
+            }
             if matches!(peer.kind, Kind::Janus { .. }) {
                 // Those behind it connect to Janus, once.
                 std::thread::sleep(Duration::from_secs(1));
@@ -119,9 +127,13 @@ fn commands(
 ) -> Result<Vec<Command>> {
     let python = |name: &str| prepare::sources().join("python").join(name);
     let mut server = match peer.kind {
-        Kind::Pinhole { runtime, adapts, udp_send, patched } if stream == Stream::Film => {
+        Kind::Pinhole { runtime, adapts, udp_send, patched } if stream != Stream::Stamped => {
             let built = if patched { str0m_patches::program_at() } else { paths::program() };
             let mut pinhole = pinhole(&built, runtime, adapts, http);
+            match stream {
+                Stream::Still => pinhole.args(["--source", "-"]),
+                _ => pinhole.args(["--fps", "60", "--source"]).arg(prepare::film()),
+            };
             pinhole.args(["--udp-send", udp_send]);
             return Ok(vec![pinhole]);
         }
@@ -159,6 +171,7 @@ fn words(stream: Stream) -> Vec<String> {
             let film = prepare::film().display().to_string();
             return vec!["--file".into(), film, "--fps".into(), "60".into()];
         }
+        Stream::Still => &[],
         Stream::Stamped => &["--file", "synthetic:17000,100000,10", "--fps", "30", "--stamp"],
     };
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -166,12 +179,21 @@ fn words(stream: Stream) -> Vec<String> {
 
 fn pinhole(built: &Path, runtime: &str, adapts: bool, http: &str) -> Command {
     let mut pinhole = program(built, "serve --udp-bind 127.0.0.1 --max-viewers 1000");
-    pinhole.args(["--listen", http, "--runtime", runtime, "--fps", "60", "--source"]);
-    pinhole.arg(prepare::film());
-    if adapts {
-        pinhole.args(["--bitrate-floor", "300k", "--bitrate", CEILING]);
-    }
+    pinhole.args(["--listen", http, "--runtime", runtime]);
+    let floor: &[&str] = match adapts {
+        true => &["--bitrate-floor", "300k", "--bitrate", CEILING],
+        // What is encoded here would follow the network.
+        false => &["--bitrate-floor", "off"],
+    };
+    pinhole.args(floor);
     pinhole
+}
+
+/// One grey picture of 160 times 120 pixels, as y4m.
+fn still() -> Vec<u8> {
+    let mut bytes = b"YUV4MPEG2 W160 H120 F30:1 C420\nFRAME\n".to_vec();
+    bytes.resize(bytes.len() + 160 * 120 * 3 / 2, 128);
+    bytes
 }
 
 /// Janus, what sends it the stream, and what speaks WHEP in front of it.

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::peer::{BASE, FLOOR, Peer};
-use super::phase::{Phase, Record, What};
+use super::phase::{IDLE, Phase, Record, What};
 
 /// A column: its title, what was measured, and the figure's name and decimals.
 struct Column {
@@ -64,6 +64,11 @@ fn columns(phase: Phase, viewers: &[u32]) -> Vec<Column> {
             }
             columns
         }
+        Phase::Idle => vec![
+            Column::new(&format!("% of a core, {IDLE} idle"), What::Idle, "cpu_percent", 2),
+            Column::new("µs each a second", What::Idle, "cpu_us_per_viewer_second", 1),
+            Column::new("RSS MB", What::Idle, "rss_mb", 1),
+        ],
         Phase::Join => vec![
             Column::new("DTLS ready p50 ms", What::Join, "ready_ms_p50", 1),
             Column::new("p99", What::Join, "ready_ms_p99", 1),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! receiver watch --url URL --viewers N [--seconds 4] [--pid PID]   all at once: what a server costs meanwhile
+//! receiver idle --url URL --viewers N [--seconds 10] [--pid PID]    of a picture that stands still: what sessions cost
 //! receiver join --url URL --joins N [--at-once 1] [--gap-ms 30] [--pid PID]   one after the other, or some at once
 //! receiver latency --url URL [--seconds 10] [--viewers 1]          of frames that carry a stamp, to the last viewer
 //!     --reports      viewers decrypt, and send RTCP and transport-wide feedback, as browsers do
@@ -15,6 +16,7 @@
 mod crowd;
 mod figures;
 mod frames;
+mod idle;
 mod join;
 mod media;
 mod signalling;
@@ -30,8 +32,9 @@ fn main() -> Result<()> {
     let args = Args::of_process();
     match args.command() {
         Some("watch") => watch::watch(&args),
+        Some("idle") => idle::idle(&args),
         Some("join") => join::join(&args),
         Some("latency") => frames::latency(&args),
-        _ => bail!("watch, join or latency?"),
+        _ => bail!("watch, idle, join or latency?"),
     }
 }

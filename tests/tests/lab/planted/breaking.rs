@@ -71,9 +71,9 @@ fn udp_inside_tcp_is_told_as_what_it_is() {
     println!("{}", plant.examine(&lab, &flags).unwrap());
     let server = LabServer::start(&lab, &flags).unwrap();
     let mut page = LabPage::open(&lab, &server, &PageOptions::default()).unwrap();
-    let shown = page.wait_for("a verdict", SHOWN_LIMIT, |shown| shown.code.is_some()).unwrap();
+    let (code, sentence) = page.wait_for_verdict(SHOWN_LIMIT).unwrap();
 
-    plant.agree(&server, shown.code.as_deref().unwrap(), &shown.sentence).unwrap();
+    plant.agree(&server, &code, &sentence).unwrap();
 }
 
 /// Longer IP packets are lost in silence, in both directions.
