@@ -52,10 +52,11 @@ fn make() -> Result<String> {
     let steps = [
         format!("netns add {name}"),
         format!("-n {name} link set lo up"),
-        format!("-n {name} link add veth0 type veth peer name veth1"),
-        format!("-n {name} address add {ADDRESS}/24 dev veth0"),
-        format!("-n {name} link set veth0 up"),
-        format!("-n {name} link set veth1 up"),
+        // libnice, which is GStreamer's, passes over interfaces whose names begin with "veth".
+        format!("-n {name} link add wire0 type veth peer name wire1"),
+        format!("-n {name} address add {ADDRESS}/24 dev wire0"),
+        format!("-n {name} link set wire0 up"),
+        format!("-n {name} link set wire1 up"),
     ];
     for words in steps {
         if let Err(error) = output(&mut program("ip", &words), LIMIT) {

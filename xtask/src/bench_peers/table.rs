@@ -24,7 +24,7 @@ pub(crate) fn print(phases: &[Phase], peers: &[&Peer], viewers: &[u32], records:
     println!("\n{}\n", machine());
     for phase in phases {
         let columns = columns(*phase, viewers);
-        if columns.is_empty() {
+        if columns.is_empty() || !peers.iter().any(|peer| peer.takes_part(*phase)) {
             continue;
         }
         let titles: Vec<&str> = columns.iter().map(|column| column.title.as_str()).collect();
