@@ -29,6 +29,8 @@ cases! {
     frame_to_50
     /// The same to ten whose paths are estimated, and their reports, all timers too.
     estimated_frame_to_10
+    /// A second of those ten while nothing is sent, all timers.
+    idle_estimated_second_of_10
     /// A picture of 1 kB, one packet, to ten viewers.
     small_frame_to_10
     /// The same to a thousand.

@@ -209,6 +209,28 @@ fn a_path_that_was_cut_is_given_what_it_took_before() {
 
 /// One fall says little: what is lost at it depends on the moment, to a frame.
 #[test]
+fn a_stream_that_paused_goes_on_as_it_was_and_sends_little_meanwhile() {
+    let mut scene = Scene::new(1_500_000);
+    scene.run(10);
+    let before = scene.run(5);
+    scene.world.run_ms(1_000);
+    let carried = scene.link().carried;
+    scene.world.run_ms(20_000);
+    let paused_bps = (scene.link().carried - carried) * 8 / 20;
+    scene.seen_at = scene.world.now;
+    let first = scene.run(1);
+    let after = scene.run(4);
+
+    println!("{} bit/s, {paused_bps} in the pause, {}", before.used_bps, after.used_bps);
+    // str0m pads at each feedback of the viewer.
+    assert!(paused_bps < 20_000, "{paused_bps} bit/s while there was no frame");
+    assert!(after.used_bps > before.used_bps / 100 * 90, "{} bit/s", after.used_bps);
+    assert_eq!((first.skipped, first.lost, after.skipped, after.lost), (0, 0, 0, 0));
+    assert!(first.gap_ms < 150, "{} ms without a frame", first.gap_ms);
+    assert!(after.age_p95_ms() < 150, "{} ms", after.age_p95_ms());
+}
+
+#[test]
 fn falls_at_sixty_moments_cost_little_and_the_slower_link_is_used_soon() {
     const FALLS: u64 = 60;
     let mut sums = [0; 5];

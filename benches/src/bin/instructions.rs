@@ -134,6 +134,12 @@ fn estimated() {
     let packets = scene.stream(30, PICTURE, measured::estimated_frame_to_10);
     assert!(packets >= 30 * 10 * PICTURE / 1_150, "only {packets} packets: frames were held back");
     told("estimated_frame_to_10", packets);
+    // What the stream leaves behind is over by then.
+    for _ in 0..3 {
+        scene.pass(Duration::from_secs(1));
+        scene.answer_checks();
+    }
+    idle(&mut scene, 10, "idle_estimated_second_of_10", measured::idle_estimated_second_of_10);
 }
 
 /// All that the endpoint sends meanwhile is delivered, so that viewers have nothing to complain about.
@@ -164,7 +170,7 @@ fn events(scene: &mut Scene, [check, report, keyframe_request, answer]: [(&str, 
     told(name, 1);
 }
 
-/// At the beginning, when all timers of all sessions stand alike.
+/// Where all timers of all sessions stand alike.
 fn idle(scene: &mut Scene, sessions: usize, name: &str, case: Case) {
     case(&mut || _ = scene.pass(Duration::from_secs(1)));
     scene.answer_checks();

@@ -17,10 +17,12 @@ mod knee;
 mod path;
 mod proved;
 mod rates;
+mod report;
 mod rtt_floor;
 mod target;
 
-pub(crate) use path::{Advice, PathRate, PathReport, REPORT_INTERVAL};
+pub(crate) use path::{PathRate, REPORT_INTERVAL};
 pub(crate) use rates::Rates;
+pub(crate) use report::{Advice, PathReport};
 pub(crate) use target::Target;
 pub use target::Voice;

@@ -14,6 +14,7 @@ use super::cut_off::CutOff;
 use super::delivery::Delivery;
 use super::knee::Knee;
 use super::proved::Proved;
+use super::report::{Advice, PathReport};
 use super::rtt_floor::RttFloor;
 
 /// How often a path is looked at: str0m tells its statistics that often, with all the rest at hand.
@@ -86,29 +87,6 @@ const PROBE_EVERY: Duration = Duration::from_secs(4);
 /// for an encoder that overshoots for a frame or two.
 pub(super) const SHARE_PERCENT: u64 = 95;
 
-/// What is known of a path at a moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct PathReport {
-    /// str0m's estimate, bits per second without RTP headers.
-    pub(crate) estimate: u64,
-    /// The round trip of the last packet that feedback came for.
-    pub(crate) rtt: Option<Duration>,
-    /// What part of the packets of the last second was lost, 0..=1.
-    pub(crate) loss: f32,
-    /// When that feedback came.
-    pub(crate) heard: Instant,
-}
-
-/// What is to be done about a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Advice {
-    Nothing,
-    /// Much was lost at a queue that is full; better a keyframe than all of it again.
-    GiveUp,
-    /// It was cut off and is back: let str0m begin anew from this estimate, bits per second.
-    BeginFrom(u64),
-}
-
 /// A path, and what it is thought to take.
 #[derive(Debug, Clone)]
 pub(crate) struct PathRate {
@@ -120,6 +98,8 @@ pub(crate) struct PathRate {
     proved: Proved,
     heard: Option<Instant>,
     cut_off: Option<CutOff>,
+    /// Whether there was nothing to send of late.
+    paused: bool,
     rtt: Option<Duration>,
     /// The last queue that was seen.
     queue: Option<Duration>,
@@ -153,6 +133,7 @@ impl PathRate {
             proved: Proved::default(),
             heard: None,
             cut_off: None,
+            paused: false,
             rtt: None,
             queue: None,
             clear: None,
@@ -179,10 +160,19 @@ impl PathRate {
         self.delivery.on_sent(now, bits);
     }
 
+    /// There is nothing to send: what is heard of the path says nothing of what it takes.
+    pub(crate) fn on_pause(&mut self, heard: Instant) {
+        self.paused = true;
+        self.heard = Some(heard);
+    }
+
     /// Takes a report.
     pub(crate) fn on_report(&mut self, now: Instant, report: PathReport) -> Advice {
         let PathReport { estimate, rtt, loss, heard } = report;
         self.on_heard(now, heard);
+        if std::mem::take(&mut self.paused) {
+            self.begin_anew(heard, CutOff::of_pause(now, self.rate));
+        }
         // Where a queue was seen since it is back, the path takes less indeed.
         let cut_off = self.cut_off.filter(|_| self.cut_at.is_none());
         if let Some(estimate) = cut_off.and_then(|it| it.estimate_before(now, estimate, loss)) {
@@ -224,15 +214,19 @@ impl PathRate {
         let silent = self.heard.replace(heard).map_or(Duration::ZERO, |before| heard - before);
         if silent >= CUT_OFF_MIN {
             tracing::debug!(?silent, rate = self.rate, "the path was cut off, and is back");
-            *self = PathRate {
-                rate: self.rate,
-                estimate: self.estimate,
-                usual_loss: self.usual_loss,
-                heard: Some(heard),
-                cut_off: Some(CutOff::at(now, self.rate, self.usual_loss)),
-                ..PathRate::new(self.ceiling)
-            };
+            self.begin_anew(heard, CutOff::at(now, self.rate, self.usual_loss));
         }
+    }
+
+    fn begin_anew(&mut self, heard: Instant, cut_off: CutOff) {
+        *self = PathRate {
+            rate: self.rate,
+            estimate: self.estimate,
+            usual_loss: self.usual_loss,
+            heard: Some(heard),
+            cut_off: Some(cut_off),
+            ..PathRate::new(self.ceiling)
+        };
     }
 
     /// The most that the stream is given: its share of the estimate, or of what arrived of late where

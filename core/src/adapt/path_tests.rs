@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Advice, PathRate, PathReport};
+use super::PathRate;
+use crate::adapt::{Advice, PathReport};
 
 const FRAME: Duration = Duration::from_millis(33);
 const DELAY: Duration = Duration::from_millis(80);
@@ -255,4 +256,26 @@ fn a_rate_below_what_arrives_without_a_queue_that_stands_is_raised_to_the_better
 
     let rate = link.path.rate();
     assert!(rate >= 320_000, "{rate} bit/s of 400000 that arrive");
+}
+
+#[test]
+fn an_estimate_that_collapses_behind_a_pause_is_begun_anew_and_one_that_fell_a_little_is_taken() {
+    let after_pause = |estimate: u64| {
+        let mut link = Link::new(20_000_000);
+        link.run(Duration::from_secs(3));
+        assert_eq!(link.path.rate(), 3_000_000);
+        for _ in 0..20 {
+            link.now += Duration::from_millis(200);
+            link.path.on_pause(link.now);
+        }
+        let (now, rtt) = (link.now + Duration::from_millis(50), Some(Duration::from_millis(81)));
+        let report = PathReport { estimate, rtt, loss: 0.0, heard: now };
+        (link.path.on_report(now, report), link.path.rate())
+    };
+
+    assert_eq!(after_pause(5_000_000), (Advice::Nothing, 3_000_000));
+    assert_eq!(after_pause(2_000_000), (Advice::Nothing, 1_900_000));
+    let (advice, rate) = after_pause(40_000);
+    assert!(matches!(advice, Advice::BeginFrom(3_100_000..3_200_000)), "{advice:?}");
+    assert_eq!(rate, 3_000_000, "what it was given before");
 }

@@ -48,6 +48,8 @@ pub(super) struct Outlet {
     backlog_since: Option<Instant>,
     /// When the picture last broke, and how long from there no IDR is asked for.
     broken: Option<(Instant, Duration)>,
+    /// When the last frame came, whether it was sent or not.
+    frame_at: Option<Instant>,
     /// When the last IDR was written.
     keyframe_at: Option<Instant>,
     wall_clock: WallClock,
@@ -78,6 +80,7 @@ impl Outlet {
             waits_for_keyframe: true,
             backlog_since: None,
             broken: None,
+            frame_at: None,
             keyframe_at: None,
             wall_clock,
             capture_told: None,
@@ -106,6 +109,11 @@ impl Outlet {
         self.frames_skipped
     }
 
+    /// Whether frames came, but none for so long.
+    pub(super) fn is_idle(&self, now: Instant, time: Duration) -> bool {
+        self.frame_at.is_some_and(|at| now >= at + time)
+    }
+
     pub(super) fn wait_for_keyframe(&mut self) {
         self.waits_for_keyframe = true;
     }
@@ -129,6 +137,7 @@ impl Outlet {
         queued: Option<Instant>,
         keyframe: bool,
     ) -> bool {
+        self.frame_at = Some(now);
         if drained {
             self.backlog_since = None;
         }

@@ -93,17 +93,28 @@ impl Session {
             self.seen.acknowledged = Some(took);
             signal(Signal::Acknowledged(took));
         }
+        let now = stats.timestamp;
+        let is_idle = self.is_idle(now);
         if let (Some(path), Some(estimate)) = (&mut self.path_rate, stats.bwe_tx) {
-            let (before, now) = (path.rate(), stats.timestamp);
+            let before = path.rate();
             let heard = self.observed.report_at.unwrap_or(now);
-            let report = PathReport {
-                estimate: estimate.as_u64(),
-                rtt: stats.rtt,
-                loss: stats.egress_loss_fraction.unwrap_or(0.0),
-                heard,
+            let advice = if is_idle {
+                path.on_pause(heard);
+                Advice::Nothing
+            } else {
+                path.on_report(
+                    now,
+                    PathReport {
+                        estimate: estimate.as_u64(),
+                        rtt: stats.rtt,
+                        loss: stats.egress_loss_fraction.unwrap_or(0.0),
+                        heard,
+                    },
+                )
             };
-            let advice = path.on_report(now, report);
-            let (rate, desired) = (path.rate(), path.desired(now));
+            let rate = path.rate();
+            // Nothing is looked for that nobody needs.
+            let desired = if is_idle { 0 } else { path.desired(now) };
             self.rtc.bwe().set_bitrate(Bitrate::ZERO, desired.into());
             self.seen.estimate = Some(estimate.as_u64());
             if rate != before {
