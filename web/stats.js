@@ -44,6 +44,7 @@ export function snapshot(report) {
     nacks: number(inbound?.nackCount),
     plis: number(inbound?.pliCount),
     freezes: number(inbound?.freezeCount),
+    freezeSeconds: number(inbound?.totalFreezesDuration),
     jitterBufferDelay: number(inbound?.jitterBufferDelay),
     jitterBufferTargetDelay: number(inbound?.jitterBufferTargetDelay),
     jitterBufferEmittedCount: number(inbound?.jitterBufferEmittedCount),

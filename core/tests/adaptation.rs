@@ -207,7 +207,6 @@ fn a_path_that_was_cut_is_given_what_it_took_before() {
     }
 }
 
-/// One fall says little: what is lost at it depends on the moment, to a frame.
 #[test]
 fn a_stream_that_paused_goes_on_as_it_was_and_sends_little_meanwhile() {
     let mut scene = Scene::new(1_500_000);
@@ -230,6 +229,7 @@ fn a_stream_that_paused_goes_on_as_it_was_and_sends_little_meanwhile() {
     assert!(after.age_p95_ms() < 150, "{} ms", after.age_p95_ms());
 }
 
+/// One fall says little: what is lost at it depends on the moment, to a frame.
 #[test]
 fn falls_at_sixty_moments_cost_little_and_the_slower_link_is_used_soon() {
     const FALLS: u64 = 60;

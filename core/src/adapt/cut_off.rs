@@ -13,7 +13,7 @@ const CUT_OFF_LOSS: f32 = 0.15;
 /// probes, which a narrow path feels: it is not done for less.
 const PAUSE_PERCENT: u64 = 60;
 
-/// What was known of a path before it was cut off.
+/// What was known of a path before it was cut off, or had nothing to carry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CutOff {
     /// How long that counts.

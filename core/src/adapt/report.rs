@@ -21,6 +21,6 @@ pub(crate) enum Advice {
     Nothing,
     /// Much was lost at a queue that is full; better a keyframe than all of it again.
     GiveUp,
-    /// It was cut off and is back: let str0m begin anew from this estimate, bits per second.
+    /// It was cut off, or had nothing to carry, and is back: let str0m begin anew from this estimate, bits per second.
     BeginFrom(u64),
 }

@@ -45,8 +45,13 @@ impl Session {
         let is_idle = self.is_idle(now);
         let Session { rtc, outlet, timed_at, .. } = self;
         let pause = match rtc.last_timeout_reason() {
-            Reason::BweDelayControl | Reason::Stats if is_idle => IDLE_PAUSE,
-            Reason::Pacer(PacerReason::Padding | PacerReason::Handle) if is_idle => IDLE_PAUSE,
+            Reason::BweDelayControl
+            | Reason::Stats
+            | Reason::Pacer(PacerReason::Padding | PacerReason::Handle)
+                if is_idle =>
+            {
+                IDLE_PAUSE
+            }
             Reason::BweDelayControl => ESTIMATOR_PAUSE,
             Reason::Stats if at > now => STATS_PAUSE,
             _ => return at,

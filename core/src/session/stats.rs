@@ -98,23 +98,20 @@ impl Session {
         if let (Some(path), Some(estimate)) = (&mut self.path_rate, stats.bwe_tx) {
             let before = path.rate();
             let heard = self.observed.report_at.unwrap_or(now);
-            let advice = if is_idle {
+            let report = PathReport {
+                estimate: estimate.as_u64(),
+                rtt: stats.rtt,
+                loss: stats.egress_loss_fraction.unwrap_or(0.0),
+                heard,
+            };
+            let (advice, desired) = if is_idle {
                 path.on_pause(heard);
-                Advice::Nothing
+                // Nothing is looked for that nobody needs.
+                (Advice::Nothing, 0)
             } else {
-                path.on_report(
-                    now,
-                    PathReport {
-                        estimate: estimate.as_u64(),
-                        rtt: stats.rtt,
-                        loss: stats.egress_loss_fraction.unwrap_or(0.0),
-                        heard,
-                    },
-                )
+                (path.on_report(now, report), path.desired(now))
             };
             let rate = path.rate();
-            // Nothing is looked for that nobody needs.
-            let desired = if is_idle { 0 } else { path.desired(now) };
             self.rtc.bwe().set_bitrate(Bitrate::ZERO, desired.into());
             self.seen.estimate = Some(estimate.as_u64());
             if rate != before {

@@ -10,6 +10,8 @@ const PLAYING_MAX_MS = 15_000;
 const AGE_DIFFERENCE_MAX_MS = 25;
 /** On a machine that has too much to do both vary, and they are not taken in the same second. */
 const AGE_DIFFERENCE_SHARE = 0.5;
+/** A single freeze, and shorter than what people take for one. */
+const FREEZE_SECONDS_MAX = 0.5;
 
 const stats = (page) => page.evaluate(() => window.pinhole?.stats());
 
@@ -76,7 +78,7 @@ export async function watch(page, problems, options, measured, name) {
   const after = await stats(page);
   measured.overlay = await overlayText(page);
   Object.assign(measured, between(before, after));
-  const copied = ['keyFramesDecoded', 'packetsLost', 'freezes', 'framesDropped', 'plis', 'nacks',
+  const copied = ['keyFramesDecoded', 'packetsLost', 'freezes', 'freezeSeconds', 'framesDropped', 'plis', 'nacks',
     'sessions', 'roundTripMs', 'path', 'ageMs', 'width', 'height', 'codec'];
   for (const field of copied) measured[field] = after[field];
   const screenshots = await takeScreenshots(page, options.screenshots, name);
@@ -89,8 +91,9 @@ export async function watch(page, problems, options, measured, name) {
 function judge(m, options) {
   const fps = m.decodedFps.toFixed(2);
   check(m.decodedFps >= options.expectFps, `${fps} fps were decoded, not ${options.expectFps}`);
-  // One pause of 180 ms in twenty seconds is the machine's; a long one shows in the rate.
-  check((m.freezes ?? 0) <= 1, `the picture froze ${m.freezes} times`);
+  // Chromium counts a pause of 180 ms, which a busy machine makes by itself.
+  const isShort = m.freezes <= 1 && m.freezeSeconds < FREEZE_SECONDS_MAX;
+  check(!m.freezes || isShort, `the picture froze ${m.freezes} times, ${m.freezeSeconds} s in all`);
   check(m.packetsLost === 0, `${m.packetsLost} packets were lost on loopback`);
   check(m.sessions === 1, `it took ${m.sessions} sessions`);
   if (!options['any-keyframes'] && m.keyFramesDecoded !== null) {

@@ -159,8 +159,7 @@ impl Peer {
         match self.kind {
             Kind::Floor { .. } => phase == Phase::FanOut,
             // The others are handed media by programs that always have some.
-            Kind::Pinhole { udp_send: "gso", .. } if phase == Phase::Idle => true,
-            _ if phase == Phase::Idle => false,
+            kind if phase == Phase::Idle => matches!(kind, Kind::Pinhole { udp_send: "gso", .. }),
             // Latency is measured with another program.
             Kind::Pinhole { patched: true, .. } => phase != Phase::Latency,
             // What an estimator costs is seen while it estimates.

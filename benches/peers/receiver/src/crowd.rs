@@ -76,6 +76,14 @@ impl Crowd {
         self.work(wait)
     }
 
+    /// Turns until then.
+    pub(crate) fn run(&mut self, until: Instant) -> Result<()> {
+        while Instant::now() < until {
+            self.turn(until)?;
+        }
+        Ok(())
+    }
+
     /// Lets packets gather for this long, and counts them: the kernel noted when each came, and so the receiver
     /// leaves the machine to the server.
     pub(crate) fn sleep_and_count(&mut self, time: Duration) -> Result<()> {

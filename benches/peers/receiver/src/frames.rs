@@ -1,7 +1,7 @@
 //! How long stamped frames take, from the moment at which a server's stack had them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use peers::{Args, stamp};
@@ -54,9 +54,7 @@ pub(crate) fn latency(args: &Args) -> Result<()> {
     let up = watch::let_in(&mut crowd, count)?;
     let (begin_ns, warm_ns) = (stamp::now_ns(), u64::try_from(WARM_UP.as_nanos())?);
     let until = up + WARM_UP + Duration::from_secs_f64(seconds);
-    while Instant::now() < until {
-        crowd.turn(until)?;
-    }
+    crowd.run(until)?;
     // By stamp: how many viewers have the frame, when the last of them had all of it, and its bytes.
     let mut frames: BTreeMap<u64, (usize, u64, u64)> = BTreeMap::new();
     for frame in crowd.viewers.values().flat_map(|viewer| &viewer.frames.0) {

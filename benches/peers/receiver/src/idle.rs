@@ -16,15 +16,10 @@ pub(crate) fn idle(args: &Args) -> Result<()> {
     let (count, seconds) = (args.needed("viewers")?, args.or("seconds", 10.0)?);
     let pid = args.or("pid", 0)?;
     let mut crowd = Crowd::new(args, true)?;
-    let mut until = watch::let_in(&mut crowd, count)? + WARM_UP;
-    while Instant::now() < until {
-        crowd.turn(until)?;
-    }
+    let up = watch::let_in(&mut crowd, count)?;
+    crowd.run(up + WARM_UP)?;
     let (begin, before) = (Instant::now(), process::cost(pid));
-    until = begin + Duration::from_secs_f64(seconds);
-    while Instant::now() < until {
-        crowd.turn(until)?;
-    }
+    crowd.run(begin + Duration::from_secs_f64(seconds))?;
     let (wall, after) = (begin.elapsed().as_secs_f64(), process::cost(pid));
     let connected = crowd.viewers.values().filter(|viewer| viewer.is_up()).count();
     if connected < count {

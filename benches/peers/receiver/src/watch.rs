@@ -22,14 +22,12 @@ pub(crate) fn watch(args: &Args) -> Result<()> {
     let pid = args.or("pid", 0)?;
     let mut crowd = Crowd::new(args, false)?;
     let reports = args.has("reports");
-    let mut until = let_in(&mut crowd, count)? + WARM_UP;
-    while Instant::now() < until {
-        crowd.turn(until)?;
-    }
+    let up = let_in(&mut crowd, count)?;
+    crowd.run(up + WARM_UP)?;
     crowd.viewers.values_mut().for_each(|viewer| viewer.media.begin_window());
     let (begin, before, busy_before) = (Instant::now(), process::cost(pid), process::machine());
     let own_before = process::cost(std::process::id());
-    until = begin + Duration::from_secs_f64(seconds);
+    let until = begin + Duration::from_secs_f64(seconds);
     while Instant::now() < until {
         // Reports are due at times of their own.
         if reports { crowd.turn(until)? } else { crowd.sleep_and_count(NAP)? }
