@@ -1,7 +1,8 @@
 //! Pictures made smaller, and with less detail.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::frame::{I420, Plane, Size};
 
@@ -34,12 +35,13 @@ impl Scaler {
     fn plane(&mut self, plane: &Plane, from: (usize, usize), into: &mut Plane, to: (usize, usize)) {
         let tight = tight(plane, from);
         let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-        let source = ImageRef::new(side(from.0), side(from.1), &tight, PixelType::U8);
-        let target = Image::from_slice_u8(side(to.0), side(to.1), into.bytes_mut(), PixelType::U8);
+        // Typed, or the filters for every other type of pixel are compiled as well: half of this crate.
+        let source = TypedImageRef::<U8>::from_buffer(side(from.0), side(from.1), &tight);
+        let target = TypedImage::<U8>::from_buffer(side(to.0), side(to.1), into.bytes_mut());
         let (Ok(source), Ok(mut target)) = (source, target) else { return };
         // An average of what a pixel covers where it shrinks, linear where it grows.
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        if let Err(error) = self.resizer.resize(&source, &mut target, &options) {
+        if let Err(error) = self.resizer.resize_typed(&source, &mut target, &options) {
             tracing::debug!(%error, "a plane was not scaled");
         }
     }
