@@ -12,9 +12,8 @@ use serde_json::Value;
 
 use crate::paths;
 use crate::run::{cargo, program, run, run_and_read};
+use crate::steps::BUILD_LIMIT;
 
-/// Building all of them from nothing.
-const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// One binary.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 const SIDE_BY_SIDE: usize = 2;
