@@ -18,10 +18,10 @@ use crate::steps::BUILD_LIMIT;
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 const SIDE_BY_SIDE: usize = 2;
 /// Have the machine for themselves.
-const ALONE: [&str; 5] = ["adaptation", "bounded", "encoder_failures", "fan_out", "join_storm"];
+const ALONE: [&str; 6] =
+    ["adaptation", "bounded", "churn", "encoder_failures", "fan_out", "join_storm"];
 /// Begin first, for they take the longest.
-const LONG: [&str; 6] =
-    ["churn", "recording", "runtimes", "turn_legs", "bad_input", "verdict_lines"];
+const LONG: [&str; 5] = ["recording", "runtimes", "turn_legs", "bad_input", "verdict_lines"];
 
 /// A binary of tests.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,6 +20,7 @@ impl Session {
         packets: &[Packet],
         keyframe: bool,
     ) -> bool {
+        self.go_on();
         let Session { rtc, ambient, outlet, drained, path_rate, .. } = self;
         let send = || {
             let queued = if path_rate.is_some() { outlet.queued_since(rtc) } else { None };

@@ -10,6 +10,7 @@ mod candidates;
 mod certificate;
 mod crypto;
 mod frames;
+mod idle;
 mod lifecycle;
 mod local;
 mod negotiate;
@@ -98,6 +99,8 @@ pub(crate) struct Session {
     /// What its path takes, where that is estimated: then str0m paces its packets, and its clock may
     /// run ahead by [`AHEAD`] while a frame leaves.
     path_rate: Option<PathRate>,
+    /// Whether the estimator rests, because there is nothing to send.
+    rests: bool,
     /// When its latest credentials were agreed.
     offered_at: Instant,
     /// Whether str0m does not know our relays yet.

@@ -36,6 +36,8 @@ pub(crate) struct Observed {
     pub(crate) reports: u64,
     /// When the last of them came.
     pub(crate) report_at: Option<Instant>,
+    /// When the last came that begins with a report on what was received: feedback may stand alone (RFC 5506).
+    pub(crate) receiver_report_at: Option<Instant>,
     pub(crate) keyframe_requests: u64,
     pub(crate) heard_at: Option<Instant>,
     pub(crate) connected_at: Option<Instant>,
@@ -55,6 +57,9 @@ impl Observed {
             Kind::Media if payload.get(1).is_some_and(|kind| (192..224).contains(kind)) => {
                 self.reports += 1;
                 self.report_at = Some(now);
+                if matches!(payload, [_, 200 | 201, ..]) {
+                    self.receiver_report_at = Some(now);
+                }
             }
             Kind::Media => {}
         }

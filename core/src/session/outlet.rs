@@ -50,6 +50,8 @@ pub(super) struct Outlet {
     broken: Option<(Instant, Duration)>,
     /// When the last frame came, whether it was sent or not.
     frame_at: Option<Instant>,
+    /// When the last packet left, since a frame was written last.
+    left_at: Option<Instant>,
     /// When the last IDR was written.
     keyframe_at: Option<Instant>,
     wall_clock: WallClock,
@@ -81,6 +83,7 @@ impl Outlet {
             backlog_since: None,
             broken: None,
             frame_at: None,
+            left_at: None,
             keyframe_at: None,
             wall_clock,
             capture_told: None,
@@ -95,6 +98,10 @@ impl Outlet {
 
     pub(super) fn rtx_ssrc(&self) -> Option<u32> {
         self.rtx_ssrc
+    }
+
+    pub(super) fn mid(&self) -> Mid {
+        self.mid
     }
 
     pub(super) fn pt(&self) -> Pt {
@@ -112,6 +119,19 @@ impl Outlet {
     /// Whether frames came, but none for so long.
     pub(super) fn is_idle(&self, now: Instant, time: Duration) -> bool {
         self.frame_at.is_some_and(|at| now >= at + time)
+    }
+
+    /// Takes note of a datagram that leaves: of the time, where it is a packet of the stream (RFC 3550 §5.1).
+    pub(super) fn on_leaving(&mut self, now: Instant, datagram: &[u8]) {
+        if datagram.get(8..12) == Some(&self.ssrc.to_be_bytes()) {
+            self.left_at = Some(now);
+        }
+    }
+
+    /// When the last packet left, and its extended sequence number; `None` while nothing but an IDR can be shown.
+    pub(super) fn last_packet(&self) -> Option<(Instant, u64)> {
+        let at = self.left_at.filter(|_| !self.waits_for_keyframe)?;
+        Some((at, self.next_sequence.checked_sub(1)?))
     }
 
     pub(super) fn wait_for_keyframe(&mut self) {
@@ -213,6 +233,7 @@ impl Outlet {
     ) {
         let mut api = rtc.direct_api();
         let Some(stream) = api.stream_tx_by_mid(self.mid, None) else { return };
+        self.left_at = None;
         let told = self.capture_told;
         let tell = told.is_none_or(|told| captured >= told + CAPTURE_TIME_EVERY);
         if tell {

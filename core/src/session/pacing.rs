@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use str0m::error::RtcError;
 use str0m::{Input, PacerReason, Reason, Rtc};
 
+use super::Session;
 use super::said::Said;
-use super::{Session, SessionState};
 
 /// str0m's pacer wants a timeout for each packet of a frame, one after the other. What it would
 /// release within this time it is asked for at once, so that the packets leave as runs; the cost
@@ -27,19 +27,11 @@ const PAUSE_SENDING: Duration = Duration::from_millis(1);
 /// second each time. They are taken as soon as they are due where something else has woken us: what str0m
 /// has to do besides stands behind them.
 const STATS_PAUSE: Duration = Duration::from_millis(20);
-/// Without a frame for this long a session is idle. str0m would fill its path with padding of 50 kbit/s then, a
-/// hundred packets a second to each viewer; it is woken for that, for its pacer and for its estimator, so often
-/// that a feedback may be lost without the path seeming cut off.
-const IDLE_AFTER: Duration = Duration::from_secs(1);
-const IDLE_PAUSE: Duration = Duration::from_millis(200);
+/// How seldom str0m is woken for its statistics and its estimator where a session is idle; what else it has to do may
+/// stand behind them for so long.
+const IDLE_PAUSE: Duration = Duration::from_millis(500);
 
 impl Session {
-    /// Whether it stands well and has had nothing to send for a while. Before the first frame str0m looks what
-    /// its path takes, and is not kept waiting.
-    pub(super) fn is_idle(&self, now: Instant) -> bool {
-        self.state() == SessionState::Connected && self.outlet.is_idle(now, IDLE_AFTER)
-    }
-
     /// When a timeout is given that str0m wants at `at`.
     pub(super) fn put_off(&mut self, now: Instant, at: Instant) -> Instant {
         let is_idle = self.is_idle(now);

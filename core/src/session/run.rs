@@ -73,6 +73,7 @@ impl Session {
                 path.on_sent(now, (bytes.len().saturating_sub(RTP_BYTES) * 8) as u64);
             }
             leaving(self.outlet.ssrc(), bytes);
+            self.outlet.on_leaving(now, bytes);
             if kind != Some(Kind::Stun) && self.pair != Some(pair) {
                 let before = self.pair.replace(pair);
                 before.into_iter().for_each(|_| signal(Signal::PathChanged));

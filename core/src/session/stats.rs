@@ -125,6 +125,9 @@ impl Session {
                 }
                 Advice::BeginFrom(estimate) => self.rtc.bwe().reset(estimate.into()),
             }
+            if is_idle {
+                self.rest();
+            }
         }
         if let Some(pair) = &stats.selected_candidate_pair {
             self.seen.rtt = pair.current_round_trip_time.or(self.seen.rtt);
@@ -144,6 +147,11 @@ impl Session {
         self.seen.nacks = stats.nacks;
         if new > 0 {
             signal(Signal::Nacks(new));
+        }
+        if self.lacks_last_packets(stats) {
+            tracing::debug!(id = ?self.id, "the viewer lacks the end of the last picture");
+            self.outlet.give_up(stats.timestamp, &mut self.rtc);
+            signal(Signal::PacketsGivenUp);
         }
     }
 }
