@@ -38,18 +38,22 @@ impl Session {
     /// that the viewer answers with reports, and would take what arrives of that for all that the path takes. It
     /// does neither while our side of the stream is inactive, of which the viewer is not told; the estimate stays.
     pub(super) fn rest(&mut self) {
-        let waits = self.outlet.queued_since(&mut self.rtc).is_some();
-        if !self.rests && !waits {
-            self.rests = true;
+        // What waits would be lost.
+        if !self.rests() && self.outlet.queued_since(&mut self.rtc).is_none() {
             self.set_direction(Direction::Inactive);
         }
     }
 
-    /// There is something to send, or to negotiate.
+    /// There is something to send.
     pub(super) fn go_on(&mut self) {
-        if std::mem::take(&mut self.rests) {
+        if self.rests() {
             self.set_direction(Direction::SendOnly);
         }
+    }
+
+    /// A further offer ends it too: str0m takes the direction from there.
+    pub(super) fn rests(&self) -> bool {
+        self.rtc.media(self.outlet.mid()).is_some_and(|media| !media.direction().is_sending())
     }
 
     fn set_direction(&mut self, direction: Direction) {

@@ -99,8 +99,6 @@ pub(crate) struct Session {
     /// What its path takes, where that is estimated: then str0m paces its packets, and its clock may
     /// run ahead by [`AHEAD`] while a frame leaves.
     path_rate: Option<PathRate>,
-    /// Whether the estimator rests, because there is nothing to send.
-    rests: bool,
     /// When its latest credentials were agreed.
     offered_at: Instant,
     /// Whether str0m does not know our relays yet.

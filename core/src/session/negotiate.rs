@@ -69,7 +69,6 @@ impl Session {
             wake: None,
             path_rate: estimator.map(PathRate::new),
             timed_at: None,
-            rests: false,
             offered_at: now,
             relays_wait,
             pair: None,
@@ -165,7 +164,6 @@ impl Session {
             return Ok(false);
         }
         self.drained = false;
-        self.go_on();
         let estimator = self.path_rate.is_some();
         let accepted = self.call(|rtc| accept(rtc, video, estimator));
         accepted.unwrap_or_else(|| Err(OfferError::Refused("the session failed".to_owned())))?;

@@ -10,6 +10,7 @@ use str0m::rtp::{AbsCaptureTime, ExtensionValues, RtpWrite};
 use super::setup::empty_cache;
 use crate::base::WallClock;
 use crate::h264::Packet;
+use crate::wire::RtpPacket;
 
 /// How long a viewer's packets may wait for a shell that cannot send before its frames are lost instead.
 const BACKLOG_MAX: Duration = Duration::from_millis(100);
@@ -121,9 +122,9 @@ impl Outlet {
         self.frame_at.is_some_and(|at| now >= at + time)
     }
 
-    /// Takes note of a datagram that leaves: of the time, where it is a packet of the stream (RFC 3550 §5.1).
+    /// Takes note of a datagram that leaves: of the time, where it is a packet of the stream.
     pub(super) fn on_leaving(&mut self, now: Instant, datagram: &[u8]) {
-        if datagram.get(8..12) == Some(&self.ssrc.to_be_bytes()) {
+        if RtpPacket::parse(datagram).is_some_and(|packet| packet.ssrc == self.ssrc) {
             self.left_at = Some(now);
         }
     }

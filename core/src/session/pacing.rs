@@ -27,27 +27,20 @@ const PAUSE_SENDING: Duration = Duration::from_millis(1);
 /// second each time. They are taken as soon as they are due where something else has woken us: what str0m
 /// has to do besides stands behind them.
 const STATS_PAUSE: Duration = Duration::from_millis(20);
-/// How seldom str0m is woken for its statistics and its estimator where a session is idle; what else it has to do may
-/// stand behind them for so long.
-const IDLE_PAUSE: Duration = Duration::from_millis(500);
+/// How seldom str0m is woken for its statistics and its estimator where that rests; what else it has to do may stand
+/// behind them for so long.
+const REST_PAUSE: Duration = Duration::from_millis(500);
 
 impl Session {
     /// When a timeout is given that str0m wants at `at`.
     pub(super) fn put_off(&mut self, now: Instant, at: Instant) -> Instant {
-        let is_idle = self.is_idle(now);
-        let Session { rtc, outlet, timed_at, .. } = self;
-        let pause = match rtc.last_timeout_reason() {
-            Reason::BweDelayControl
-            | Reason::Stats
-            | Reason::Pacer(PacerReason::Padding | PacerReason::Handle)
-                if is_idle =>
-            {
-                IDLE_PAUSE
-            }
+        let pause = match self.rtc.last_timeout_reason() {
+            Reason::BweDelayControl | Reason::Stats if self.rests() => REST_PAUSE,
             Reason::BweDelayControl => ESTIMATOR_PAUSE,
             Reason::Stats if at > now => STATS_PAUSE,
             _ => return at,
         };
+        let Session { rtc, outlet, timed_at, .. } = self;
         let Some(last) = timed_at.filter(|last| at < *last + pause) else { return at };
         match outlet.queued_since(rtc) {
             Some(_) => at.max(last + PAUSE_SENDING),

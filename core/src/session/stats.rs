@@ -95,6 +95,9 @@ impl Session {
         }
         let now = stats.timestamp;
         let is_idle = self.is_idle(now);
+        if is_idle && self.path_rate.is_some() {
+            self.rest();
+        }
         if let (Some(path), Some(estimate)) = (&mut self.path_rate, stats.bwe_tx) {
             let before = path.rate();
             let heard = self.observed.report_at.unwrap_or(now);
@@ -124,9 +127,6 @@ impl Session {
                     signal(Signal::PacketsGivenUp);
                 }
                 Advice::BeginFrom(estimate) => self.rtc.bwe().reset(estimate.into()),
-            }
-            if is_idle {
-                self.rest();
             }
         }
         if let Some(pair) = &stats.selected_candidate_pair {
