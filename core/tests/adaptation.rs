@@ -8,7 +8,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use pinhole_core::{Event, Stage};
-use support::{Link, World, config, start};
+use support::{Link, World};
 
 const CEILING: u64 = 3_000_000;
 const FRAME_MS: u64 = 33;
@@ -48,10 +48,7 @@ impl Seen {
 
 impl Scene {
     fn new(rate: u64) -> Scene {
-        let now = start();
-        let mut config = config(now);
-        config.estimator = Some(CEILING);
-        let mut world = World::with(now, config);
+        let mut world = World::estimated(Some(CEILING));
         let (viewer, _) = world.join("192.0.2.7:6000", true);
         let mut link = Link::new(viewer, rate, Duration::from_millis(200));
         link.delay = Duration::from_millis(40);

@@ -21,10 +21,7 @@ fn curious(now: Instant, at: &str) -> Viewer {
 
 /// A world with the estimator, and so with all header extensions.
 fn world() -> World {
-    let now = start();
-    let mut config = config(now);
-    config.estimator = Some(8_000_000);
-    World::with(now, config)
+    World::estimated(Some(8_000_000))
 }
 
 /// Sizes of the datagrams of each run of media sent since the last call.

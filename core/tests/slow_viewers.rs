@@ -6,14 +6,11 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Link, World, config, start};
+use support::{Link, World};
 
 #[test]
 fn a_slow_viewer_loses_whole_frames_and_gets_an_idr_and_the_others_lose_nothing() {
-    let now = start();
-    let mut config = config(now);
-    config.estimator = Some(3_000_000);
-    let mut world = World::with(now, config);
+    let mut world = World::estimated(Some(3_000_000));
     let (slow, _) = world.join("192.0.2.7:6000", true);
     let (fast, _) = world.join("192.0.2.8:6000", true);
     world.run_ms(300);
@@ -42,10 +39,7 @@ fn a_slow_viewer_loses_whole_frames_and_gets_an_idr_and_the_others_lose_nothing(
 
 #[test]
 fn a_good_path_loses_nothing_to_the_estimator() {
-    let now = start();
-    let mut config = config(now);
-    config.estimator = Some(3_000_000);
-    let mut world = World::with(now, config);
+    let mut world = World::estimated(Some(3_000_000));
     let (viewer, _) = world.join("192.0.2.7:6000", true);
     world.run_ms(300);
 

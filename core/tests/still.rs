@@ -4,15 +4,14 @@
 
 mod support;
 
-use pinhole_core::{EndpointConfig, SessionId};
-use support::{Fate, World, config, frame_bytes, start};
+use pinhole_core::SessionId;
+use support::{Fate, World, frame_bytes};
 
 const ESTIMATORS: [Option<u64>; 2] = [None, Some(3_000_000)];
 
 /// A viewer that has watched for a second.
 fn watching(estimator: Option<u64>) -> (World, SessionId) {
-    let now = start();
-    let mut world = World::with(now, EndpointConfig { estimator, ..config(now) });
+    let mut world = World::estimated(estimator);
     let (_, session) = world.join("192.0.2.7:6000", true);
     world.run_ms(300);
     for index in 0..30 {

@@ -7,15 +7,14 @@ mod support;
 
 use std::time::Duration;
 
-use support::{World, config, start};
+use support::World;
 
 const SECONDS: usize = 10;
 
 /// Deadlines that come due in a second in which no frame is sent, on a path without delay, and what leaves in it in
 /// datagrams and bytes; means of ten seconds, which begin three after the last frame.
 fn an_idle_second(estimator: Option<u64>) -> [usize; 3] {
-    let now = start();
-    let mut world = World::with(now, estimated(now, estimator));
+    let mut world = World::estimated(estimator);
     world.join("192.0.2.7:6000", true);
     world.run_ms(300);
     for index in 0..30 {
@@ -40,10 +39,6 @@ fn an_idle_second(estimator: Option<u64>) -> [usize; 3] {
     let bytes: usize = world.sent.iter().map(|(transmit, _)| transmit.len).sum();
     let datagrams = world.sent.iter().map(|(it, _)| it.len.div_ceil(it.segment_size)).sum();
     [wakeups, datagrams, bytes].map(|sum: usize| sum / SECONDS)
-}
-
-fn estimated(now: std::time::Instant, estimator: Option<u64>) -> pinhole_core::EndpointConfig {
-    pinhole_core::EndpointConfig { estimator, ..config(now) }
 }
 
 #[test]

@@ -97,6 +97,12 @@ impl World {
         World::with(now, config(now))
     }
 
+    /// One whose endpoint estimates paths, where it is given the most that the stream takes.
+    pub fn estimated(estimator: Option<u64>) -> World {
+        let now = start();
+        World::with(now, EndpointConfig { estimator, ..config(now) })
+    }
+
     pub fn with(now: Instant, config: EndpointConfig) -> World {
         World {
             now,
