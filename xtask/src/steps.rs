@@ -29,7 +29,7 @@ pub(crate) enum Step {
 pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// Builds the program as users do.
 const PROGRAM: &str = "build --release -p pinhole";
-/// Simulated worlds of every test run; the same ones each time. Each is 30 ms of a slow core.
+/// Simulated worlds of every test run; the same ones each time. Each is 50 ms of a slow core.
 const WORLDS: u64 = 5_000;
 /// Every pair of NATs, several times.
 const MATRIX_LIMIT: Duration = Duration::from_secs(60 * 60);
