@@ -76,9 +76,9 @@ pub use base::{Seed, WallClock};
 pub use endpoint::{
     Accepted, BufferNews, BufferWatch, CandidateError, Certificate, CertificateError, CloseCause,
     ConfigError, Datagram, DropReason, Endpoint, EndpointConfig, EndpointStats, Event, Findings,
-    Frame, FrameReport, FrameTimes, Histogram, Ledger, Limits, OfferError, Path, PathKind, Place,
-    SESSION_BYTES_MAX, SessionId, SessionState, SessionStats, Stage, StageTimes, StreamId,
-    TimeoutReason, Transmit, Transport, VideoFormat, Voice, crypto_provider, dtls,
+    Frame, FrameReport, FrameTimes, Histogram, KeyframeCause, Ledger, Limits, OfferError, Path,
+    PathKind, Place, SESSION_BYTES_MAX, SessionId, SessionState, SessionStats, Stage, StageTimes,
+    StreamId, TimeoutReason, Transmit, Transport, VideoFormat, Voice, crypto_provider, dtls,
 };
 
 #[cfg(test)]

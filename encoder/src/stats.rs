@@ -17,6 +17,8 @@ pub struct StreamStats {
     pub access_units_dropped: AtomicU64,
     /// Keyframes encoded.
     pub keyframes: AtomicU64,
+    /// Those that nobody had asked for: the first of a size and of a back end.
+    pub keyframes_unasked: AtomicU64,
     /// Bytes encoded.
     pub bytes: AtomicU64,
     /// Microseconds spent in the encoder, all frames together.

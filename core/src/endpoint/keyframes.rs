@@ -3,10 +3,29 @@
 
 use std::time::{Duration, Instant};
 
+use super::{Endpoint, Event, Key};
+
 /// The least time from one IDR to the next request for one.
 pub(super) const INTERVAL: Duration = Duration::from_millis(250);
 /// How long an encoder may take before it is asked again.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
+
+/// Why an IDR was asked for: of viewers that wait for the same one, the reason of the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyframeCause {
+    /// A viewer connected.
+    Joined,
+    /// A viewer sent a PLI or FIR (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
+    Requested,
+    /// A viewer's path could not take its frames, and takes them again.
+    Skipped,
+    /// What a viewer was sent by another path may be lost.
+    PathChanged,
+    /// Packets that a viewer lost will not be sent again.
+    GivenUp,
+    /// The encoder was asked, and has not made one.
+    Overdue,
+}
 
 /// The kernel: what was asked, and when the last IDR came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +84,37 @@ impl Keyframes {
             Keyframes::Due { at } => Some(at),
             Keyframes::Asked { since } => Some(since + ANSWER_MAX),
         }
+    }
+}
+
+impl Endpoint {
+    /// A viewer has nothing to show until an IDR comes.
+    pub(super) fn need_keyframe(&mut self, now: Instant, cause: KeyframeCause) {
+        let is_new = matches!(self.keyframes, Keyframes::Idle { .. });
+        if self.keyframes.on_needed(now) {
+            self.events.push_back(Event::KeyframeWanted);
+        }
+        if is_new {
+            self.count_wanted(cause);
+        }
+        self.deadlines.set(Key::Keyframe, self.keyframes.deadline());
+    }
+
+    /// `needed`: a viewer still has no picture.
+    pub(super) fn on_keyframe_due(&mut self, now: Instant, needed: bool) {
+        let was_asked = matches!(self.keyframes, Keyframes::Asked { .. });
+        if self.keyframes.on_timeout(now, needed) {
+            self.events.push_back(Event::KeyframeWanted);
+            if was_asked {
+                self.count_wanted(KeyframeCause::Overdue);
+            }
+        }
+        self.deadlines.set(Key::Keyframe, self.keyframes.deadline());
+    }
+
+    fn count_wanted(&mut self, cause: KeyframeCause) {
+        tracing::debug!(?cause, "a keyframe is wanted");
+        *self.stats.keyframes_wanted_total.entry(cause).or_default() += 1;
     }
 }
 

@@ -49,6 +49,7 @@ pub use datagram::{Datagram, Frame, FrameReport, Transmit, Transport};
 pub use diagnosis::Findings;
 pub use event::{Accepted, Event, TimeoutReason};
 pub use histogram::Histogram;
+pub use keyframes::KeyframeCause;
 pub use ledger::{FrameTimes, Ledger, Stage, StageTimes};
 pub use stats::{EndpointStats, SessionStats};
 
@@ -211,10 +212,7 @@ impl Endpoint {
             match key {
                 Key::Keyframe => {
                     let needed = self.sessions.lacks_picture(now);
-                    if self.keyframes.on_timeout(now, needed) {
-                        self.events.push_back(Event::KeyframeWanted);
-                    }
-                    self.deadlines.set(Key::Keyframe, self.keyframes.deadline());
+                    self.on_keyframe_due(now, needed);
                 }
                 Key::Gather => {
                     self.gatherer.handle_timeout(now);
@@ -333,25 +331,22 @@ impl Endpoint {
             Signal::KeyframeRequested { needed } => {
                 self.stats.keyframe_requests_total += 1;
                 if needed {
-                    self.need_keyframe(now);
+                    self.need_keyframe(now, KeyframeCause::Requested);
                 }
             }
             Signal::Nacks(count) => self.stats.nacks_total += count,
             // What went by the old path may be lost, and browsers take three seconds to say so.
-            Signal::PathChanged | Signal::PacketsGivenUp => {
+            Signal::PathChanged => {
                 self.watched.set(id, Some(now));
-                self.need_keyframe(now);
+                self.need_keyframe(now, KeyframeCause::PathChanged);
+            }
+            Signal::PacketsGivenUp => {
+                self.watched.set(id, Some(now));
+                self.need_keyframe(now, KeyframeCause::GivenUp);
             }
             Signal::Acknowledged(took) => self.ledger.on_acknowledged(took),
             Signal::PathEstimated => self.deadlines.set(Key::Adapt, Some(now)),
         }
-    }
-
-    fn need_keyframe(&mut self, now: Instant) {
-        if self.keyframes.on_needed(now) {
-            self.events.push_back(Event::KeyframeWanted);
-        }
-        self.deadlines.set(Key::Keyframe, self.keyframes.deadline());
     }
 
     /// Tells the encoder what the viewers' paths take, where that changed.

@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use super::keyframes::INTERVAL;
+use super::keyframes::{INTERVAL, KeyframeCause};
 use super::{Endpoint, SessionId};
 use crate::h264::Packet;
 
@@ -85,7 +85,7 @@ impl Endpoint {
     /// IDR is asked for.
     pub(super) fn begin_picture(&mut self, now: Instant, id: SessionId) {
         if !self.send_recent(now, id) {
-            self.need_keyframe(now);
+            self.need_keyframe(now, KeyframeCause::Joined);
         }
     }
 

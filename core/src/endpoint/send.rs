@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use str0m::net::Protocol;
 
+use super::keyframes::KeyframeCause;
 use super::patience::{self, Status};
 use super::routes::{Routes, Via};
 use super::streams::Streams;
@@ -60,7 +61,7 @@ impl Endpoint {
         self.ledger.on_frame(rtp_time, report.viewers, rtt_max);
         self.stats.frames_skipped_total += report.skipped as u64;
         if needed {
-            self.need_keyframe(now);
+            self.need_keyframe(now, KeyframeCause::Skipped);
         }
         report
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::keyframes::KeyframeCause;
 use super::routes::Via;
 use super::{Endpoint, Path, PathKind, SessionId, SessionState};
 use crate::diagnose::Verdict;
@@ -65,6 +66,8 @@ pub struct EndpointStats {
     pub frames_skipped_total: u64,
     /// PLI and FIR received from viewers.
     pub keyframe_requests_total: u64,
+    /// IDRs that the encoder was asked for, or is as soon as it may be, by why.
+    pub keyframes_wanted_total: BTreeMap<KeyframeCause, u64>,
     /// Times that a viewer's address changed under a session that went on.
     pub roams_total: u64,
     /// Connections closed because they carried something else than ICE or TURN.
@@ -97,6 +100,7 @@ impl EndpointStats {
             keyframes_total,
             frames_skipped_total,
             keyframe_requests_total,
+            keyframes_wanted_total,
             roams_total,
             streams_broken_total,
             verdicts_total,
@@ -116,6 +120,7 @@ impl EndpointStats {
         self.keyframes_total = self.keyframes_total.max(*keyframes_total);
         self.frames_skipped_total += frames_skipped_total;
         self.keyframe_requests_total += keyframe_requests_total;
+        add_each(&mut self.keyframes_wanted_total, keyframes_wanted_total);
         self.roams_total += roams_total;
         self.streams_broken_total += streams_broken_total;
         add_each(&mut self.verdicts_total, verdicts_total);

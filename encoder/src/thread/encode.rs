@@ -255,6 +255,7 @@ impl<'a> EncoderThread<'a> {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         add(&self.shared.stats.encode_micros, micros);
         let keyframe = encoded == Encoded::Idr;
+        add(&self.shared.stats.keyframes_unasked, u64::from(keyframe && !control.force_idr));
         let mut state = self.shared.lock();
         state.epoch.last_captured = Some(captured);
         // It owes us one.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::App;
 use super::access::Admitted;
 use super::caller::Caller;
-use super::metrics::path_label;
+use super::labels::path_label;
 use super::refusal::Refusal;
 use crate::ice_servers::IceServer;
 use crate::sessions::{Departure, unguessable};

@@ -9,9 +9,8 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use pinhole_core::diagnose::Verdict;
-use pinhole_core::gather::{CandidateKind, LocalCandidate, TurnTransport};
-use pinhole_core::portmap::Protocol;
-use pinhole_core::{CloseCause, DropReason, EndpointStats, PathKind, SessionStats};
+use pinhole_core::gather::LocalCandidate;
+use pinhole_core::{EndpointStats, SessionStats};
 use pinhole_encoder::StreamStats;
 use pinhole_runtime::{RuntimeStats, Snapshot};
 use tokio::time::timeout;
@@ -19,6 +18,10 @@ use tokio::time::timeout;
 use super::App;
 use super::access::Admitted;
 use super::exposition::{self, Exposition, Kind};
+use super::labels::{
+    CANDIDATES, CAUSES, KEYFRAME_CAUSES, PATHS, REASONS, candidate_label, cause_label,
+    keyframe_cause_label, path_label, reason_label,
+};
 use super::latency;
 use super::refusal::Refusal;
 use crate::sessions::Sessions;
@@ -146,6 +149,17 @@ fn traffic(text: &mut Exposition, stats: &EndpointStats) {
                     of those above --bitrate-floor.";
         text.one(Kind::Gauge, "pinhole_bitrate_target_bits_per_second", help, bits);
     }
+    let wanted = KEYFRAME_CAUSES.map(|cause| {
+        let count = stats.keyframes_wanted_total.get(&cause).copied().unwrap_or(0);
+        (keyframe_cause_label(cause), count)
+    });
+    text.family(
+        Kind::Counter,
+        "pinhole_keyframes_wanted_total",
+        "Keyframes that the encoder was asked for, by why: one for all viewers that wait at the time.",
+        "cause",
+        wanted,
+    );
     let dropped = REASONS.map(|reason| {
         let count = stats.dropped_total.get(&reason).copied().unwrap_or(0);
         (reason_label(reason), count)
@@ -225,7 +239,17 @@ fn stream(text: &mut Exposition, stats: &StreamStats) {
             "Pictures left out so that the bitrate is kept to.",
             &stats.frames_thinned,
         ),
+        (
+            "pinhole_encoder_frames_lost_total",
+            "Pictures encoded that the event loop did not take in time; a keyframe follows.",
+            &stats.access_units_dropped,
+        ),
         ("pinhole_encoder_keyframes_total", "Keyframes encoded.", &stats.keyframes),
+        (
+            "pinhole_encoder_keyframes_unasked_total",
+            "Keyframes that nobody had asked for: the first of a size and of an encoder.",
+            &stats.keyframes_unasked,
+        ),
         ("pinhole_encoder_bytes_total", "Bytes encoded.", &stats.bytes),
     ];
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -281,83 +305,4 @@ fn signalling(text: &mut Exposition, app: &App) {
     text.family(Kind::Gauge, "pinhole_encoder_info", "The encoder.", "encoder", encoder);
     let version = [(env!("CARGO_PKG_VERSION"), 1)];
     text.family(Kind::Gauge, "pinhole_build_info", "The version.", "version", version);
-}
-
-/// Every kind of path, so that each has its line from the start.
-const PATHS: [PathKind; 6] = [
-    PathKind::Direct,
-    PathKind::Tunnel,
-    PathKind::Relay(TurnTransport::Udp),
-    PathKind::Relay(TurnTransport::Tcp),
-    PathKind::Relay(TurnTransport::Tls),
-    PathKind::Tcp,
-];
-
-/// The name of a way in metrics and lists.
-pub(super) fn path_label(kind: PathKind) -> &'static str {
-    match kind {
-        PathKind::Direct => "direct",
-        PathKind::Tunnel => "tunnel",
-        PathKind::Relay(TurnTransport::Udp) => "relay_udp",
-        PathKind::Relay(TurnTransport::Tcp) => "relay_tcp",
-        PathKind::Relay(TurnTransport::Tls) => "relay_tls",
-        PathKind::Tcp => "tcp",
-    }
-}
-
-/// Every label of [`candidate_label`].
-const CANDIDATES: [&str; 5] = ["host", "server_reflexive", "relayed", "tcp_host", "tcp_mapped"];
-
-fn candidate_label(candidate: &LocalCandidate) -> &'static str {
-    match (candidate.kind, candidate.protocol) {
-        (CandidateKind::Relayed(_), _) => "relayed",
-        (CandidateKind::Host, Protocol::Udp) => "host",
-        (CandidateKind::ServerReflexive, Protocol::Udp) => "server_reflexive",
-        (CandidateKind::Host, Protocol::Tcp) => "tcp_host",
-        (CandidateKind::ServerReflexive, Protocol::Tcp) => "tcp_mapped",
-    }
-}
-
-/// Every cause, so that each has its line from the start.
-const CAUSES: [CloseCause; 5] = [
-    CloseCause::Local,
-    CloseCause::Remote,
-    CloseCause::NeverConnected,
-    CloseCause::Vanished,
-    CloseCause::Failed,
-];
-
-fn cause_label(cause: CloseCause) -> &'static str {
-    match cause {
-        CloseCause::Local => "local",
-        CloseCause::Remote => "remote",
-        CloseCause::NeverConnected => "never_connected",
-        CloseCause::Vanished => "vanished",
-        CloseCause::Failed => "failed",
-    }
-}
-
-/// Every reason, so that each has its line from the start.
-const REASONS: [DropReason; 8] = [
-    DropReason::Unknown,
-    DropReason::BadStun,
-    DropReason::NoSession,
-    DropReason::BadIntegrity,
-    DropReason::NoRoute,
-    DropReason::NoTransaction,
-    DropReason::TooManyAddresses,
-    DropReason::Malformed,
-];
-
-fn reason_label(reason: DropReason) -> &'static str {
-    match reason {
-        DropReason::Unknown => "unknown",
-        DropReason::BadStun => "bad_stun",
-        DropReason::NoSession => "no_session",
-        DropReason::BadIntegrity => "bad_integrity",
-        DropReason::NoRoute => "no_route",
-        DropReason::NoTransaction => "no_transaction",
-        DropReason::TooManyAddresses => "too_many_addresses",
-        DropReason::Malformed => "malformed",
-    }
 }

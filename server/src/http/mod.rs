@@ -4,7 +4,7 @@
 //! ([`first_bytes`]); [`access`] stands before every route and decides
 //! on Host, Origin and CORS, and on the token where a route asks for it; [`caller`] tells who sits at
 //! this machine; [`limits`] reads bodies, [`report`] what browsers saw.
-//! Then a file a subject: [`whep`], [`ws`], [`page`] (with [`markdown`]), [`metrics`] (with [`latency`]), [`api`]. All of them speak with
+//! Then a file a subject: [`whep`], [`ws`], [`page`] (with [`markdown`]), [`metrics`] (with [`labels`] and [`latency`]), [`api`]. All of them speak with
 //! the sessions through [`Sessions`], and none touches media.
 
 pub(crate) mod accept;
@@ -13,6 +13,7 @@ mod api;
 pub(crate) mod caller;
 mod exposition;
 pub(crate) mod first_bytes;
+mod labels;
 mod latency;
 mod limits;
 mod markdown;
