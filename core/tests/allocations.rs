@@ -2,7 +2,6 @@
 //! str0m's datagram per packet and viewer. Nothing of ours per viewer.
 
 #![allow(clippy::unwrap_used)]
-#![expect(clippy::disallowed_macros, reason = "counts the allocations of its own thread")]
 
 mod support;
 

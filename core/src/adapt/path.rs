@@ -3,19 +3,19 @@
 //! The estimate that str0m makes is an upper bound here. By itself it is late where a link becomes
 //! slower (the queue before it is full within 150 ms, and the estimate falls after half a second or
 //! more), and where a link stays as it is it climbs by 8 % a second until the queue overflows, and
-//! starts over. So the round trip that transport-wide feedback brings is looked at as well, in the
-//! way of delay-based congestion control (Vegas, LEDBAT: RFC 6817 §2.4): what it is above its least is
-//! a queue. A queue that stands cuts the rate at once, and the rate at which it began to stand, the
-//! *knee*, is kept below for a while.
+//! starts over. So the delay of the way there is looked at as well ([`super::arrivals`], as LEDBAT does,
+//! RFC 6817 §2.4): what it is above its least is a queue. A queue that stands cuts the rate at once, and
+//! the rate at which it began to stand, the *knee*, is kept below for a while.
 
 use std::time::{Duration, Instant};
 
+use super::arrivals::Arrival;
 use super::cut_off::CutOff;
+use super::delay_floor::DelayFloor;
 use super::delivery::Delivery;
 use super::knee::Knee;
 use super::proved::Proved;
 use super::report::{Advice, PathReport};
-use super::rtt_floor::RttFloor;
 
 /// How often a path is looked at: str0m tells its statistics that often, with all the rest at hand.
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_millis(50);
@@ -28,7 +28,7 @@ const STANDS_FOR: Duration = Duration::from_millis(150);
 const QUEUE_DEEP: Duration = Duration::from_millis(90);
 /// A queue that grew by this much from one report to the next, to this much, and not because of a keyframe
 /// of ours, may be of a link that fell: half is sent until the next reports tell. Not more often than that,
-/// for paths whose round trip jumps by itself.
+/// for paths whose delay jumps by itself.
 const QUEUE_JUMPS: Duration = Duration::from_millis(45);
 const QUEUE_JUMPS_TO: Duration = Duration::from_millis(65);
 const CAUTION_TIME: Duration = Duration::from_millis(200);
@@ -54,7 +54,7 @@ const GIVES_UP_EVERY: Duration = Duration::from_secs(2);
 const SLOWLY_PERCENT: u64 = 90;
 /// A rate at this part of the capacity drains a queue, however slowly.
 const DRAINING_PERCENT: u64 = 90;
-/// A cut shows in the round trip a round trip later, and this.
+/// A cut shows in the delay a round trip later, and this.
 const CUT_SHOWS_AFTER: Duration = Duration::from_millis(100);
 /// Whoever was not heard for this long was cut off: what was lost meanwhile says nothing of a rate.
 const CUT_OFF_MIN: Duration = Duration::from_millis(500);
@@ -69,8 +69,6 @@ const KNEE_PERCENT: u64 = 95;
 const KNEE_HOLDS: Duration = Duration::from_secs(5);
 /// How long it is remembered, for a queue of which nothing else can be told.
 const KNEE_KNOWN: Duration = Duration::from_secs(10);
-/// An estimate that rises by this much at once was measured by a probe: the knee is history.
-const PROVED_PERCENT: u64 = 125;
 
 /// How fast the rate rises on a clear path that takes more for all that is known, in thousandths of it
 /// a second.
@@ -93,14 +91,14 @@ pub(crate) struct PathRate {
     ceiling: u64,
     rate: u64,
     estimate: Option<u64>,
-    floor: RttFloor,
+    floor: DelayFloor,
     delivery: Delivery,
     proved: Proved,
     heard: Option<Instant>,
     cut_off: Option<CutOff>,
     /// Whether there was nothing to send of late.
     paused: bool,
-    rtt: Option<Duration>,
+    arrival: Option<Arrival>,
     /// The last queue that was seen.
     queue: Option<Duration>,
     /// When the path was seen clear last, and its queue then.
@@ -128,13 +126,13 @@ impl PathRate {
             ceiling,
             rate: ceiling,
             estimate: None,
-            floor: RttFloor::default(),
+            floor: DelayFloor::default(),
             delivery: Delivery::default(),
             proved: Proved::default(),
             heard: None,
             cut_off: None,
             paused: false,
-            rtt: None,
+            arrival: None,
             queue: None,
             clear: None,
             busy: None,
@@ -168,7 +166,7 @@ impl PathRate {
 
     /// Takes a report.
     pub(crate) fn on_report(&mut self, now: Instant, report: PathReport) -> Advice {
-        let PathReport { estimate, rtt, loss, heard } = report;
+        let PathReport { estimate, arrival, loss, heard } = report;
         self.on_heard(now, heard);
         if std::mem::take(&mut self.paused) {
             self.begin_anew(heard, CutOff::of_pause(now, self.rate));
@@ -179,23 +177,21 @@ impl PathRate {
             return Advice::BeginFrom(estimate);
         }
         let before = self.estimate.replace(estimate).unwrap_or(estimate);
-        if estimate > before / 100 * PROVED_PERCENT {
-            self.knee = None;
-        }
+        self.knee = self.knee.filter(|knee| !knee.is_history(before, estimate));
         let mut bound = self.bound(now, estimate);
-        // One that is the same to the nanosecond is of the same feedback.
-        if let Some(rtt) = rtt.filter(|_| rtt != self.rtt) {
-            self.rtt = Some(rtt);
-            self.delivery.on_feedback(heard, rtt, loss);
-            let queue = self.floor.queue(now, rtt);
-            let sent_at = heard.checked_sub(rtt).unwrap_or(heard);
+        // One that is the same is of the same feedback.
+        if let Some(Arrival { at, delay, bits }) = arrival.filter(|_| arrival != self.arrival) {
+            self.arrival = arrival;
+            self.delivery.on_arrived(at, bits);
+            let queue = self.floor.queue(now, delay);
+            let sent_at = at.checked_sub(delay).unwrap_or(at);
             let is_burst = self.delivery.is_burst(sent_at, self.usual_rate());
-            self.on_queue(now, rtt, queue, bound, is_burst);
+            self.on_queue(now, delay, queue, bound, is_burst);
             bound = self.bound(now, estimate);
             tracing::trace!(
                 estimate,
                 loss,
-                ?rtt,
+                ?delay,
                 ?queue,
                 arrives = self.arrives(),
                 rate = self.rate,
@@ -203,7 +199,7 @@ impl PathRate {
             );
         }
         if let Some((_, rate)) = self.resumes.take_if(|(at, _)| *at <= now) {
-            self.resume(rate);
+            self.resume(now, rate);
         }
         self.rate = self.rate.min(bound);
         if self.gives_up(now, loss) { Advice::GiveUp } else { Advice::Nothing }
@@ -255,7 +251,7 @@ impl PathRate {
     fn on_queue(
         &mut self,
         now: Instant,
-        rtt: Duration,
+        delay: Duration,
         queue: Duration,
         bound: u64,
         is_burst: bool,
@@ -278,7 +274,7 @@ impl PathRate {
         let drains = queue + DRAINS <= last;
         let stands = self.stands.is_some_and(|at| now >= at + STANDS_FOR);
         if !drains && (queue >= QUEUE_DEEP || stands) {
-            self.cut(now, rtt, queue, bound, is_burst);
+            self.cut(now, delay, queue, bound, is_burst);
         } else if queue >= (last + QUEUE_JUMPS).max(QUEUE_JUMPS_TO) && !is_burst {
             self.be_cautious(now);
         } else if self.busy.is_none() {
@@ -299,8 +295,8 @@ impl PathRate {
         usual
     }
 
-    fn cut(&mut self, now: Instant, rtt: Duration, queue: Duration, bound: u64, is_burst: bool) {
-        if self.cut_at.is_some_and(|at| now < at + rtt + CUT_SHOWS_AFTER) {
+    fn cut(&mut self, now: Instant, delay: Duration, queue: Duration, bound: u64, is_burst: bool) {
+        if self.cut_at.is_some_and(|at| now < at + delay + CUT_SHOWS_AFTER) {
             return;
         }
         let rate = self.usual_rate().min(bound);
@@ -336,12 +332,18 @@ impl PathRate {
     }
 
     /// A queue had its time to drain. Where it has not, what the path takes is known better by now.
-    fn resume(&mut self, rate: u64) {
-        let arrives = self.arrives().filter(|_| self.stands.is_some());
-        let most = arrives.map_or(u64::MAX, |arrives| arrives / 100 * DRAIN_PERCENT);
-        self.rate = self.rate.max(rate).min(most);
-        if let (Some(knee), Some(arrives)) = (&mut self.knee, arrives) {
-            knee.rate = knee.rate.min(arrives);
+    fn resume(&mut self, now: Instant, rate: u64) {
+        let Some(arrives) = self.arrives().filter(|_| self.stands.is_some()) else {
+            self.rate = self.rate.max(rate);
+            return;
+        };
+        let drained = arrives / 100 * DRAIN_PERCENT;
+        let knee = self.knee.get_or_insert_with(|| Knee::at(now, arrives, None));
+        knee.rate = knee.rate.min(arrives);
+        self.rate = self.rate.max(rate).min(drained);
+        if self.queue.is_some_and(|queue| queue >= QUEUE_DEEP) {
+            self.rate = arrives / 100 * DRAIN_DEEP_PERCENT;
+            self.resumes = Some((now + DRAIN_DEEP_TIME, drained));
         }
     }
 

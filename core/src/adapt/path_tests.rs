@@ -2,11 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use super::PathRate;
+use super::{Arrival, PathRate};
 use crate::adapt::{Advice, PathReport};
 
 const FRAME: Duration = Duration::from_millis(33);
 const DELAY: Duration = Duration::from_millis(80);
+
+/// All that left has arrived that much later.
+fn told(path: &PathRate, at: Instant, delay: Duration) -> Option<Arrival> {
+    Some(Arrival { at, delay, bits: path.delivery.sent_until(at - delay) })
+}
 
 /// A link, a sender that keeps to the rate to the bit, and feedback with every frame.
 struct Link {
@@ -43,8 +48,12 @@ impl Link {
             self.longest = self.longest.max(waits);
             // Not to the nanosecond the same, as no two are.
             let rtt = DELAY + waits + Duration::from_nanos(self.carried % 1_000);
-            let report =
-                PathReport { estimate: self.estimate, rtt: Some(rtt), loss: 0.0, heard: self.now };
+            let report = PathReport {
+                estimate: self.estimate,
+                arrival: told(&self.path, self.now, rtt),
+                loss: 0.0,
+                heard: self.now,
+            };
             self.path.on_report(self.now, report);
         }
     }
@@ -95,8 +104,13 @@ fn a_round_trip_that_jumps_halves_the_rate_for_a_moment_and_not_again_soon() {
     let mut report = |after: u64, queue| {
         let now = start + ms(after);
         link.path.on_sent(now, 99_000);
-        let rtt = Some(DELAY + ms(queue) + Duration::from_nanos(after));
-        let report = PathReport { estimate: 5_000_000, rtt, loss: 0.0, heard: now };
+        let rtt = DELAY + ms(queue) + Duration::from_nanos(after);
+        let report = PathReport {
+            estimate: 5_000_000,
+            arrival: told(&link.path, now, rtt),
+            loss: 0.0,
+            heard: now,
+        };
         link.path.on_report(now, report);
         link.path.rate()
     };
@@ -121,8 +135,11 @@ fn a_queue_of_our_own_keyframe_is_no_reason_for_caution() {
     link.path.on_sent(sent, 400_000);
 
     let heard = sent + DELAY + ms(70);
-    let rtt = Some(DELAY + ms(70));
-    link.path.on_report(heard, PathReport { estimate: 5_000_000, rtt, loss: 0.0, heard });
+    let rtt = DELAY + ms(70);
+    link.path.on_report(
+        heard,
+        PathReport { estimate: 5_000_000, arrival: told(&link.path, heard, rtt), loss: 0.0, heard },
+    );
 
     assert_eq!(link.path.rate(), 3_000_000);
 }
@@ -178,7 +195,7 @@ fn a_path_that_is_not_heard_of_stays_as_it_was() {
     let before = link.path.rate();
     for _ in 0..100 {
         link.now += FRAME;
-        let silent = PathReport { estimate: 5_000_000, rtt: None, loss: 0.0, heard: link.now };
+        let silent = PathReport { estimate: 5_000_000, arrival: None, loss: 0.0, heard: link.now };
         link.path.on_report(link.now, silent);
     }
     assert_eq!(link.path.rate(), before);
@@ -193,8 +210,11 @@ fn what_was_lost_while_a_path_was_cut_off_is_held_against_it_for_no_rate() {
     let back = link.now + ms(1_500);
     let mut report = |after: u64, estimate, loss| {
         let now = back + ms(after);
-        let rtt = Some(DELAY + Duration::from_nanos(after));
-        let advice = link.path.on_report(now, PathReport { estimate, rtt, loss, heard: now });
+        let rtt = DELAY + Duration::from_nanos(after);
+        let advice = link.path.on_report(
+            now,
+            PathReport { estimate, arrival: told(&link.path, now, rtt), loss, heard: now },
+        );
         (advice, link.path.rate())
     };
 
@@ -225,15 +245,25 @@ fn a_queue_that_still_stands_after_its_time_to_drain_is_given_what_arrives() {
         .map(|step| {
             let now = start + ms(50) * step;
             link.path.on_sent(now, 30_000);
-            let rtt = Some(DELAY + ms(100) + Duration::from_nanos(step.into()));
-            let report = PathReport { estimate: 5_000_000, rtt, loss: 0.0, heard: now };
+            let rtt = DELAY + ms(100) + Duration::from_nanos(step.into());
+            let report = PathReport {
+                estimate: 5_000_000,
+                arrival: told(&link.path, now, rtt),
+                loss: 0.0,
+                heard: now,
+            };
             link.path.on_report(now, report);
             link.path.rate()
         })
         .collect();
 
-    assert_eq!(rates[0], 1_350_000, "of which nothing else is known");
-    assert_eq!(rates.last(), Some(&492_000), "{rates:?}: 82 % of what arrives");
+    assert_eq!(rates[0], 900_000, "half of the 60 % that a path is trusted to take still");
+    assert_eq!(rates[6], 747_800, "{rates:?}: 82 % of what arrives, over what is known of it");
+    assert_eq!(
+        rates.last(),
+        Some(&300_000),
+        "{rates:?}: half of what arrives, as it is deep still"
+    );
 }
 
 #[test]
@@ -250,8 +280,16 @@ fn a_rate_below_what_arrives_without_a_queue_that_stands_is_raised_to_the_better
         let now = start + ms(50) * step;
         link.path.on_sent(now, 20_000);
         // Neither clear nor standing.
-        let rtt = Some(DELAY + ms(40) + Duration::from_nanos(step.into()));
-        link.path.on_report(now, PathReport { estimate: 5_000_000, rtt, loss: 0.0, heard: now });
+        let rtt = DELAY + ms(40) + Duration::from_nanos(step.into());
+        link.path.on_report(
+            now,
+            PathReport {
+                estimate: 5_000_000,
+                arrival: told(&link.path, now, rtt),
+                loss: 0.0,
+                heard: now,
+            },
+        );
     }
 
     let rate = link.path.rate();
@@ -268,8 +306,9 @@ fn an_estimate_that_collapses_behind_a_pause_is_begun_anew_and_one_that_fell_a_l
             link.now += Duration::from_millis(200);
             link.path.on_pause(link.now);
         }
-        let (now, rtt) = (link.now + Duration::from_millis(50), Some(Duration::from_millis(81)));
-        let report = PathReport { estimate, rtt, loss: 0.0, heard: now };
+        let (now, rtt) = (link.now + Duration::from_millis(50), Duration::from_millis(81));
+        let report =
+            PathReport { estimate, arrival: told(&link.path, now, rtt), loss: 0.0, heard: now };
         (link.path.on_report(now, report), link.path.rate())
     };
 

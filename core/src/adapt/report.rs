@@ -1,17 +1,19 @@
 //! What the kernel of a path is told, and what it says.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use super::arrivals::Arrival;
 
 /// What is known of a path at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PathReport {
     /// str0m's estimate, bits per second without RTP headers.
     pub(crate) estimate: u64,
-    /// The round trip of the last packet that feedback came for.
-    pub(crate) rtt: Option<Duration>,
+    /// Of the last packet that feedback came for.
+    pub(crate) arrival: Option<Arrival>,
     /// What part of the packets of the last second was lost, 0..=1.
     pub(crate) loss: f32,
-    /// When that feedback came.
+    /// When the viewer's last report came.
     pub(crate) heard: Instant,
 }
 

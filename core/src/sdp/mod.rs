@@ -24,4 +24,4 @@ pub(crate) use candidate::{RemoteCandidate, parse_candidate};
 pub use error::{CandidateError, OfferError};
 pub(crate) use fragment::{Fragment, parse_fragment, write_fragment};
 pub(crate) use offer::{Offer, OfferedVideo, parse_offer};
-pub(crate) use reduced::reduced_offer;
+pub(crate) use reduced::{reduced_offer, transport_cc_id};

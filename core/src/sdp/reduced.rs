@@ -31,9 +31,14 @@ impl OfferedVideo {
     /// Whether the viewer offers the reports that an estimate of its path is made from. Without them
     /// str0m's estimate stays where it began, and its pacer would hold the stream to that.
     pub(crate) fn feeds_estimator(&self) -> bool {
-        self.extensions.iter().any(|(_, uri)| uri == TRANSPORT_CC)
+        transport_cc_id(self).is_some()
             && self.feedback.iter().any(|feedback| feedback == TRANSPORT_CC_FEEDBACK)
     }
+}
+
+/// The id of the header extension that numbers all packets of the transport, where it was offered.
+pub(crate) fn transport_cc_id(video: &OfferedVideo) -> Option<u8> {
+    video.extensions.iter().find(|(_, uri)| uri == TRANSPORT_CC).map(|(id, _)| *id)
 }
 
 /// Writes the reduced offer.

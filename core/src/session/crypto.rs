@@ -1,4 +1,5 @@
-//! str0m's crypto, with one thing taken out of each session: proving the library.
+//! str0m's crypto, with one thing taken out of each session, proving the library, and one put in: what
+//! is decrypted can be listened to ([`clear`]).
 //!
 //! `dimpl` proves every key exchange and signature that it might use, P-384 among them, with each
 //! configuration that is made, and str0m makes one for each session: 11.5 million instructions,
@@ -15,16 +16,23 @@ use str0m::crypto::dtls::{
 };
 use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
 
+use super::clear;
 use super::repeats::Repeats;
 
 /// str0m's crypto as the sessions of an endpoint have it: for programs and tests with other sessions of
 /// str0m, each of which would else prove the library anew. The process's default, where one is installed.
 pub fn crypto_provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    let make = || Arc::new(CryptoProvider { dtls_provider: &Proved, ..from_feature_flags() });
+    let with_srtp = |provider: CryptoProvider| {
+        Arc::new(CryptoProvider { srtp_provider: clear::srtp(provider.srtp_provider), ..provider })
+    };
     match CryptoProvider::get_default() {
-        Some(installed) => Arc::new(installed.clone()),
-        None => PROVIDER.get_or_init(make).clone(),
+        Some(installed) => with_srtp(installed.clone()),
+        None => PROVIDER
+            .get_or_init(|| {
+                with_srtp(CryptoProvider { dtls_provider: &Proved, ..from_feature_flags() })
+            })
+            .clone(),
     }
 }
 

@@ -8,7 +8,9 @@
 
 mod candidates;
 mod certificate;
+mod clear;
 mod crypto;
+mod feedback;
 mod frames;
 mod idle;
 mod lifecycle;
@@ -36,6 +38,7 @@ use str0m::{Event, IceConnectionState, IceCreds, Input as RtcInput, Rtc};
 
 pub use certificate::{Certificate, CertificateError};
 pub use crypto::{crypto_provider, dtls};
+use feedback::Heard;
 use lifecycle::Lifecycle;
 pub(crate) use lifecycle::{Input, Patience};
 pub(crate) use local::{Local, Pair};
@@ -99,6 +102,7 @@ pub(crate) struct Session {
     /// What its path takes, where that is estimated: then str0m paces its packets, and its clock may
     /// run ahead by [`AHEAD`] while a frame leaves.
     path_rate: Option<PathRate>,
+    heard: Heard,
     /// When its latest credentials were agreed.
     offered_at: Instant,
     /// Whether str0m does not know our relays yet.
@@ -183,7 +187,9 @@ impl Session {
         self.drained = false;
         // An error here is about this one datagram, which anybody may have sent; what is fatal
         // shows in that str0m is no longer alive.
-        let outcome = self.call(|rtc| rtc.handle_input(RtcInput::Receive(now, received)));
+        let outcome = self.hear(now, payload, |it| {
+            it.call(|rtc| rtc.handle_input(RtcInput::Receive(now, received)))
+        });
         match outcome {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => {

@@ -7,6 +7,7 @@ use str0m::change::SdpOffer;
 use str0m::media::{Mid, Pt};
 use str0m::{IceCreds, Rtc};
 
+use super::feedback::Heard;
 use super::outlet::Outlet;
 use super::setup::empty_cache;
 use super::{Input, Lifecycle, Local, Observed, Seen, Session, SessionId, SessionSetup};
@@ -68,6 +69,7 @@ impl Session {
             drained: false,
             wake: None,
             path_rate: estimator.map(PathRate::new),
+            heard: Heard::default(),
             timed_at: None,
             offered_at: now,
             relays_wait,

@@ -70,7 +70,9 @@ impl Session {
             let kind = demux(bytes);
             self.observed.on_sent(kind, bytes);
             if let Some(path) = self.path_rate.as_mut().filter(|_| kind == Some(Kind::Media)) {
-                path.on_sent(now, (bytes.len().saturating_sub(RTP_BYTES) * 8) as u64);
+                let bits = (bytes.len().saturating_sub(RTP_BYTES) * 8) as u32;
+                path.on_sent(now, bits.into());
+                self.on_media_leaves(now, bytes, bits);
             }
             leaving(self.outlet.ssrc(), bytes);
             self.outlet.on_leaving(now, bytes);

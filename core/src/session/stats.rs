@@ -103,7 +103,7 @@ impl Session {
             let heard = self.observed.report_at.unwrap_or(now);
             let report = PathReport {
                 estimate: estimate.as_u64(),
-                rtt: stats.rtt,
+                arrival: self.heard.arrivals.latest(),
                 loss: stats.egress_loss_fraction.unwrap_or(0.0),
                 heard,
             };

@@ -1,4 +1,4 @@
-//! The least round trip of the last while: what a path takes without a queue.
+//! The least delay of the last while: what a path takes without a queue.
 
 use std::time::{Duration, Instant};
 
@@ -8,24 +8,24 @@ const WINDOW: Duration = Duration::from_secs(15);
 
 /// Two windows: the one that is being filled, and the one before.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RttFloor {
+pub(crate) struct DelayFloor {
     now: Option<(Instant, Duration)>,
     before: Option<Duration>,
 }
 
-impl RttFloor {
-    /// Takes a round trip, and returns what of it is queue.
-    pub(crate) fn queue(&mut self, now: Instant, rtt: Duration) -> Duration {
+impl DelayFloor {
+    /// Takes a delay, and returns what of it is queue.
+    pub(crate) fn queue(&mut self, now: Instant, delay: Duration) -> Duration {
         self.now = match self.now {
-            Some((since, least)) if now < since + WINDOW => Some((since, least.min(rtt))),
+            Some((since, least)) if now < since + WINDOW => Some((since, least.min(delay))),
             Some((_, least)) => {
                 self.before = Some(least);
-                Some((now, rtt))
+                Some((now, delay))
             }
-            None => Some((now, rtt)),
+            None => Some((now, delay)),
         };
-        let least = self.now.map_or(rtt, |(_, least)| least);
-        rtt - self.before.map_or(least, |before| before.min(least))
+        let least = self.now.map_or(delay, |(_, least)| least);
+        delay - self.before.map_or(least, |before| before.min(least))
     }
 }
 
@@ -37,7 +37,7 @@ mod tests {
     fn what_is_above_the_least_of_late_is_queue_and_a_longer_route_is_none_for_long() {
         let start = crate::test_clock();
         let ms = Duration::from_millis;
-        let mut floor = RttFloor::default();
+        let mut floor = DelayFloor::default();
 
         assert_eq!(floor.queue(start, ms(80)), ms(0));
         assert_eq!(floor.queue(start + ms(100), ms(110)), ms(30));

@@ -1,0 +1,46 @@
+//! Transport-wide feedback on its way in, and the numbers of the packets that it is of on their way out.
+
+use std::time::Instant;
+
+use super::{Session, clear};
+use crate::adapt::Arrivals;
+use crate::sdp::transport_cc_id;
+use crate::wire::{Feedback, transport_sequence};
+
+/// What a viewer's feedback tells.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    pub(super) arrivals: Arrivals,
+    /// One feedback in clear; kept for its capacity.
+    clear: Vec<u8>,
+}
+
+impl Session {
+    /// A packet of media leaves, and so many bits of it count.
+    pub(super) fn on_media_leaves(&mut self, now: Instant, datagram: &[u8], bits: u32) {
+        let id = transport_cc_id(&self.offer.video);
+        if let Some(sequence) = id.and_then(|id| transport_sequence(datagram, id)) {
+            self.heard.arrivals.on_left(now, sequence, bits);
+        }
+    }
+
+    /// Calls with a datagram of the viewer's, and reads the feedback in it, if it is one and str0m could decrypt it.
+    pub(super) fn hear<T>(
+        &mut self,
+        now: Instant,
+        datagram: &[u8],
+        call: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let header = datagram.first_chunk::<8>().filter(|_| Feedback::is_one(datagram));
+        let Some(header) = header.filter(|_| self.path_rate.is_some()) else { return call(self) };
+        let mut clear = std::mem::take(&mut self.heard.clear);
+        clear.clear();
+        clear.extend_from_slice(header);
+        let result = clear::listen(&mut clear, || call(self));
+        if let Some(feedback) = Feedback::parse(&clear) {
+            self.heard.arrivals.on_feedback(now, feedback.arrived());
+        }
+        self.heard.clear = clear;
+        result
+    }
+}
