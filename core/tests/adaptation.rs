@@ -225,6 +225,21 @@ fn a_stream_that_paused_goes_on_as_it_was_and_sends_little_meanwhile() {
     assert!(after.age_p95_ms() < 150, "{} ms", after.age_p95_ms());
 }
 
+#[test]
+fn a_full_way_back_takes_nothing_from_the_way_there() {
+    let mut scene = Scene::new(50_000_000);
+    scene.run(3);
+    scene.link().late = Duration::from_millis(300);
+    let late = scene.run(3);
+    scene.link().late = Duration::ZERO;
+    let after = scene.run(3);
+
+    println!("{} bit/s while feedback was late, {}", late.used_bps, after.used_bps);
+    assert!(late.used_bps > CEILING * 9 / 10, "{} bit/s", late.used_bps);
+    assert!(after.used_bps > CEILING * 9 / 10, "{} bit/s", after.used_bps);
+    assert_eq!((late.skipped, late.lost, after.skipped, after.lost), (0, 0, 0, 0));
+}
+
 /// One fall says little: what is lost at it depends on the moment, to a frame.
 #[test]
 fn falls_at_sixty_moments_cost_little_and_the_slower_link_is_used_soon() {

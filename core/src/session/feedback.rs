@@ -24,21 +24,24 @@ impl Session {
         }
     }
 
-    /// Calls with a datagram of the viewer's, and reads the feedback in it, if it is one and str0m could decrypt it.
+    /// Calls with a datagram of the viewer's, and reads the feedback in it, where there is one and str0m could
+    /// decrypt it.
     pub(super) fn hear<T>(
         &mut self,
         now: Instant,
         datagram: &[u8],
         call: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        let header = datagram.first_chunk::<8>().filter(|_| Feedback::is_one(datagram));
-        let Some(header) = header.filter(|_| self.path_rate.is_some()) else { return call(self) };
+        // SRTCP leaves the first eight bytes in clear: RFC 3711 §3.4.
+        let reports =
+            datagram.first_chunk::<8>().filter(|[_, kind, ..]| (200..=207).contains(kind));
+        let Some(header) = reports.filter(|_| self.path_rate.is_some()) else { return call(self) };
         let mut clear = std::mem::take(&mut self.heard.clear);
         clear.clear();
         clear.extend_from_slice(header);
         let result = clear::listen(&mut clear, || call(self));
-        if let Some(feedback) = Feedback::parse(&clear) {
-            self.heard.arrivals.on_feedback(now, feedback.arrived());
+        for feedback in Feedback::among(&clear) {
+            self.heard.arrivals.on_feedback(now, feedback.into_arrived());
         }
         self.heard.clear = clear;
         result

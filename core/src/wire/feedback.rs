@@ -29,30 +29,39 @@ impl<'a> Feedback<'a> {
     /// Ticks in one of the reference time.
     const REFERENCE_TICKS: u32 = 256;
 
-    /// Whether the header, which SRTCP leaves in clear, is that of a feedback. Where it is not the first of
-    /// its datagram it goes unseen; libwebrtc and str0m send it alone (RFC 5506).
-    pub(crate) fn is_one(datagram: &[u8]) -> bool {
-        // Version 2, padded or not; transport feedback (RFC 4585 §6.2), format 15.
-        matches!(datagram, [first, 205, ..] if first & 0b1101_1111 == 0b1000_1111)
+    /// Those among the reports of a datagram in clear (RFC 3550 §6.1). Browsers send each alone (RFC 5506).
+    pub(crate) fn among(reports: &'a [u8]) -> impl Iterator<Item = Feedback<'a>> {
+        let mut rest = reports;
+        let each = std::iter::from_fn(move || {
+            let [_, _, l0, l1] = *rest.first_chunk()?;
+            let bytes = (usize::from(u16::from_be_bytes([l0, l1])) + 1) * 4;
+            let (report, behind) = rest.split_at_checked(bytes)?;
+            rest = behind;
+            Some(report)
+        });
+        each.filter_map(Self::parse)
     }
 
-    /// `None`: this is none, or it is cut off.
-    pub(crate) fn parse(packet: &'a [u8]) -> Option<Feedback<'a>> {
-        let head: &[u8; HEAD_BYTES] = packet.first_chunk().filter(|_| Self::is_one(packet))?;
-        let [_, _, l0, l1, _, _, _, _, _, _, _, _, f0, f1, s0, s1, r0, r1, r2, _] = *head;
-        let bytes = (usize::from(u16::from_be_bytes([l0, l1])) + 1) * 4;
+    /// `None`: this report is none, or it is cut off.
+    fn parse(report: &'a [u8]) -> Option<Feedback<'a>> {
+        let (head, body) = report.split_first_chunk::<HEAD_BYTES>()?;
+        let [first, kind, _, _, _, _, _, _, _, _, _, _, f0, f1, s0, s1, r0, r1, r2, _] = *head;
+        // Version 2, padded or not; transport feedback (RFC 4585 §6.2), format 15.
+        if kind != 205 || first & 0b1101_1111 != 0b1000_1111 {
+            return None;
+        }
         Some(Feedback {
             first: u16::from_be_bytes([f0, f1]),
             statuses: u16::from_be_bytes([s0, s1]),
             reference: u32::from_be_bytes([0, r0, r1, r2]),
-            body: packet.get(HEAD_BYTES..bytes)?,
+            body,
         })
     }
 
     /// The packets that arrived, in the order in which they were sent, each with the viewer's clock in ticks of
     /// 250 µs, of which the last 32 bits are known. It ends where the feedback does, even if
     /// more was promised.
-    pub(crate) fn arrived(&self) -> impl Iterator<Item = (u16, u32)> + 'a {
+    pub(crate) fn into_arrived(self) -> impl Iterator<Item = (u16, u32)> + 'a {
         let mut deltas = self.deltas();
         let mut ticks = self.reference.wrapping_mul(Self::REFERENCE_TICKS);
         let mut sequence = self.first.wrapping_sub(1);
@@ -147,8 +156,7 @@ mod tests {
     }
 
     fn arrived(bytes: &[u8]) -> Vec<(u16, u32)> {
-        let feedback = Feedback::parse(bytes).unwrap();
-        feedback.arrived().collect()
+        Feedback::among(bytes).flat_map(Feedback::into_arrived).collect()
     }
 
     #[test]
@@ -174,7 +182,7 @@ mod tests {
     fn what_is_cut_off_ends_early_and_what_is_none_is_none() {
         let whole = feedback(5, &[0b0010_0000, 5, 1, 2, 0, 255, 4]);
         for length in 0..whole.len() {
-            assert!(Feedback::parse(&whole[..length]).is_none(), "{length} bytes");
+            assert_eq!(arrived(&whole[..length]), [], "{length} bytes");
         }
         let mut promised = whole.clone();
         promised[15] = 200;
@@ -182,9 +190,12 @@ mod tests {
         assert_eq!(arrived(&promised), expected, "two deltas are taken for a chunk, four are left");
         let mut other = whole.clone();
         other[0] = 0x81;
-        assert!(Feedback::parse(&other).is_none(), "a NACK");
+        assert_eq!(arrived(&other), [], "a NACK");
         other[0] = 0xaf;
-        assert!(Feedback::parse(&other).is_some(), "a padded one");
+        assert_eq!(arrived(&other).len(), 5, "a padded one");
+        let receiver_report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+        let compound = [&receiver_report, whole.as_slice(), &receiver_report, &whole].concat();
+        assert_eq!(arrived(&compound).len(), 10, "among other reports");
     }
 
     proptest::proptest! {

@@ -1,4 +1,4 @@
-//! The link between the server and one viewer: a rate with a queue before it, a delay each way.
+//! The link between the server and one viewer: a rate with a queue before it, a delay each way, and one more back.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ const HEADER_BYTES: u64 = 28;
 
 type Way = VecDeque<(Instant, SocketAddr, Vec<u8>)>;
 
-/// A slow link, downwards; upwards it has a delay only.
+/// A slow link, downwards; upwards it has delays only.
 pub struct Link {
     pub viewer: usize,
     /// Bits per second, with all headers.
@@ -18,6 +18,8 @@ pub struct Link {
     pub queue: Duration,
     /// Each way.
     pub delay: Duration,
+    /// How much longer the way up takes, because others fill it.
+    pub late: Duration,
     /// Bytes carried down, with all headers.
     pub carried: u64,
     /// Datagrams lost at the queue.
@@ -37,6 +39,7 @@ impl Link {
             rate,
             queue,
             delay: Duration::ZERO,
+            late: Duration::ZERO,
             carried: 0,
             lost: 0,
             cut: false,
@@ -66,7 +69,9 @@ impl Link {
         if self.cut {
             return;
         }
-        self.up.push_back((now + self.delay, destination, datagram.to_vec()));
+        let arrives = now + self.delay + self.late;
+        let before = self.up.back().map_or(arrives, |(at, ..)| *at);
+        self.up.push_back((arrives.max(before), destination, datagram.to_vec()));
     }
 
     pub fn poll_down(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
