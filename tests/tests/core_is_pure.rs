@@ -93,7 +93,6 @@ const PROBES: &[(&str, &str)] = &[
     ("std::println", "println!();"),
     ("std::eprint", "eprint!(\"\");"),
     ("std::eprintln", "eprintln!();"),
-    ("std::thread_local", "thread_local!(static X: u8 = const { 1 });"),
 ];
 
 /// What the core uses and may use: nothing of this is reported.
