@@ -113,7 +113,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Takes a feedback of a packet that arrived then, and came `later`.
+    /// Takes a feedback of a packet that arrived so many ms after the viewer's clock began, and came `now`.
     fn hear(arrivals: &mut Arrivals, now: Instant, sequence: u16, ms: u32) -> Option<Duration> {
         arrivals.on_feedback(now, std::iter::once((sequence, ms * 4)));
         arrivals.latest().map(|it| it.delay)

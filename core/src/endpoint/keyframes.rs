@@ -27,6 +27,30 @@ pub enum KeyframeCause {
     Overdue,
 }
 
+impl KeyframeCause {
+    /// Each there is.
+    pub const ALL: &[KeyframeCause] = &[
+        KeyframeCause::Joined,
+        KeyframeCause::Requested,
+        KeyframeCause::Skipped,
+        KeyframeCause::PathChanged,
+        KeyframeCause::GivenUp,
+        KeyframeCause::Overdue,
+    ];
+
+    /// Its stable name in metrics and recordings, in lower case with underscores.
+    pub fn code(self) -> &'static str {
+        match self {
+            KeyframeCause::Joined => "joined",
+            KeyframeCause::Requested => "requested",
+            KeyframeCause::Skipped => "skipped",
+            KeyframeCause::PathChanged => "path_changed",
+            KeyframeCause::GivenUp => "given_up",
+            KeyframeCause::Overdue => "overdue",
+        }
+    }
+}
+
 /// The kernel: what was asked, and when the last IDR came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keyframes {

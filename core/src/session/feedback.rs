@@ -4,23 +4,32 @@ use std::time::Instant;
 
 use super::{Session, clear};
 use crate::adapt::Arrivals;
-use crate::sdp::transport_cc_id;
+use crate::sdp::{OfferedVideo, transport_cc_id};
 use crate::wire::{Feedback, transport_sequence};
 
 /// What a viewer's feedback tells.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Heard {
+    /// Of the header extension that numbers the packets.
+    id: Option<u8>,
     pub(super) arrivals: Arrivals,
     /// One feedback in clear; kept for its capacity.
     clear: Vec<u8>,
 }
 
+impl Heard {
+    pub(super) fn new(video: &OfferedVideo) -> Heard {
+        let (arrivals, clear) = (Arrivals::default(), Vec::new());
+        Heard { id: transport_cc_id(video), arrivals, clear }
+    }
+}
+
 impl Session {
     /// A packet of media leaves, and so many bits of it count.
     pub(super) fn on_media_leaves(&mut self, now: Instant, datagram: &[u8], bits: u32) {
-        let id = transport_cc_id(&self.offer.video);
+        let Heard { id, arrivals, .. } = &mut self.heard;
         if let Some(sequence) = id.and_then(|id| transport_sequence(datagram, id)) {
-            self.heard.arrivals.on_left(now, sequence, bits);
+            arrivals.on_left(now, sequence, bits);
         }
     }
 

@@ -51,6 +51,7 @@ impl Session {
         let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
         let first = rng.u32() as u16 & 0x7fff;
         let outlet = ambient.scope(|| outlet(&mut rtc, &offer.video, first, setup));
+        let heard = Heard::new(&offer.video);
         let mut session = Session {
             id,
             life: Lifecycle::new(now, setup.patience),
@@ -69,7 +70,7 @@ impl Session {
             drained: false,
             wake: None,
             path_rate: estimator.map(PathRate::new),
-            heard: Heard::default(),
+            heard,
             timed_at: None,
             offered_at: now,
             relays_wait,

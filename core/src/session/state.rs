@@ -34,6 +34,28 @@ pub enum CloseCause {
     Failed,
 }
 
+impl CloseCause {
+    /// Each there is.
+    pub const ALL: &[CloseCause] = &[
+        CloseCause::Local,
+        CloseCause::Remote,
+        CloseCause::NeverConnected,
+        CloseCause::Vanished,
+        CloseCause::Failed,
+    ];
+
+    /// Its stable name in metrics and recordings, in lower case with underscores.
+    pub fn code(self) -> &'static str {
+        match self {
+            CloseCause::Local => "local",
+            CloseCause::Remote => "remote",
+            CloseCause::NeverConnected => "never_connected",
+            CloseCause::Vanished => "vanished",
+            CloseCause::Failed => "failed",
+        }
+    }
+}
+
 /// What a session tells the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {

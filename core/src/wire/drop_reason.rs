@@ -20,3 +20,31 @@ pub enum DropReason {
     /// A session found it malformed.
     Malformed,
 }
+
+impl DropReason {
+    /// Each there is.
+    pub const ALL: &[DropReason] = &[
+        DropReason::Unknown,
+        DropReason::BadStun,
+        DropReason::NoSession,
+        DropReason::BadIntegrity,
+        DropReason::NoRoute,
+        DropReason::NoTransaction,
+        DropReason::TooManyAddresses,
+        DropReason::Malformed,
+    ];
+
+    /// Its stable name in metrics and recordings, in lower case with underscores.
+    pub fn code(self) -> &'static str {
+        match self {
+            DropReason::Unknown => "unknown",
+            DropReason::BadStun => "bad_stun",
+            DropReason::NoSession => "no_session",
+            DropReason::BadIntegrity => "bad_integrity",
+            DropReason::NoRoute => "no_route",
+            DropReason::NoTransaction => "no_transaction",
+            DropReason::TooManyAddresses => "too_many_addresses",
+            DropReason::Malformed => "malformed",
+        }
+    }
+}

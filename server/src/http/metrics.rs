@@ -1,6 +1,6 @@
 //! `GET /metrics`: what the endpoint, the event loop, the stream and signalling have counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use pinhole_core::diagnose::Verdict;
 use pinhole_core::gather::LocalCandidate;
-use pinhole_core::{EndpointStats, SessionStats};
+use pinhole_core::{CloseCause, DropReason, EndpointStats, KeyframeCause, SessionStats};
 use pinhole_encoder::StreamStats;
 use pinhole_runtime::{RuntimeStats, Snapshot};
 use tokio::time::timeout;
@@ -18,10 +18,7 @@ use tokio::time::timeout;
 use super::App;
 use super::access::Admitted;
 use super::exposition::{self, Exposition, Kind};
-use super::labels::{
-    CANDIDATES, CAUSES, KEYFRAME_CAUSES, PATHS, REASONS, candidate_label, cause_label,
-    keyframe_cause_label, path_label, reason_label,
-};
+use super::labels::{CANDIDATES, PATHS, candidate_label, path_label};
 use super::latency;
 use super::refusal::Refusal;
 use crate::sessions::Sessions;
@@ -72,10 +69,7 @@ fn endpoint(text: &mut Exposition, stats: &EndpointStats) {
         "Offers accepted since the start.",
         stats.sessions_total,
     );
-    let closed = CAUSES.map(|cause| {
-        let count = stats.closed_total.get(&cause).copied().unwrap_or(0);
-        (cause_label(cause), count)
-    });
+    let closed = counts(CloseCause::ALL, CloseCause::code, &stats.closed_total);
     text.family(
         Kind::Counter,
         "pinhole_sessions_closed_total",
@@ -83,6 +77,15 @@ fn endpoint(text: &mut Exposition, stats: &EndpointStats) {
         "cause",
         closed,
     );
+}
+
+/// Each of `all`, so that each has its line from the start, with how often it was counted.
+fn counts<K: Ord + Copy>(
+    all: &[K],
+    code: fn(K) -> &'static str,
+    counted: &BTreeMap<K, u64>,
+) -> Vec<(&'static str, u64)> {
+    all.iter().map(|it| (code(*it), counted.get(it).copied().unwrap_or(0))).collect()
 }
 
 /// How viewers reach us, and what they are told.
@@ -149,10 +152,7 @@ fn traffic(text: &mut Exposition, stats: &EndpointStats) {
                     of those above --bitrate-floor.";
         text.one(Kind::Gauge, "pinhole_bitrate_target_bits_per_second", help, bits);
     }
-    let wanted = KEYFRAME_CAUSES.map(|cause| {
-        let count = stats.keyframes_wanted_total.get(&cause).copied().unwrap_or(0);
-        (keyframe_cause_label(cause), count)
-    });
+    let wanted = counts(KeyframeCause::ALL, KeyframeCause::code, &stats.keyframes_wanted_total);
     text.family(
         Kind::Counter,
         "pinhole_keyframes_wanted_total",
@@ -160,10 +160,7 @@ fn traffic(text: &mut Exposition, stats: &EndpointStats) {
         "cause",
         wanted,
     );
-    let dropped = REASONS.map(|reason| {
-        let count = stats.dropped_total.get(&reason).copied().unwrap_or(0);
-        (reason_label(reason), count)
-    });
+    let dropped = counts(DropReason::ALL, DropReason::code, &stats.dropped_total);
     text.family(
         Kind::Counter,
         "pinhole_datagrams_dropped_total",

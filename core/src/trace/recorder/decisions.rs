@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use super::Recorder;
 use super::streams::Framing;
 use crate::diagnose::{Diagnosis, Severity};
-use crate::endpoint::{
-    CloseCause, DropReason, Event, PathKind, SessionId, SessionState, SessionStats,
-};
+use crate::endpoint::{DropReason, Event, PathKind, SessionId, SessionState, SessionStats};
 use crate::gather::ServerReport;
 use crate::trace::entry::{What, micros};
 use crate::trace::header::turn;
@@ -67,7 +65,7 @@ impl Recorder {
         for (reason, total) in dropped_total {
             let count = total - self.dropped.insert(*reason, *total).unwrap_or(0);
             if count > 0 {
-                let reason = drop_reason(*reason).to_owned();
+                let reason = reason.code().to_owned();
                 self.tell(now, What::Dropped { reason, count });
             }
         }
@@ -143,19 +141,9 @@ fn session(id: SessionId, state: SessionState) -> What {
         SessionState::Connecting => ("connecting", None),
         SessionState::Connected => ("connected", None),
         SessionState::Interrupted => ("interrupted", None),
-        SessionState::Closed(cause) => ("closed", Some(close_cause(cause).to_owned())),
+        SessionState::Closed(cause) => ("closed", Some(cause.code().to_owned())),
     };
     What::Session { session: id.0, state: state.to_owned(), cause }
-}
-
-fn close_cause(cause: CloseCause) -> &'static str {
-    match cause {
-        CloseCause::Local => "local",
-        CloseCause::Remote => "remote",
-        CloseCause::NeverConnected => "never_connected",
-        CloseCause::Vanished => "vanished",
-        CloseCause::Failed => "failed",
-    }
 }
 
 fn path_kind(kind: PathKind) -> &'static str {
@@ -164,18 +152,5 @@ fn path_kind(kind: PathKind) -> &'static str {
         PathKind::Tunnel => "tunnel",
         PathKind::Relay(transport) => turn(transport),
         PathKind::Tcp => "tcp",
-    }
-}
-
-fn drop_reason(reason: DropReason) -> &'static str {
-    match reason {
-        DropReason::Unknown => "unknown",
-        DropReason::BadStun => "bad_stun",
-        DropReason::NoSession => "no_session",
-        DropReason::BadIntegrity => "bad_integrity",
-        DropReason::NoRoute => "no_route",
-        DropReason::NoTransaction => "no_transaction",
-        DropReason::TooManyAddresses => "too_many_addresses",
-        DropReason::Malformed => "malformed",
     }
 }
