@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let directory = std::env::current_dir().unwrap_or_default();
     match Settings::parse(std::env::args_os(), &environment, &directory) {
         Ok(Invocation::SettingsPage) => {
-            print!("{}", settings::markdown());
+            tell(&settings::markdown());
             ExitCode::SUCCESS
         }
         Ok(Invocation::Serve(settings)) => serve(*settings),
@@ -32,14 +32,13 @@ fn main() -> ExitCode {
         Ok(Invocation::Doctor(settings)) => doctor(&settings),
         Ok(Invocation::Encoders(settings)) => {
             let (text, can_be_used) = pinhole::encoders::run(settings);
-            // Whoever reads it may have seen enough.
-            let _ = std::io::stdout().write_all(text.as_bytes());
+            tell(&text);
             if can_be_used { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Ok(Invocation::Reflect(settings)) => reflect(&settings),
         Ok(Invocation::Replay(settings)) => replay(&settings),
         Err(error) if error.is_help() => {
-            print!("{error}");
+            tell(&error.to_string());
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -48,6 +47,12 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Prints. Whoever reads it may have seen enough and gone: `pinhole --help | head`.
+fn tell(text: &str) {
+    let mut output = std::io::stdout();
+    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
 }
 
 fn rewrite_sdp(settings: &RewriteSettings) -> ExitCode {
@@ -103,8 +108,7 @@ fn doctor(settings: &DoctorSettings) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // Whoever reads it may have seen enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    tell(&text);
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -113,8 +117,7 @@ fn replay(settings: &ReplaySettings) -> ExitCode {
     let colours = std::io::stdout().is_terminal();
     match pinhole::replay::run(settings, terminal_columns(), colours) {
         Ok(told) => {
-            // Whoever reads it may have seen enough.
-            let _ = std::io::stdout().write_all(told.text.as_bytes());
+            tell(&told.text);
             if told.is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
@@ -150,8 +153,9 @@ fn reflect(settings: &ReflectSettings) -> ExitCode {
             Some(_) => "whoever has the token may name any target",
             None => "each asker may name its own address only",
         };
-        println!("Pinhole {} reflects on {}", env!("CARGO_PKG_VERSION"), reflecting.address);
-        println!("  TCP and UDP, both to be open; {whose}");
+        let (version, address) = (env!("CARGO_PKG_VERSION"), reflecting.address);
+        tell(&format!("Pinhole {version} reflects on {address}\n"));
+        tell(&format!("  TCP and UDP, both to be open; {whose}\n"));
         stopped(&mut interrupt, &mut terminate).await;
         ExitCode::SUCCESS
     };
@@ -221,16 +225,16 @@ async fn run(settings: Settings) -> ExitCode {
         }
     };
     for line in &server.report {
-        println!("{line}");
+        tell(&format!("{line}\n"));
     }
     let code = tokio::select! {
         () = stopped(&mut interrupt, &mut terminate) => {
-            println!("Stopping; once more to stop at once.");
+            tell("Stopping; once more to stop at once.\n");
             ExitCode::SUCCESS
         }
         end = server.ended() => match end {
             End::SourceEnded => {
-                println!("The source has ended.");
+                tell("The source has ended.\n");
                 ExitCode::SUCCESS
             }
             End::Failed(text) => {

@@ -2,14 +2,14 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A child that does not outlive its test.
 struct Program {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: BufReader<Box<dyn Read>>,
     input: Option<ChildStdin>,
 }
 
@@ -30,7 +30,7 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
+        let lines = BufReader::new(Box::new(child.stdout.take().unwrap()) as Box<dyn Read>);
         let input = child.stdin.take();
         Program { child, lines, input }
     }
@@ -46,6 +46,11 @@ impl Program {
         let line = self.line();
         let url = line.split_whitespace().find(|word| word.starts_with("http://"));
         url.unwrap_or_else(|| panic!("no address in {line:?}, {}", self.rest().1)).to_string()
+    }
+
+    /// Reads no more of what it prints, as `| head` does not.
+    fn turn_away(&mut self) {
+        self.lines = BufReader::new(Box::new(std::io::empty()));
     }
 
     fn signal(&self, name: &str) {
@@ -114,6 +119,21 @@ fn without_a_command_it_serves_and_says_what_it_does() {
     }
     assert!(!err.contains("ERROR"), "{err}");
     assert!(!err.contains("127.0.0.1") && !err.contains('\u{1b}'), "{err}");
+}
+
+#[test]
+fn who_reads_no_further_does_not_break_it() {
+    let mut program = Program::start(SMALL);
+    program.url();
+    program.turn_away();
+    program.signal("INT");
+    assert_eq!(program.end().code(), Some(0), "{}", program.rest().1);
+
+    let mut program = Program::start("--help");
+    program.turn_away();
+    let status = program.end();
+    let (_, err) = program.rest();
+    assert_eq!((status.code(), err.as_str()), (Some(0), ""));
 }
 
 #[test]
