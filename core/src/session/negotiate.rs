@@ -72,6 +72,7 @@ impl Session {
             path_rate: estimator.map(PathRate::new),
             heard,
             timed_at: None,
+            paces: false,
             offered_at: now,
             relays_wait,
             pair: None,
