@@ -99,8 +99,6 @@ pub(crate) struct Session {
     wake: Option<Instant>,
     /// When it was last given one.
     timed_at: Option<Instant>,
-    /// Whether the last that came out of it was a packet of its pacer's, which then wants a timeout.
-    paces: bool,
     /// What its path takes, where that is estimated: then str0m paces its packets, and its clock may
     /// run ahead by [`AHEAD`] while a frame leaves.
     path_rate: Option<PathRate>,
@@ -208,7 +206,6 @@ impl Session {
         self.drained = false;
         self.wake = None;
         self.timed_at = Some(now);
-        self.paces = false;
         if let Some(Err(error)) = self.call(|rtc| rtc.handle_input(RtcInput::Timeout(now))) {
             tracing::debug!(id = ?self.id, %error, "session failed");
             self.observed.on_error(&error);

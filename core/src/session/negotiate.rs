@@ -72,7 +72,6 @@ impl Session {
             path_rate: estimator.map(PathRate::new),
             heard,
             timed_at: None,
-            paces: false,
             offered_at: now,
             relays_wait,
             pair: None,

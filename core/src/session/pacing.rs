@@ -59,29 +59,35 @@ impl Session {
     pub(super) fn poll_paced(&mut self, now: Instant) -> Option<Result<Said, RtcError>> {
         let ahead = self.path_rate.is_some().then_some(now + AHEAD);
         let mut timed_at = self.timed_at;
-        let mut due = timed_at.filter(|_| self.paces).map(|at| (at + PACER_STEP).max(now));
-        due = due.filter(|due| ahead.is_some_and(|ahead| *due <= ahead));
-        self.paces = false;
         let said = self.call(|rtc| {
             for _ in 0..PACED_IN_A_ROW_MAX {
-                if let Some(at) = due.take() {
-                    timed_at = Some(at);
-                    rtc.handle_input(Input::Timeout(at))?;
-                }
                 let said = rtc.poll_output().map(Said::of)?;
-                let Said::Timeout(at) = said else { return Ok(said) };
-                if ahead.is_none_or(|ahead| at > ahead) || !is_of_pacer(rtc) {
+                let wanted = match &said {
+                    Said::Timeout(at) if is_of_pacer(rtc) => Some(*at),
+                    Said::Datagram(datagram) if ahead.is_some() && is_rtp(&datagram.contents) => {
+                        timed_at.map(|last| last + PACER_STEP)
+                    }
+                    _ => None,
+                };
+                let Some(at) = wanted.filter(|at| ahead.is_some_and(|ahead| *at <= ahead)) else {
+                    return Ok(said);
+                };
+                let at = at.max(now);
+                timed_at = Some(at);
+                rtc.handle_input(Input::Timeout(at))?;
+                if let Said::Datagram(_) = said {
                     return Ok(said);
                 }
-                due = Some(at.max(now));
             }
             Ok(Said::Timeout(now))
         });
         self.timed_at = timed_at;
-        self.paces = matches!(&said, Some(Ok(Said::Datagram(datagram)))
-            if ahead.is_some() && RtpPacket::parse(&datagram.contents).is_some());
         said
     }
+}
+
+fn is_rtp(datagram: &[u8]) -> bool {
+    RtpPacket::parse(datagram).is_some()
 }
 
 fn is_of_pacer(rtc: &Rtc) -> bool {
