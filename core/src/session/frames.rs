@@ -7,6 +7,9 @@ use super::{Session, SessionState};
 use crate::adapt::PathRate;
 use crate::h264::Packet;
 
+/// Packets that str0m is given at once, without its estimator. Its queue keeps the room that it ever needed, 432 bytes a
+/// packet: an IDR in one would be a tenth of a megabyte a viewer, for good.
+const PART: usize = 32;
 /// What a path takes within this may leave at once: a queue of that length is no freeze.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
@@ -21,27 +24,29 @@ impl Session {
         keyframe: bool,
     ) -> bool {
         self.go_on();
-        let Session { rtc, ambient, outlet, drained, path_rate, .. } = self;
-        let send = || {
-            let queued = if path_rate.is_some() { outlet.queued_since(rtc) } else { None };
-            let admitted = outlet.admits(now, *drained, queued, keyframe);
-            if admitted {
-                outlet.write(rtc, captured, rtp_time, packets);
-            }
-            admitted
-        };
-        match catch_unwind(AssertUnwindSafe(|| ambient.scope(send))) {
-            Ok(true) => {}
-            Ok(false) => return false,
-            Err(_) => {
-                self.kill();
-                return false;
-            }
+        let Session { rtc, outlet, drained, path_rate, .. } = self;
+        let queued = if path_rate.is_some() { outlet.queued_since(rtc) } else { None };
+        if !outlet.admits(now, *drained, queued, keyframe) {
+            return false;
         }
+        outlet.take(captured, rtp_time, packets);
+        self.part_due |= self.drained;
         self.drained = false;
+        true
+    }
+
+    /// Gives str0m the next part of what it is to send.
+    pub(super) fn write_part(&mut self, now: Instant) {
+        self.part_due = false;
+        let Session { rtc, ambient, outlet, path_rate, .. } = self;
+        // Its pacer goes by all that waits.
+        let most = if path_rate.is_some() { usize::MAX } else { PART };
+        let write = || outlet.write(rtc, most);
+        if catch_unwind(AssertUnwindSafe(|| ambient.scope(write))).is_err() {
+            return self.kill();
+        }
         // str0m releases what is written at its next timeout, and asks for it at once.
         self.handle_timeout(now);
-        true
     }
 
     /// Whether this many bytes of video may leave at once: without an estimate of the path as many as

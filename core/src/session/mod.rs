@@ -93,8 +93,10 @@ pub(crate) struct Session {
     sources: BTreeSet<SocketAddr>,
     /// A datagram that did not fit the run before it.
     held: Option<str0m::net::Transmit>,
-    /// Whether str0m may have output, or packets are written that a timeout must release.
+    /// Whether str0m may have output, or packets wait for it.
     drained: bool,
+    /// Whether str0m is given a part of what waits before it is asked for anything.
+    part_due: bool,
     /// When str0m wants its next timeout.
     wake: Option<Instant>,
     /// When it was last given one.
@@ -223,6 +225,7 @@ impl Session {
             SessionState::Closed(CloseCause::Remote | CloseCause::Failed) => {}
             SessionState::Closed(_) => {
                 self.drained = false;
+                self.outlet.forget_unwritten();
                 // RTCP BYE and DTLS close_notify; before DTLS is up there is nobody to tell.
                 if let Some(Err(error)) = self.call(Rtc::close) {
                     tracing::debug!(id = ?self.id, %error, "closed without a word");
@@ -246,9 +249,13 @@ impl Session {
         const TIMEOUTS_IN_A_ROW_MAX: u32 = 1_000;
         let mut timeouts = 0;
         loop {
+            if self.part_due {
+                self.write_part(now);
+            }
             match self.poll_paced(now) {
                 Some(Ok(Said::Datagram(datagram))) => return Some(datagram),
                 Some(Ok(Said::Event(event))) => self.on_event(now, *event, signal),
+                Some(Ok(Said::Timeout(_))) if self.outlet.has_unwritten() => self.part_due = true,
                 Some(Ok(Said::Timeout(at))) => {
                     let at = self.put_off(now, at);
                     if at <= now && timeouts < TIMEOUTS_IN_A_ROW_MAX {
@@ -323,6 +330,7 @@ impl Session {
 
     fn kill(&mut self) {
         self.rtc.disconnect();
+        self.outlet.forget_unwritten();
         self.drained = false;
         self.wake = None;
     }

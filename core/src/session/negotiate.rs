@@ -68,6 +68,7 @@ impl Session {
             sources: BTreeSet::new(),
             held: None,
             drained: false,
+            part_due: false,
             wake: None,
             path_rate: estimator.map(PathRate::new),
             heard,

@@ -1,6 +1,7 @@
 //! Where frames go into a session: one RTP stream, and the rule that a frame is sent whole or not
 //! at all.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
 use str0m::Rtc;
@@ -32,6 +33,16 @@ const CROSSING: Duration = Duration::from_millis(50);
 /// hundredth of all bytes.
 const CAPTURE_TIME_EVERY: Duration = Duration::from_secs(1);
 
+/// A packet that str0m has not been given yet.
+#[derive(Debug)]
+struct Unwritten {
+    packet: Packet,
+    captured: Instant,
+    rtp_time: u32,
+    /// Whether it carries its capture time.
+    tells_capture: bool,
+}
+
 /// The RTP stream of one viewer.
 #[derive(Debug)]
 pub(super) struct Outlet {
@@ -43,6 +54,8 @@ pub(super) struct Outlet {
     retransmit_for: Duration,
     /// Extended sequence number of the next packet.
     next_sequence: u64,
+    /// What str0m is given as soon as it has sent what came before.
+    unwritten: VecDeque<Unwritten>,
     /// Nothing but an IDR can be decoded next.
     waits_for_keyframe: bool,
     /// Since when the session was never seen drained.
@@ -80,6 +93,7 @@ impl Outlet {
             rtx_ssrc,
             retransmit_for,
             next_sequence: u64::from(first_sequence),
+            unwritten: VecDeque::new(),
             waits_for_keyframe: true,
             backlog_since: None,
             broken: None,
@@ -196,6 +210,7 @@ impl Outlet {
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
             empty_cache(stream, self.retransmit_for);
         }
+        self.forget_unwritten();
         self.on_broken_picture(now);
     }
 
@@ -225,29 +240,41 @@ impl Outlet {
         rtc.direct_api().stream_tx_by_mid(self.mid, None)?.queue_info()?.first_unsent()
     }
 
-    pub(super) fn write(
-        &mut self,
-        rtc: &mut Rtc,
-        captured: Instant,
-        rtp_time: u32,
-        packets: &[Packet],
-    ) {
-        let mut api = rtc.direct_api();
-        let Some(stream) = api.stream_tx_by_mid(self.mid, None) else { return };
+    /// Takes a frame, to be written in parts.
+    pub(super) fn take(&mut self, captured: Instant, rtp_time: u32, packets: &[Packet]) {
         self.left_at = None;
         let told = self.capture_told;
-        let tell = told.is_none_or(|told| captured >= told + CAPTURE_TIME_EVERY);
-        if tell {
+        // On all packets of a frame or none, so that they have one size.
+        let tells_capture = told.is_none_or(|told| captured >= told + CAPTURE_TIME_EVERY);
+        if tells_capture {
             self.capture_told = Some(captured);
         }
-        let abs_capture_time = tell.then(|| AbsCaptureTime {
-            capture_time: SystemTime::UNIX_EPOCH + self.wall_clock.unix_at(captured),
-            clock_offset: None,
-        });
-        for packet in packets {
-            // No playout delay is asked for on every packet, and the capture time told on all of a
-            // frame or none, so that the packets of a frame have one size. str0m leaves out what
-            // was not negotiated.
+        let packets = packets.iter().cloned();
+        let unwritten = packets.map(|packet| Unwritten { packet, captured, rtp_time, tells_capture });
+        self.unwritten.extend(unwritten);
+    }
+
+    pub(super) fn has_unwritten(&self) -> bool {
+        !self.unwritten.is_empty()
+    }
+
+    pub(super) fn forget_unwritten(&mut self) {
+        self.unwritten.clear();
+    }
+
+    /// Gives str0m so many of the packets that it does not have yet.
+    pub(super) fn write(&mut self, rtc: &mut Rtc, most: usize) {
+        let mut api = rtc.direct_api();
+        let Some(stream) = api.stream_tx_by_mid(self.mid, None) else {
+            return self.forget_unwritten();
+        };
+        let part = self.unwritten.len().min(most);
+        for Unwritten { packet, captured, rtp_time, tells_capture } in self.unwritten.drain(..part) {
+            let abs_capture_time = tells_capture.then(|| AbsCaptureTime {
+                capture_time: SystemTime::UNIX_EPOCH + self.wall_clock.unix_at(captured),
+                clock_offset: None,
+            });
+            // No playout delay is asked for on every packet. str0m leaves out what was not negotiated.
             let extensions = ExtensionValues {
                 play_delay_min: Some(MediaTime::ZERO),
                 play_delay_max: Some(MediaTime::ZERO),
@@ -255,8 +282,7 @@ impl Outlet {
                 ..ExtensionValues::default()
             };
             let sequence = self.next_sequence.into();
-            let payload = packet.payload.clone();
-            let write = RtpWrite::new(self.pt, sequence, rtp_time, captured, payload);
+            let write = RtpWrite::new(self.pt, sequence, rtp_time, captured, packet.payload);
             stream.write_rtp(write.marker(packet.marker).nackable(true).ext_vals(extensions));
             self.next_sequence += 1;
         }
