@@ -30,9 +30,10 @@ pub struct Limits {
     /// Bits per second below which no viewer brings the stream down: one whose path takes less loses
     /// whole frames instead.
     pub bitrate_floor: u64,
-    /// How long a packet is kept for a viewer that lost it and asks for it again (RFC 4588). Zero keeps
-    /// none. It costs a viewer some 430 bytes for each packet of that time, 0.4 MB for a second of
-    /// 8 Mbit/s, and is bounded by 1,024 packets; payloads are shared by all viewers.
+    /// How long a packet is kept, at most, for a viewer that lost it and asks for it again (RFC 4588): 200 ms
+    /// and four round trips, and all of this time where the path is estimated. Zero keeps none. It costs a
+    /// viewer some 430 bytes for each packet of that time, 0.4 MB for a second of 8 Mbit/s, and is bounded
+    /// by 1,024 packets; payloads are shared by all viewers.
     pub retransmit_for: Duration,
 }
 

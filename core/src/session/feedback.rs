@@ -53,6 +53,7 @@ impl Session {
             self.heard.arrivals.on_feedback(now, feedback.into_arrived());
         }
         self.heard.clear = clear;
+        self.outlet.bound_queue(&mut self.rtc);
         result
     }
 }

@@ -39,7 +39,8 @@ impl Session {
     /// does neither while our side of the stream is inactive, of which the viewer is not told; the estimate stays.
     pub(super) fn rest(&mut self) {
         // What waits would be lost.
-        let waits = self.outlet.has_unwritten() || self.outlet.queued_since(&mut self.rtc).is_some();
+        let waits =
+            self.outlet.has_unwritten() || self.outlet.queued_since(&mut self.rtc).is_some();
         if !waits && !self.rests() {
             self.set_direction(Direction::Inactive);
         }

@@ -3,9 +3,10 @@
 //!
 //! [`Lifecycle`] is the kernel: where the session stands. [`Session`] is the driver: it owns the
 //! `Rtc`, hands it datagrams, time and packets, and turns what comes out into runs of datagrams.
-//! str0m is polled only while the shell takes datagrams, so nothing queues up here beyond what
-//! str0m itself holds, and a path that takes nothing shows as a session that is not drained.
+//! str0m is polled only while the shell takes datagrams, so nothing queues up here beyond the frame at
+//! hand, and a path that takes nothing shows as a session that is not drained.
 
+mod cache;
 mod candidates;
 mod certificate;
 mod clear;
@@ -13,6 +14,7 @@ mod crypto;
 mod feedback;
 mod frames;
 mod idle;
+mod keeping;
 mod lifecycle;
 mod local;
 mod negotiate;
@@ -20,6 +22,7 @@ mod observed;
 mod outlet;
 mod pacing;
 mod repeats;
+mod resent;
 mod run;
 mod said;
 mod setup;
@@ -27,6 +30,7 @@ mod standing;
 mod state;
 mod stats;
 mod told;
+mod writer;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -286,7 +290,12 @@ impl Session {
 
     fn on_event(&mut self, now: Instant, event: Event, signal: &mut impl FnMut(Signal)) {
         let input = match event {
-            Event::Connected => Some(Input::Established),
+            Event::Connected => {
+                if let Some(rtt) = self.observed.dtls_answered_in {
+                    self.outlet.on_rtt(rtt, &mut self.rtc);
+                }
+                Some(Input::Established)
+            }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 Some(Input::PathLost)
             }

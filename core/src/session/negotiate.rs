@@ -7,9 +7,10 @@ use str0m::change::SdpOffer;
 use str0m::media::{Mid, Pt};
 use str0m::{IceCreds, Rtc};
 
+use super::cache::Cache;
 use super::feedback::Heard;
 use super::outlet::Outlet;
-use super::setup::empty_cache;
+use super::writer::Writer;
 use super::{Input, Lifecycle, Local, Observed, Seen, Session, SessionId, SessionSetup};
 use crate::adapt::PathRate;
 use crate::base::{Ambient, SeedRng};
@@ -50,7 +51,8 @@ impl Session {
         ambient.scope(|| accept(&mut rtc, &offer.video, estimator.is_some()))?;
         let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
         let first = rng.u32() as u16 & 0x7fff;
-        let outlet = ambient.scope(|| outlet(&mut rtc, &offer.video, first, setup));
+        let outlet =
+            ambient.scope(|| outlet(&mut rtc, &offer.video, first, estimator.is_some(), setup));
         let heard = Heard::new(&offer.video);
         let mut session = Session {
             id,
@@ -210,6 +212,7 @@ fn outlet(
     rtc: &mut Rtc,
     video: &OfferedVideo,
     first: u16,
+    estimated: bool,
     setup: &SessionSetup,
 ) -> Result<Outlet, OfferError> {
     let mid = Mid::from(MID);
@@ -218,8 +221,10 @@ fn outlet(
         return Err(OfferError::Refused("no stream can be sent on its video section".to_owned()));
     };
     let SessionSetup { retransmit_for, wall_clock, .. } = *setup;
-    empty_cache(stream, retransmit_for);
+    let cache =
+        if estimated { Cache::estimated(retransmit_for) } else { Cache::new(retransmit_for) };
+    cache.empty(stream);
     let (ssrc, rtx) = (*stream.ssrc(), stream.rtx().map(|ssrc| *ssrc));
     let pt = Pt::from(video.payload.pt);
-    Ok(Outlet::new(mid, pt, ssrc, rtx, first, retransmit_for, wall_clock))
+    Ok(Outlet::new(mid, ssrc, rtx, cache, Writer::new(pt, first, wall_clock)))
 }

@@ -1,7 +1,7 @@
 //! What a diagnosis wants to know of a session: counted as it passes, at no cost worth naming.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::error::RtcError;
 
@@ -26,6 +26,10 @@ pub(crate) enum CheckWay {
 pub(crate) struct Observed {
     pub(crate) checks: Checks,
     pub(crate) dtls: Dtls,
+    /// When the last datagram of the handshake left, until one comes back.
+    dtls_sent_at: Option<Instant>,
+    /// The shortest time in which one came back: the round trip, with what the viewer has to reckon.
+    pub(super) dtls_answered_in: Option<Duration>,
     pub(crate) viewer: Vec<ViewerCandidate>,
     pub(crate) signalled_from: Option<IpAddr>,
     pub(crate) browser: Option<BrowserReport>,
@@ -52,7 +56,11 @@ impl Observed {
         match kind {
             Kind::Stun => {}
             Kind::Dtls if refuses_our_certificate(payload) => self.dtls = Dtls::WrongCertificate,
-            Kind::Dtls => self.count_dtls(|received, _, _| *received += 1),
+            Kind::Dtls => {
+                let took = self.dtls_sent_at.take().map(|at| now.saturating_duration_since(at));
+                self.dtls_answered_in = self.dtls_answered_in.into_iter().chain(took).min();
+                self.count_dtls(|received, _, _| *received += 1);
+            }
             // RTCP, RFC 5761 §4.
             Kind::Media if payload.get(1).is_some_and(|kind| (192..224).contains(kind)) => {
                 self.reports += 1;
@@ -75,13 +83,16 @@ impl Observed {
     }
 
     /// Counts a datagram of ours.
-    pub(super) fn on_sent(&mut self, kind: Option<Kind>, bytes: &[u8]) {
+    pub(super) fn on_sent(&mut self, now: Instant, kind: Option<Kind>, bytes: &[u8]) {
         match kind {
             Some(Kind::Stun) if check_id(bytes).is_some() => self.checks.sent += 1,
-            Some(Kind::Dtls) => self.count_dtls(|_, sent, largest| {
-                *sent += 1;
-                *largest = (*largest).max(bytes.len());
-            }),
+            Some(Kind::Dtls) => {
+                self.dtls_sent_at = Some(now);
+                self.count_dtls(|_, sent, largest| {
+                    *sent += 1;
+                    *largest = (*largest).max(bytes.len());
+                });
+            }
             _ => {}
         }
     }

@@ -1,15 +1,13 @@
 //! Where frames go into a session: one RTP stream, and the rule that a frame is sent whole or not
 //! at all.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use str0m::Rtc;
-use str0m::media::{MediaTime, Mid, Pt};
-use str0m::rtp::{AbsCaptureTime, ExtensionValues, RtpWrite};
+use str0m::media::{Mid, Pt};
 
-use super::setup::empty_cache;
-use crate::base::WallClock;
+use super::cache::Cache;
+use super::writer::Writer;
 use crate::h264::Packet;
 use crate::wire::RtpPacket;
 
@@ -18,6 +16,10 @@ const BACKLOG_MAX: Duration = Duration::from_millis(100);
 /// How long they may wait in str0m's pacer. An IDR takes a path that is full for longer than the other
 /// limit, and the encoder hears of such a path and slows down; this is for one below the floor.
 const QUEUED_MAX: Duration = Duration::from_millis(250);
+
+/// Packets that may wait there, to be sent first or again: twice what is kept and what the other limit lets wait at 64
+/// Mbit/s.
+const QUEUED_PACKETS_MAX: usize = 4_096;
 
 /// A viewer that breaks again gets its IDR no sooner than this, and twice as late for each further
 /// break: an IDR costs every other viewer too.
@@ -28,34 +30,16 @@ const GOOD_AFTER: Duration = Duration::from_secs(10);
 /// A request that arrives this soon after an IDR left has crossed it on the way, on a path without
 /// delay of its own. One that was lost is repeated by every browser.
 const CROSSING: Duration = Duration::from_millis(50);
-/// A frame this long after the last one that carried its capture time carries it again: in between,
-/// receivers go on by RTP time (Chromium for five seconds), and on every packet it would be a
-/// hundredth of all bytes.
-const CAPTURE_TIME_EVERY: Duration = Duration::from_secs(1);
-
-/// A packet that str0m has not been given yet.
-#[derive(Debug)]
-struct Unwritten {
-    packet: Packet,
-    captured: Instant,
-    rtp_time: u32,
-    /// Whether it carries its capture time.
-    tells_capture: bool,
-}
 
 /// The RTP stream of one viewer.
 #[derive(Debug)]
 pub(super) struct Outlet {
     mid: Mid,
-    pt: Pt,
     ssrc: u32,
     rtx_ssrc: Option<u32>,
-    /// How long a packet is kept for retransmission.
-    retransmit_for: Duration,
-    /// Extended sequence number of the next packet.
-    next_sequence: u64,
-    /// What str0m is given as soon as it has sent what came before.
-    unwritten: VecDeque<Unwritten>,
+    /// What is kept to be sent again.
+    cache: Cache,
+    writer: Writer,
     /// Nothing but an IDR can be decoded next.
     waits_for_keyframe: bool,
     /// Since when the session was never seen drained.
@@ -68,40 +52,30 @@ pub(super) struct Outlet {
     left_at: Option<Instant>,
     /// When the last IDR was written.
     keyframe_at: Option<Instant>,
-    wall_clock: WallClock,
-    /// When the last frame that carries it was captured.
-    capture_told: Option<Instant>,
     frames: u64,
     frames_skipped: u64,
 }
 
 impl Outlet {
-    /// `first_sequence` is 16 bits, so that the viewer starts with our rollover count of 0.
     pub(super) fn new(
         mid: Mid,
-        pt: Pt,
         ssrc: u32,
         rtx_ssrc: Option<u32>,
-        first_sequence: u16,
-        retransmit_for: Duration,
-        wall_clock: WallClock,
+        cache: Cache,
+        writer: Writer,
     ) -> Outlet {
         Outlet {
             mid,
-            pt,
             ssrc,
             rtx_ssrc,
-            retransmit_for,
-            next_sequence: u64::from(first_sequence),
-            unwritten: VecDeque::new(),
+            cache,
+            writer,
             waits_for_keyframe: true,
             backlog_since: None,
             broken: None,
             frame_at: None,
             left_at: None,
             keyframe_at: None,
-            wall_clock,
-            capture_told: None,
             frames: 0,
             frames_skipped: 0,
         }
@@ -120,7 +94,7 @@ impl Outlet {
     }
 
     pub(super) fn pt(&self) -> Pt {
-        self.pt
+        self.writer.pt()
     }
 
     pub(super) fn frames(&self) -> u64 {
@@ -136,17 +110,24 @@ impl Outlet {
         self.frame_at.is_some_and(|at| now >= at + time)
     }
 
-    /// Takes note of a datagram that leaves: of the time, where it is a packet of the stream.
-    pub(super) fn on_leaving(&mut self, now: Instant, datagram: &[u8]) {
-        if RtpPacket::parse(datagram).is_some_and(|packet| packet.ssrc == self.ssrc) {
+    /// Takes note of a datagram that leaves, where it is a packet of the stream, for the first time or again.
+    pub(super) fn on_leaving(&mut self, now: Instant, datagram: &[u8], rtc: &mut Rtc) {
+        let Some(RtpPacket { ssrc, .. }) = RtpPacket::parse(datagram) else { return };
+        let again = Some(ssrc) == self.rtx_ssrc;
+        if ssrc == self.ssrc {
             self.left_at = Some(now);
+        } else if !again {
+            return;
+        }
+        if self.cache.on_leaving(now, datagram.len(), again) {
+            self.empty_cache(rtc);
         }
     }
 
     /// When the last packet left, and its extended sequence number; `None` while nothing but an IDR can be shown.
     pub(super) fn last_packet(&self) -> Option<(Instant, u64)> {
         let at = self.left_at.filter(|_| !self.waits_for_keyframe)?;
-        Some((at, self.next_sequence.checked_sub(1)?))
+        Some((at, self.writer.last_sequence()?))
     }
 
     pub(super) fn wait_for_keyframe(&mut self) {
@@ -207,11 +188,22 @@ impl Outlet {
 
     /// Forgets what was sent, so that none of it is sent again; nothing but an IDR follows.
     pub(super) fn give_up(&mut self, now: Instant, rtc: &mut Rtc) {
-        if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
-            empty_cache(stream, self.retransmit_for);
-        }
+        self.empty_cache(rtc);
         self.forget_unwritten();
         self.on_broken_picture(now);
+    }
+
+    /// Its path takes so long, there and back.
+    pub(super) fn on_rtt(&mut self, rtt: Duration, rtc: &mut Rtc) {
+        if self.cache.on_rtt(rtt) {
+            self.empty_cache(rtc);
+        }
+    }
+
+    fn empty_cache(&self, rtc: &mut Rtc) {
+        if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
+            self.cache.empty(stream);
+        }
     }
 
     /// Nothing but an IDR can be shown from now on, and one may be asked for at once.
@@ -240,51 +232,35 @@ impl Outlet {
         rtc.direct_api().stream_tx_by_mid(self.mid, None)?.queue_info()?.first_unsent()
     }
 
+    /// Forgets what was sent where too much of it waits to be sent again: str0m queues a packet as often as it is asked
+    /// for, and its pacer looks at all of them whenever it sends one. What is queued of a forgotten packet goes with it.
+    pub(super) fn bound_queue(&self, rtc: &mut Rtc) {
+        let mut api = rtc.direct_api();
+        let Some(stream) = api.stream_tx_by_mid(self.mid, None) else { return };
+        if stream.queue_info().is_some_and(|info| info.packet_count() > QUEUED_PACKETS_MAX) {
+            self.cache.empty(stream);
+        }
+    }
+
     /// Takes a frame, to be written in parts.
     pub(super) fn take(&mut self, captured: Instant, rtp_time: u32, packets: &[Packet]) {
         self.left_at = None;
-        let told = self.capture_told;
-        // On all packets of a frame or none, so that they have one size.
-        let tells_capture = told.is_none_or(|told| captured >= told + CAPTURE_TIME_EVERY);
-        if tells_capture {
-            self.capture_told = Some(captured);
-        }
-        let packets = packets.iter().cloned();
-        let unwritten = packets.map(|packet| Unwritten { packet, captured, rtp_time, tells_capture });
-        self.unwritten.extend(unwritten);
+        self.writer.take(captured, rtp_time, packets);
     }
 
     pub(super) fn has_unwritten(&self) -> bool {
-        !self.unwritten.is_empty()
+        self.writer.has_unwritten()
     }
 
     pub(super) fn forget_unwritten(&mut self) {
-        self.unwritten.clear();
+        self.writer.forget_unwritten();
     }
 
     /// Gives str0m so many of the packets that it does not have yet.
     pub(super) fn write(&mut self, rtc: &mut Rtc, most: usize) {
-        let mut api = rtc.direct_api();
-        let Some(stream) = api.stream_tx_by_mid(self.mid, None) else {
-            return self.forget_unwritten();
-        };
-        let part = self.unwritten.len().min(most);
-        for Unwritten { packet, captured, rtp_time, tells_capture } in self.unwritten.drain(..part) {
-            let abs_capture_time = tells_capture.then(|| AbsCaptureTime {
-                capture_time: SystemTime::UNIX_EPOCH + self.wall_clock.unix_at(captured),
-                clock_offset: None,
-            });
-            // No playout delay is asked for on every packet. str0m leaves out what was not negotiated.
-            let extensions = ExtensionValues {
-                play_delay_min: Some(MediaTime::ZERO),
-                play_delay_max: Some(MediaTime::ZERO),
-                abs_capture_time,
-                ..ExtensionValues::default()
-            };
-            let sequence = self.next_sequence.into();
-            let write = RtpWrite::new(self.pt, sequence, rtp_time, captured, packet.payload);
-            stream.write_rtp(write.marker(packet.marker).nackable(true).ext_vals(extensions));
-            self.next_sequence += 1;
+        match rtc.direct_api().stream_tx_by_mid(self.mid, None) {
+            Some(stream) => self.writer.write(stream, most),
+            None => self.writer.forget_unwritten(),
         }
     }
 }
@@ -292,6 +268,7 @@ impl Outlet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::WallClock;
 
     fn needs_keyframe(outlet: &Outlet, now: Instant) -> bool {
         outlet.keyframe_from(now).is_some_and(|from| from <= now)
@@ -299,7 +276,8 @@ mod tests {
 
     fn outlet() -> Outlet {
         let wall_clock = WallClock { unix: Duration::ZERO, at: crate::test_clock() };
-        Outlet::new(Mid::from("0"), Pt::from(96), 1, Some(2), 0, Duration::ZERO, wall_clock)
+        let writer = Writer::new(Pt::from(96), 0, wall_clock);
+        Outlet::new(Mid::from("0"), 1, Some(2), Cache::new(Duration::ZERO), writer)
     }
 
     #[test]

@@ -68,14 +68,14 @@ impl Session {
                 continue;
             }
             let kind = demux(bytes);
-            self.observed.on_sent(kind, bytes);
+            self.observed.on_sent(now, kind, bytes);
             if let Some(path) = self.path_rate.as_mut().filter(|_| kind == Some(Kind::Media)) {
                 let bits = (bytes.len().saturating_sub(RTP_BYTES) * 8) as u32;
                 path.on_sent(now, bits.into());
                 self.on_media_leaves(now, bytes, bits);
             }
             leaving(self.outlet.ssrc(), bytes);
-            self.outlet.on_leaving(now, bytes);
+            self.outlet.on_leaving(now, bytes, &mut self.rtc);
             if kind != Some(Kind::Stun) && self.pair != Some(pair) {
                 let before = self.pair.replace(pair);
                 before.into_iter().for_each(|_| signal(Signal::PathChanged));

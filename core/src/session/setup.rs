@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use str0m::media::Pt;
-use str0m::rtp::{Extension, ExtensionMap, StreamTx};
+use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{IceCreds, Rtc, RtcConfig};
 
 use super::certificate::Certificate;
@@ -23,11 +23,6 @@ const CHECK_RTO_MAX: Duration = Duration::from_millis(1_500);
 /// 0.12 + 0.24 + 0.48 + 0.96 + 1.5 + 1.5 + 1.5 s: checks that nobody answers fail a path within
 /// 7 s, but not within 15 s of the viewer's own last check on it (str0m's rule, not settable).
 const CHECK_RETRANSMITS: usize = 6;
-/// Packets kept for retransmission at most: about a second of 8 Mbit/s.
-const RTX_CACHE_PACKETS: usize = 1_024;
-/// Above this share of retransmissions the queue of them is cleared. str0m's 0.15 gives up on a
-/// single lost keyframe.
-const RTX_SHARE_MAX: f32 = 0.5;
 /// Where the estimate of a path starts, at most, in bits per second. str0m then probes up to six times
 /// that within its first second, so that a good path is known soon, and a bad one is not flooded.
 const ESTIMATE_FIRST_MAX: u64 = 4_000_000;
@@ -70,7 +65,6 @@ impl SessionSetup {
             .set_rtp_mode(true)
             .set_stats_interval(Some(interval))
             .set_rtcp_report_interval_video(REPORT_INTERVAL)
-            .set_send_buffer_video(RTX_CACHE_PACKETS)
             .clear_codecs()
             .set_extension_map(extension_map());
         if let Some(ceiling) = estimator {
@@ -86,11 +80,6 @@ impl SessionSetup {
         config.codec_config().add_h264(pt, rtx, true, id);
         config.build(now)
     }
-}
-
-/// Gives a stream an empty retransmission cache with our bounds.
-pub(super) fn empty_cache(stream: &mut StreamTx, retransmit_for: Duration) {
-    stream.set_rtx_cache(RTX_CACHE_PACKETS, retransmit_for, Some(RTX_SHARE_MAX));
 }
 
 /// Which extensions str0m knows; the ids are the offer's.

@@ -132,6 +132,9 @@ impl Session {
         if let Some(pair) = &stats.selected_candidate_pair {
             self.seen.rtt = pair.current_round_trip_time.or(self.seen.rtt);
         }
+        if let Some(rtt) = self.seen.rtt {
+            self.outlet.on_rtt(rtt, &mut self.rtc);
+        }
     }
 
     pub(super) fn on_media_stats(

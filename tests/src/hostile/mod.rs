@@ -238,7 +238,8 @@ impl Hostile {
     /// Of DTLS it reads what it needs to join; afterwards it does not care.
     fn on_datagram(&mut self, to: SocketAddr, bytes: &[u8]) {
         match bytes {
-            [0x80..=0x9f, kind, high, low, ..] if !(192..224).contains(kind) => {
+            // Of the stream itself, not what is sent again.
+            [0x80..=0x9f, kind, high, low, ..] if kind & 0x7f == 96 => {
                 self.last_sequence = u16::from_be_bytes([*high, *low]);
             }
             [20..64, ..] if !self.connected => {
