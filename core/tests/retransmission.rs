@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use support::{Fate, Link, World};
 
-const FRAMES: usize = 90;
+/// Between two IDRs: in two seconds.
+const FRAMES: usize = 60;
 
 /// A viewer this far away, each way, whose packets are sent only once it is there.
 fn far(delay: Duration) -> World {
@@ -24,17 +25,17 @@ fn far(delay: Duration) -> World {
     world
 }
 
-/// Lets the world have frames of four packets, thirty a second.
-fn watch(world: &mut World, frames: usize) {
-    for _ in 0..frames {
-        world.frame(world.viewers[0].frames.is_empty(), 4_500);
+/// Lets the world have so many pictures between IDRs, each of four packets, thirty a second.
+fn watch(world: &mut World, groups: usize) {
+    for index in 0..groups * FRAMES {
+        world.frame(index % FRAMES == 0, 4_500);
         world.run_ms(33);
     }
 }
 
 /// The same, while one datagram in twenty to the viewer is lost, so that some are a second time; then all
 /// of it arrives. How many were lost.
-fn watch_with_losses(world: &mut World, frames: usize) -> usize {
+fn watch_with_losses(world: &mut World) -> usize {
     let counts = Rc::new(Cell::new((0, 0)));
     let counted = Rc::clone(&counts);
     world.network = Box::new(move |is_down, _| {
@@ -43,9 +44,9 @@ fn watch_with_losses(world: &mut World, frames: usize) -> usize {
         counted.set((sent + usize::from(is_down), lost + usize::from(loses)));
         if loses { Fate::Lose } else { Fate::Pass }
     });
-    watch(world, frames);
-    world.network = Box::new(|_, _| Fate::Pass);
     watch(world, 1);
+    world.network = Box::new(|_, _| Fate::Pass);
+    world.frame(false, 4_500);
     world.run_ms(2_000);
     counts.get().1
 }
@@ -60,14 +61,12 @@ fn seen(world: &World) -> (usize, usize) {
 fn a_lost_packet_comes_again_however_far_the_viewer_is() {
     for delay in [0, 10, 50, 100, 200].map(Duration::from_millis) {
         let mut world = far(delay);
-        world.frame(true, 4_500);
-        world.run(Duration::from_millis(33) + 2 * delay);
         world.events.clear();
 
-        let lost = watch_with_losses(&mut world, FRAMES);
+        let lost = watch_with_losses(&mut world);
 
-        assert!(lost > 15, "{lost} were lost");
-        assert_eq!(seen(&world), (FRAMES + 2, FRAMES + 2), "{delay:?} each way");
+        assert!(lost > 10, "{lost} were lost");
+        assert_eq!(seen(&world), (FRAMES + 1, FRAMES + 1), "{delay:?} each way");
         assert_eq!(world.keyframes_wanted(), 0, "{delay:?} each way");
     }
 }
@@ -75,15 +74,40 @@ fn a_lost_packet_comes_again_however_far_the_viewer_is() {
 #[test]
 fn a_path_that_becomes_slower_has_its_packets_kept_for_longer() {
     let mut world = far(Duration::from_millis(5));
-    watch(&mut world, FRAMES);
+    watch(&mut world, 1);
     world.link.as_mut().unwrap().delay = Duration::from_millis(150);
     // Until a check has shown it.
-    watch(&mut world, 10 * FRAMES);
+    watch(&mut world, 10);
     world.events.clear();
 
-    let lost = watch_with_losses(&mut world, FRAMES);
+    let lost = watch_with_losses(&mut world);
 
-    assert!(lost > 15, "{lost} were lost");
+    assert!(lost > 10, "{lost} were lost");
     assert_eq!(seen(&world), (12 * FRAMES + 1, 12 * FRAMES + 1));
     assert_eq!(world.keyframes_wanted(), 0);
+}
+
+/// For this many frames nothing arrives, and then all of them are asked for. How many never came whole.
+fn lost_in_gap(world: &mut World, gap: usize) -> usize {
+    watch(world, 1);
+    let (_, before) = seen(world);
+    for index in 0..FRAMES {
+        // Not the IDR itself.
+        let is_lost = (1..=gap).contains(&index);
+        world.network = Box::new(move |is_down, _| match is_down && is_lost {
+            true => Fate::Lose,
+            false => Fate::Pass,
+        });
+        world.frame(index == 0, 4_500);
+        world.run_ms(33);
+    }
+    world.run_ms(2_000);
+    before + FRAMES - seen(world).1
+}
+
+#[test]
+fn who_has_lost_something_gets_all_of_a_long_gap_again() {
+    let mut world = far(Duration::from_millis(2));
+    assert!(lost_in_gap(&mut world, 18) > 10, "nobody could know");
+    assert_eq!(lost_in_gap(&mut world, 18), 0, "600 ms");
 }

@@ -15,6 +15,8 @@ const PACKETS_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Cache {
     keeping: Keeping,
+    /// For how long str0m keeps them.
+    set: Option<Duration>,
     /// Counts what leaves again, where str0m does not.
     resent: Option<Resent>,
 }
@@ -22,24 +24,39 @@ pub(super) struct Cache {
 impl Cache {
     /// For no longer than `most`, of what is sent as it comes.
     pub(super) fn new(most: Duration) -> Cache {
-        Cache { keeping: Keeping::by_path(most), resent: Some(Resent::default()) }
+        Cache { keeping: Keeping::by_path(most), set: None, resent: Some(Resent::default()) }
     }
 
     /// For `time`, of what str0m's estimator paces: it pads the path with what is kept, and a path that becomes slower
     /// has a longer round trip just when all that was kept is asked for.
     pub(super) fn estimated(time: Duration) -> Cache {
-        Cache { keeping: Keeping::fixed(time), resent: None }
+        Cache { keeping: Keeping::fixed(time), set: None, resent: None }
     }
 
     /// Forgets what is in it, so that none of that is sent again.
-    pub(super) fn empty(&self, stream: &mut StreamTx) {
+    pub(super) fn empty(&mut self, stream: &mut StreamTx) {
         let share = if self.resent.is_some() { None } else { Some(SHARE_MAX) };
-        stream.set_rtx_cache(PACKETS_MAX, self.keeping.time(), share);
+        let time = self.keeping.time();
+        stream.set_rtx_cache(PACKETS_MAX, time, share);
+        self.set = Some(time);
     }
 
-    /// The path takes so long, there and back. Whether the cache has new bounds.
-    pub(super) fn on_rtt(&mut self, rtt: Duration) -> bool {
-        self.keeping.on_rtt(rtt)
+    /// An IDR follows. Packets are kept for another time from there on, if they are to be: str0m forgets those that it
+    /// has with that, and nothing before an IDR is wanted behind it.
+    pub(super) fn on_keyframe(&mut self, stream: &mut StreamTx) {
+        if self.set != Some(self.keeping.time()) {
+            self.empty(stream);
+        }
+    }
+
+    /// The path takes so long, there and back.
+    pub(super) fn on_rtt(&mut self, rtt: Duration) {
+        self.keeping.on_rtt(rtt);
+    }
+
+    /// The viewer has asked for a packet again.
+    pub(super) fn on_loss(&mut self) {
+        self.keeping.on_loss();
     }
 
     /// A packet leaves, for the first time or again. Whether too much does so again.

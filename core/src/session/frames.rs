@@ -29,6 +29,9 @@ impl Session {
         if !outlet.admits(now, *drained, queued, keyframe) {
             return false;
         }
+        if keyframe {
+            outlet.on_keyframe(rtc);
+        }
         outlet.take(captured, rtp_time, packets);
         self.part_due |= self.drained;
         self.drained = false;

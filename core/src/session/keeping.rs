@@ -2,9 +2,8 @@
 //! the memory that a viewer takes.
 //!
 //! A viewer asks for a lost packet when the next one comes, and again a round trip later where the answer is lost
-//! too. What the round trip is, the handshake shows, before the first frame. A path that turns out slower has its packets
-//! kept for longer from then on; those kept before are forgotten with it, which is a picture lost if one of them is
-//! missed, once.
+//! too. What the round trip is, the handshake shows, before the first frame. Who has lost something has its packets kept
+//! for as long as may be: on such a path nothing may arrive for half a second, and all of that is asked for at once.
 
 use std::time::Duration;
 
@@ -35,14 +34,17 @@ impl Keeping {
         self.time
     }
 
-    /// The path takes so long, there and back. Whether packets are to be kept for another time.
-    pub(super) fn on_rtt(&mut self, rtt: Duration) -> bool {
-        if needed(rtt) <= self.time {
-            return false;
+    /// The path takes so long, there and back.
+    pub(super) fn on_rtt(&mut self, rtt: Duration) {
+        if needed(rtt) > self.time {
+            // With room for what comes.
+            self.time = needed(rtt.saturating_add(rtt / 2)).min(self.most);
         }
-        // With room for what comes: each change forgets.
-        let time = needed(rtt.saturating_add(rtt / 2)).clamp(self.time, self.most);
-        std::mem::replace(&mut self.time, time) != time
+    }
+
+    /// The viewer has lost a packet.
+    pub(super) fn on_loss(&mut self) {
+        self.time = self.most;
     }
 }
 
@@ -61,31 +63,40 @@ mod tests {
     #[test]
     fn a_short_path_keeps_packets_for_a_short_time() {
         let mut keeping = Keeping::by_path(ms(1_000));
-        assert!(keeping.on_rtt(ms(2)));
+        keeping.on_rtt(ms(2));
         assert_eq!(keeping.time(), ms(212));
-        assert!(!keeping.on_rtt(ms(3)), "there is room");
-        assert!(!keeping.on_rtt(ms(1)), "it never shrinks");
+        keeping.on_rtt(ms(3));
+        assert_eq!(keeping.time(), ms(212), "there is room");
+        keeping.on_rtt(ms(1));
+        assert_eq!(keeping.time(), ms(212), "it never shrinks");
     }
 
     #[test]
     fn a_slower_path_keeps_them_for_longer_and_is_not_followed_step_by_step() {
         let mut keeping = Keeping::by_path(ms(1_000));
         keeping.on_rtt(ms(5));
-        assert!(keeping.on_rtt(ms(50)));
+        keeping.on_rtt(ms(50));
         assert_eq!(keeping.time(), ms(500));
-        assert!(!keeping.on_rtt(ms(75)), "there is room");
-        assert!(keeping.on_rtt(ms(500)));
+        keeping.on_rtt(ms(75));
+        assert_eq!(keeping.time(), ms(500), "there is room");
+        keeping.on_rtt(ms(500));
         assert_eq!(keeping.time(), ms(1_000), "no longer than it was told");
-        assert!(!keeping.on_rtt(ms(5_000)));
+    }
+
+    #[test]
+    fn who_loses_something_has_all_of_them_kept() {
+        let mut keeping = Keeping::by_path(ms(1_000));
+        keeping.on_loss();
+        assert_eq!(keeping.time(), ms(1_000));
     }
 
     #[test]
     fn what_is_allowed_is_never_passed() {
-        let mut none = Keeping::by_path(ms(0));
-        assert!(!none.on_rtt(ms(900)));
-        assert_eq!(none.time(), ms(0));
-        let mut little = Keeping::by_path(ms(100));
-        assert!(!little.on_rtt(Duration::MAX));
-        assert_eq!(little.time(), ms(100));
+        for most in [0, 100].map(ms) {
+            let mut keeping = Keeping::by_path(most);
+            keeping.on_rtt(Duration::MAX);
+            keeping.on_loss();
+            assert_eq!(keeping.time(), most);
+        }
     }
 }

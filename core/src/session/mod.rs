@@ -292,7 +292,7 @@ impl Session {
         let input = match event {
             Event::Connected => {
                 if let Some(rtt) = self.observed.dtls_answered_in {
-                    self.outlet.on_rtt(rtt, &mut self.rtc);
+                    self.outlet.on_rtt(rtt);
                 }
                 Some(Input::Established)
             }

@@ -221,7 +221,7 @@ fn outlet(
         return Err(OfferError::Refused("no stream can be sent on its video section".to_owned()));
     };
     let SessionSetup { retransmit_for, wall_clock, .. } = *setup;
-    let cache =
+    let mut cache =
         if estimated { Cache::estimated(retransmit_for) } else { Cache::new(retransmit_for) };
     cache.empty(stream);
     let (ssrc, rtx) = (*stream.ssrc(), stream.rtx().map(|ssrc| *ssrc));

@@ -193,14 +193,24 @@ impl Outlet {
         self.on_broken_picture(now);
     }
 
-    /// Its path takes so long, there and back.
-    pub(super) fn on_rtt(&mut self, rtt: Duration, rtc: &mut Rtc) {
-        if self.cache.on_rtt(rtt) {
-            self.empty_cache(rtc);
+    /// An IDR is sent next.
+    pub(super) fn on_keyframe(&mut self, rtc: &mut Rtc) {
+        if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
+            self.cache.on_keyframe(stream);
         }
     }
 
-    fn empty_cache(&self, rtc: &mut Rtc) {
+    /// Its path takes so long, there and back.
+    pub(super) fn on_rtt(&mut self, rtt: Duration) {
+        self.cache.on_rtt(rtt);
+    }
+
+    /// The viewer has asked for a packet again.
+    pub(super) fn on_loss(&mut self) {
+        self.cache.on_loss();
+    }
+
+    fn empty_cache(&mut self, rtc: &mut Rtc) {
         if let Some(stream) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
             self.cache.empty(stream);
         }
@@ -234,7 +244,7 @@ impl Outlet {
 
     /// Forgets what was sent where too much of it waits to be sent again: str0m queues a packet as often as it is asked
     /// for, and its pacer looks at all of them whenever it sends one. What is queued of a forgotten packet goes with it.
-    pub(super) fn bound_queue(&self, rtc: &mut Rtc) {
+    pub(super) fn bound_queue(&mut self, rtc: &mut Rtc) {
         let mut api = rtc.direct_api();
         let Some(stream) = api.stream_tx_by_mid(self.mid, None) else { return };
         if stream.queue_info().is_some_and(|info| info.packet_count() > QUEUED_PACKETS_MAX) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// keyframe.
 pub(super) const SHARE_MAX: f32 = 0.5;
 /// Counted over the time since this long ago, or twice that.
-const WINDOW: Duration = Duration::from_millis(500);
+const WINDOW: Duration = Duration::from_secs(1);
 
 /// Bytes that left, of late.
 #[derive(Debug, Default)]
@@ -76,12 +76,12 @@ mod tests {
     fn what_left_long_ago_no_longer_counts() {
         let mut resent = Resent::default();
         resent.on_first(at(0), 1_000);
-        assert!(!resent.on_again(at(900), 900), "it left a moment ago");
-        resent.on_first(at(1_000), 10);
-        assert!(resent.on_again(at(1_400), 10), "nothing but 910 of 920 bytes is left");
+        assert!(!resent.on_again(at(1_800), 900), "it left a moment ago");
+        resent.on_first(at(2_000), 10);
+        assert!(resent.on_again(at(2_900), 10), "910 of 920 bytes that are counted yet");
 
         let mut rested = Resent::default();
         rested.on_first(at(0), 1_000);
-        assert!(rested.on_again(at(1_000), 1));
+        assert!(rested.on_again(at(2_000), 1));
     }
 }

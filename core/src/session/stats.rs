@@ -133,7 +133,7 @@ impl Session {
             self.seen.rtt = pair.current_round_trip_time.or(self.seen.rtt);
         }
         if let Some(rtt) = self.seen.rtt {
-            self.outlet.on_rtt(rtt, &mut self.rtc);
+            self.outlet.on_rtt(rtt);
         }
     }
 
@@ -149,6 +149,7 @@ impl Session {
         let new = stats.nacks.saturating_sub(self.seen.nacks);
         self.seen.nacks = stats.nacks;
         if new > 0 {
+            self.outlet.on_loss();
             signal(Signal::Nacks(new));
         }
         if self.lacks_last_packets(stats) {
