@@ -30,7 +30,7 @@ pub struct Limits {
     /// Bits per second below which no viewer brings the stream down: one whose path takes less loses
     /// whole frames instead.
     pub bitrate_floor: u64,
-    /// How long a packet is kept, at most, for a viewer that lost it and asks for it again (RFC 4588): 200 ms
+    /// How long a packet is kept, at most, for a viewer that lost it and asks for it again (RFC 4588): 400 ms
     /// and four round trips until it loses something, and all of this time from then on, or where its path is
     /// estimated. Zero keeps none. It costs a
     /// viewer some 430 bytes for each packet of that time, 0.4 MB for a second of 8 Mbit/s, and is bounded

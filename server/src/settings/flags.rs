@@ -239,7 +239,7 @@ pub struct ServeFlags {
     pub bitrate_floor: Option<BitrateFloor>,
 
     /// Milliseconds for which a packet can be sent again to a viewer that lost it, 0 to 2000, at most:
-    /// where paths are not estimated, 200 ms and four round trips until the viewer loses something. 1000
+    /// where paths are not estimated, 400 ms and four round trips until the viewer loses something. 1000
     /// take 0.4 MB a viewer at 8 Mbit/s
     #[arg(long, value_name = "MS", default_value = "1000", value_parser = values::retransmit_ms,
           help_heading = "Picture")]
