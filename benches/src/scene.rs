@@ -123,11 +123,12 @@ impl Scene {
     }
 
     /// Sends frames for longer than packets are kept to be sent again, so that from then on each that is
-    /// kept takes the place of one that is let go. Viewers get all of it.
+    /// kept takes the place of one that is let go. Viewers get all of it. Twice: for how long that is may be
+    /// another after what the first has shown of the path, from the second IDR on.
     pub fn warm_up(&mut self, bytes: usize) {
         let (keyframe, picture) = (frames::keyframe(bytes), frames::picture(bytes));
-        for index in 0..12 {
-            let data = if index == 0 { &keyframe } else { &picture };
+        for index in 0..24 {
+            let data = if index % 12 == 0 { &keyframe } else { &picture };
             self.endpoint.send_frame(self.now, Frame { data, captured: self.now });
             self.settle();
             self.now += INTERVAL;

@@ -32,9 +32,8 @@ pub struct Limits {
     pub bitrate_floor: u64,
     /// How long a packet is kept, at most, for a viewer that lost it and asks for it again (RFC 4588): 400 ms
     /// and four round trips until it loses something, and all of this time from then on, or where its path is
-    /// estimated. Zero keeps none. It costs a
-    /// viewer some 430 bytes for each packet of that time, 0.4 MB for a second of 8 Mbit/s, and is bounded
-    /// by 1,024 packets; payloads are shared by all viewers.
+    /// estimated. Zero keeps none. It costs a viewer some 430 bytes for each packet of that time, 0.4 MB for a
+    /// second of 8 Mbit/s, and is bounded by 1,024 packets; payloads are shared by all viewers.
     pub retransmit_for: Duration,
 }
 
